@@ -1,0 +1,155 @@
+/**
+ * The whole contract between TypeScript and the addon (`native/*.c`).
+ *
+ * The addon makes system calls and nothing else: it knows no data structure of a region beyond the offsets handed
+ * to it. Unless stated otherwise a function returns a non-negative result or a negative errno (`-2` is ENOENT) and
+ * never throws for what the system answers; a wrong argument type or an impossible value throws a `TypeError` or
+ * `RangeError`. No argument can crash the process: descriptors are checked by the kernel, mappings are small
+ * integers looked up in a table of the calling environment (main thread or worker), offsets are checked against the
+ * length of the mapping.
+ */
+
+/** A mapping of the calling environment: a small positive integer, never reused while the environment lives. */
+export type MappingId = number;
+
+/** What {@link NativeAddon.map} answers. */
+export interface Mapping {
+  readonly id: MappingId;
+  /** The mapped bytes. Stays valid for ever: closing replaces the range by private zeroes (never unmaps under a view). */
+  readonly buffer: ArrayBuffer | SharedArrayBuffer;
+  /** Process-private status words, see {@link StatusWord}; Int32, written by the addon, read by TypeScript. */
+  readonly status: ArrayBuffer;
+}
+
+/** Indexes into the Int32Array over {@link Mapping.status}. */
+export const StatusWord = {
+  /** 1 once a fault (SIGBUS) replaced the mapping by private memory: the region is lost. Written by the signal handler. */
+  lost: 0,
+  /** Counts the closes of descriptors of this region's inode that were noticed: a hint that somebody may have died. */
+  deathHints: 1,
+  /** 1 while a call of the waiter's callback is on its way; TypeScript stores 0 first thing in the callback. */
+  drainPosted: 2,
+} as const;
+export const STATUS_WORDS = 4;
+
+/** Indexes into the Float64Array that {@link NativeAddon.stat} fills. */
+export const StatField = { size: 0, uid: 1, gid: 2, mode: 3, inode: 4, device: 5, links: 6, allocatedBytes: 7 } as const;
+export const STAT_FIELDS = 8;
+
+/** How an environment leaves a region by itself when it ends (worker terminated, process exits) without `close()`. */
+export interface ExitPlan {
+  /** Path of the region's name, unlinked when nobody is left; "" for regions that stay or have no name. */
+  readonly path: string;
+  /** Lock byte that serialises attaching and leaving (absolute file offset). */
+  readonly attachLockOffset: number;
+  /** First liveness byte and their number (absolute file offsets). */
+  readonly livenessOffset: number;
+  readonly livenessCount: number;
+  /** Byte offset in the mapping of the word that receives `closedValue` before the name is removed. */
+  readonly stateOffset: number;
+  readonly closedValue: number;
+}
+
+export interface NativeAddon {
+  /** Version of this contract; the loader refuses another one. */
+  readonly abi: number;
+  /** True where the runtime exports `node_api_create_external_sharedarraybuffer`. */
+  readonly hasExternalSharedArrayBuffer: boolean;
+
+  // Names and files. Descriptors are opened O_CLOEXEC; paths never follow a final symbolic link.
+
+  /** `open(directory, O_TMPFILE | O_RDWR)`: a nameless file with exactly `mode` (umask undone by fchmod). Descriptor or -errno. */
+  openTemporary(directory: string, mode: number): number;
+  /** `open(path, O_CREAT | O_EXCL | O_RDWR)`, mode as above. Descriptor or -errno. */
+  createExclusive(path: string, mode: number): number;
+  /** `open(path, O_RDWR | O_NOFOLLOW)`, or O_RDONLY. Refuses anything but a regular file (-EINVAL... -ENXIO). Descriptor or -errno. */
+  openExisting(path: string, writable: boolean): number;
+  /** A new open file description of the same inode (`open("/proc/self/fd/N", O_RDWR)`); works after unlink. */
+  reopen(descriptor: number): number;
+  /** Gives a nameless file its name: `linkat` through /proc/self/fd. -EEXIST when the name is taken. */
+  linkDescriptor(descriptor: number, path: string): number;
+  /** `link(from, to)` then nothing else; the caller unlinks `from`. */
+  linkPath(from: string, to: string): number;
+  unlink(path: string): number;
+  /** 1 when `path` (not followed) is the inode of `descriptor`, 0 when it is another one or missing, or -errno. */
+  sameFile(path: string, descriptor: number): number;
+  /** Fills {@link StatField}. */
+  stat(descriptor: number, target: Float64Array): number;
+  close(descriptor: number): number;
+  /** Truncates or extends without backing (`ftruncate`). */
+  truncate(descriptor: number, lengthBytes: number): number;
+  /** `fallocate(fd, 0, offset, length)`: backs a range, extending the file. -ENOSPC on a full file system. Restarts on EINTR. */
+  allocate(descriptor: number, offsetBytes: number, lengthBytes: number): number;
+  /** The same off the event loop (one short task on the runtime's pool). Resolves to 0 or -errno. */
+  allocateAsync(descriptor: number, offsetBytes: number, lengthBytes: number): Promise<number>;
+  /** Gives a range back (`FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE`). */
+  punch(descriptor: number, offsetBytes: number, lengthBytes: number): number;
+  /** Effective user id. */
+  effectiveUid(): number;
+  /** CPU and start time of this process as the kernel knows it: clock ticks since boot (/proc/self/stat field 22), or 0. */
+  startTime(): number;
+  /** Gettid(2): thread id of the caller. */
+  threadId(): number;
+
+  // Open-file-description locks on single bytes; write locks; offsets are absolute and may lie beyond the file's end.
+
+  /** `F_OFD_SETLK`: 0 when taken, -EAGAIN when another description holds it. */
+  lock(descriptor: number, offset: number): number;
+  unlock(descriptor: number, offset: number): number;
+  /** `F_OFD_GETLK` over a range: 1 when any byte is locked by another description, 0 when none. */
+  probe(descriptor: number, offset: number, lengthBytes: number): number;
+
+  // Mappings.
+
+  /**
+   * Maps `lengthBytes` of the file from offset 0, MAP_SHARED, read and write (read only when `writable` is false: then
+   * PROT_READ|PROT_WRITE, MAP_PRIVATE so that a stray write cannot crash). The length may exceed the file: the rest is
+   * reserved address space. MADV_DONTDUMP. Registered with the SIGBUS guard. Returns -errno on failure;
+   * -ENOTSUP when `shared` is asked and the runtime cannot, or when the runtime refuses a buffer of this length.
+   */
+  map(descriptor: number, lengthBytes: number, writable: boolean, shared: boolean): Mapping | number;
+  /**
+   * Ends the use of a mapping: stops and joins its waiter, drops its liveness, replaces the pages by private zero memory
+   * (MAP_FIXED). Views stay readable and writable and read zeroes. The finalizer of the buffer unmaps. Idempotent.
+   * Cancels the exit plan. Does not close any descriptor.
+   */
+  closeMapping(mapping: MappingId): number;
+  /**
+   * Takes `lockOffset` for as long as this environment lives or until {@link unpin}: own description, OFD lock, one
+   * PROT_NONE MADV_DONTFORK page of it mapped, descriptor closed. -EAGAIN when somebody holds the byte, -EBUSY when this
+   * mapping holds a pin already. An environment's cleanup hook releases it.
+   */
+  pin(mapping: MappingId, descriptor: number, lockOffset: number): number;
+  unpin(mapping: MappingId): number;
+  /**
+   * What the environment's cleanup hook does for this mapping: take the attach byte (bounded tries), drop the pin, and
+   * when no liveness byte is locked any more: store `closedValue`, unlink `path` if it still is this inode. `descriptor`
+   * is duplicated. Replaces an earlier plan.
+   */
+  setExitPlan(mapping: MappingId, descriptor: number, plan: ExitPlan): number;
+
+  // Doorbells: futexes without FUTEX_PRIVATE_FLAG.
+
+  /** `FUTEX_WAKE` all sleepers of the word. Number woken or -errno. */
+  wake(mapping: MappingId, offsetBytes: number): number;
+  /** Sleeps while the word equals `expected`, at most `timeoutMs` (capped to 1000). 0 woken, -EAGAIN changed, -ETIMEDOUT, -EINTR. */
+  park(mapping: MappingId, offsetBytes: number, expected: number, timeoutMs: number): number;
+  /**
+   * Starts the one native thread that sleeps on the doorbell for the event loop, from the value `sampled`. Each change:
+   * the thread stores 0 into the armed word (the member itself disarms; a ringer never does), and posts one call of
+   * `callback` unless one is on its way (status word drainPosted). Unreferenced until {@link refWaiter}. The callback is
+   * called as a function without arguments; what it throws goes to the runtime's uncaught-exception path.
+   */
+  startWaiter(mapping: MappingId, bellOffset: number, armedOffset: number, sampled: number, callback: () => void): number;
+  /** Keeps the event loop alive while waits are pending. */
+  refWaiter(mapping: MappingId): number;
+  unrefWaiter(mapping: MappingId): number;
+  /**
+   * Notice of death: from now on every IN_CLOSE_WRITE of this region's inode adds 1 to the status word deathHints and
+   * rings the waiter's doorbell (adds 1, wakes). One inotify descriptor and thread per process. -EMFILE when the user has
+   * no inotify instance left: the caller probes on a timer instead. Needs {@link startWaiter} first (-EINVAL).
+   */
+  watchDeaths(mapping: MappingId, descriptor: number): number;
+}
+
+export const NATIVE_ABI = 1;
