@@ -1,0 +1,30 @@
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+
+/** Compiled folders and the folders they are compiled from. */
+const COMPILED = [
+  ["dist", "src"],
+  ["build/test", "test"],
+  ["build/examples", "examples"],
+  ["build/benchmarks", "benchmarks"],
+];
+
+const OUTPUT = /\.(?:js|js\.map|d\.ts)$/;
+
+/**
+ * Removes what was compiled from sources that are gone: the compiler leaves it behind, where a renamed test would run
+ * twice and a removed module would still be packed.
+ */
+export function removeStaleOutputs(root) {
+  const removed = [];
+  for (const [outputs, sources] of COMPILED) {
+    if (!existsSync(join(root, outputs))) continue;
+    for (const entry of readdirSync(join(root, outputs), { recursive: true })) {
+      if (!OUTPUT.test(entry)) continue;
+      if (existsSync(join(root, sources, entry.replace(OUTPUT, ".ts")))) continue;
+      rmSync(join(root, outputs, entry), { force: true });
+      removed.push(join(outputs, entry));
+    }
+  }
+  return removed;
+}
