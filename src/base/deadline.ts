@@ -1,0 +1,37 @@
+import { ArgumentError, ArgumentRangeError, ShmkitError } from "./errors.js";
+import { show } from "./arguments.js";
+
+/** How long an operation may wait. */
+export interface WaitOptions {
+  /** Milliseconds until `ERR_TIMEOUT`, counted once from the call; 0 tries without waiting. Default: no limit. */
+  timeoutMs?: number;
+  /** Ends an asynchronous wait with the signal's reason. Sync forms look at it on entry only. */
+  signal?: AbortSignal;
+}
+
+/** Monotonic milliseconds. */
+export const now = (): number => performance.now();
+
+/** A point in monotonic time; `Infinity` for none. */
+export function deadlineOf(timeoutMs: unknown): number {
+  if (timeoutMs === undefined) return Number.POSITIVE_INFINITY;
+  if (typeof timeoutMs !== "number")
+    throw new ArgumentError("ERR_INVALID_ARGUMENT", `timeoutMs must be a number, not ${show(timeoutMs)}`);
+  if (Number.isNaN(timeoutMs) || timeoutMs < 0)
+    throw new ArgumentRangeError("ERR_OUT_OF_RANGE", `timeoutMs must be 0 or more milliseconds, not ${timeoutMs}`, { actual: timeoutMs });
+  return now() + timeoutMs;
+}
+
+/** The signal of some options, checked; throws its reason when it has been aborted already. */
+export function signalOf(signal: unknown): AbortSignal | undefined {
+  if (signal === undefined) return undefined;
+  if (!(signal instanceof AbortSignal))
+    throw new ArgumentError("ERR_INVALID_ARGUMENT", `signal must be an AbortSignal, not ${show(signal)}`);
+  signal.throwIfAborted();
+  return signal;
+}
+
+export function timeoutError(what: string, timeoutMs: number | undefined, owner?: unknown): ShmkitError {
+  const held = owner === undefined ? "" : `; held by ${show(owner)}`;
+  return new ShmkitError("ERR_TIMEOUT", `${what} did not finish within ${timeoutMs ?? 0} ms${held}`, owner === undefined ? {} : { owner });
+}

@@ -1,0 +1,101 @@
+/** Every code an error of this package can carry, with its meaning in one line. `docs/errors.md` says what to do about each. */
+export const ERROR_CODES = {
+  ERR_INVALID_ARGUMENT: "an argument has the wrong type or an impossible value",
+  ERR_OUT_OF_RANGE: "a number lies outside its allowed range",
+  ERR_INVALID_NAME: "a region or object name breaks the naming rules",
+  ERR_INVALID_SIZE: "a size is not a whole positive number of bytes or a text such as \"64MiB\"",
+  ERR_UNKNOWN_OPTION: "an option does not exist; the nearest one is named",
+  ERR_TIMEOUT: "the deadline passed before the operation could be done",
+  ERR_CLOSED: "the region, object or pipe is closed",
+  ERR_EXISTS: "something of that name exists already",
+  ERR_NOT_FOUND: "nothing of that name exists",
+  ERR_OPTIONS_DIFFER: "the object exists with other options; the difference is named",
+  ERR_WRONG_KIND: "the name belongs to an object of another kind",
+  ERR_NO_SPACE: "the file system behind shared memory is full",
+  ERR_REGION_FULL: "the region has reached its maximum size",
+  ERR_REGION_LOST: "the region was truncated or lost its backing while attached",
+  ERR_BAD_REGION: "the file is not a valid shmkit region",
+  ERR_VERSION: "the region was made with another layout version",
+  ERR_CORRUPT: "a shared structure holds impossible values",
+  ERR_NOT_OWNER: "the region belongs to another user",
+  ERR_PERMISSION: "the operating system refused access",
+  ERR_TOO_MANY_MEMBERS: "every member slot of the region is taken",
+  ERR_MESSAGE_TOO_LARGE: "the message can never fit",
+  ERR_NOT_ENCODABLE: "the value cannot be encoded",
+  ERR_BAD_MESSAGE: "a received message cannot be decoded; its bytes are attached",
+  ERR_NOT_HELD: "the lock or lease is not held by the caller",
+  ERR_DEADLOCK: "waiting would never end, since the caller holds the lock itself",
+  ERR_RUNTIME_LIMIT: "the JavaScript runtime cannot do that",
+  ERR_ADDON: "the native addon is missing or of another version",
+  ERR_SYSTEM: "a system call failed in an unexpected way",
+} as const;
+
+/** A stable error code; match on it rather than on messages. */
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** Structured facts carried by an error; which are present depends on the code. */
+export interface ErrorDetails {
+  /** Path or address (`REGION/NAME`) concerned. */
+  readonly path?: string;
+  readonly expected?: unknown;
+  readonly actual?: unknown;
+  /** Who stands in the way: the member holding a lock, the owner of a file. */
+  readonly owner?: unknown;
+  /** Negative number of the system error, and the call that gave it. */
+  readonly errno?: number;
+  readonly syscall?: string;
+  /** The bytes of a message that could not be decoded. */
+  readonly bytes?: Uint8Array;
+}
+
+const BRAND = Symbol.for("shmkit.error");
+
+function brand(error: object, code: ErrorCode, details: ErrorDetails): void {
+  Object.defineProperty(error, BRAND, { value: true });
+  Object.assign(error, details, { code });
+}
+
+/**
+ * Base of every error this package throws; `code` tells them apart. `instanceof ShmkitError` also holds for errors of
+ * another copy of the package and for the misuse errors, which extend `TypeError` and `RangeError`.
+ */
+export class ShmkitError extends Error {
+  declare readonly code: ErrorCode;
+  declare readonly path?: string;
+  declare readonly expected?: unknown;
+  declare readonly actual?: unknown;
+  declare readonly owner?: unknown;
+  declare readonly errno?: number;
+  declare readonly syscall?: string;
+  declare readonly bytes?: Uint8Array;
+  constructor(code: ErrorCode, message: string, details: ErrorDetails & { cause?: unknown } = {}) {
+    const { cause, ...rest } = details;
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = code === "ERR_TIMEOUT" ? "TimeoutError" : "ShmkitError";
+    brand(this, code, rest);
+  }
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (this !== ShmkitError) return Function.prototype[Symbol.hasInstance].call(this, value);
+    return typeof value === "object" && value !== null && (value as Record<symbol, unknown>)[BRAND] === true;
+  }
+}
+
+/** Misuse: an argument of the wrong type. */
+export class ArgumentError extends TypeError {
+  declare readonly code: ErrorCode;
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message);
+    this.name = "TypeError";
+    brand(this, code, details);
+  }
+}
+
+/** Misuse: a number outside its range. */
+export class ArgumentRangeError extends RangeError {
+  declare readonly code: ErrorCode;
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message);
+    this.name = "RangeError";
+    brand(this, code, details);
+  }
+}

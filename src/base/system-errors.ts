@@ -1,0 +1,60 @@
+import { constants } from "node:os";
+import { getSystemErrorName } from "node:util";
+import { ShmkitError, type ErrorCode } from "./errors.js";
+
+const { errno } = constants;
+
+/** errno values (positive) this package tells apart. */
+export const ERRNO = {
+  again: errno.EAGAIN,
+  exists: errno.EEXIST,
+  missing: errno.ENOENT,
+  noSpace: errno.ENOSPC,
+  notSupported: errno.EOPNOTSUPP,
+  timedOut: errno.ETIMEDOUT,
+  busy: errno.EBUSY,
+  tooManyFiles: errno.EMFILE,
+} as const;
+
+function codeOf(number: number): { code: ErrorCode; advice: string } {
+  switch (number) {
+    case errno.EACCES:
+    case errno.EPERM:
+      return { code: "ERR_PERMISSION", advice: "check the owner and mode" };
+    case errno.ENOSPC:
+    case errno.EDQUOT:
+    case errno.ENOMEM:
+      return {
+        code: "ERR_NO_SPACE",
+        advice: "free shared memory (shmkit clean), ask for less, or enlarge /dev/shm (docker run --shm-size)",
+      };
+    case errno.ENOENT:
+      return { code: "ERR_NOT_FOUND", advice: "create it first" };
+    case errno.EEXIST:
+      return { code: "ERR_EXISTS", advice: "open it instead, or remove it first" };
+    case errno.ELOOP:
+    case errno.ENXIO:
+      return { code: "ERR_BAD_REGION", advice: "the name is not a regular file; links are never followed" };
+    case errno.ENOTSUP:
+      return { code: "ERR_RUNTIME_LIMIT", advice: "ask for less, or use a newer runtime" };
+    default:
+      return { code: "ERR_SYSTEM", advice: "see the errno" };
+  }
+}
+
+/** A typed error for a negative errno that a call of the addon answered. */
+export function systemError(result: number, syscall: string, path?: string): ShmkitError {
+  const { code, advice } = codeOf(-result);
+  const name = getSystemErrorName(result);
+  return new ShmkitError(code, `${syscall}${path === undefined ? "" : ` ${path}`}: ${name}; ${advice}`, {
+    errno: result,
+    syscall,
+    ...(path === undefined ? {} : { path }),
+  });
+}
+
+/** Passes a non-negative result on and throws {@link systemError} for a negative one. */
+export function checkResult(result: number, syscall: string, path?: string): number {
+  if (result < 0) throw systemError(result, syscall, path);
+  return result;
+}
