@@ -1,0 +1,76 @@
+import { struct } from "./descriptor.js";
+
+export const SlotState = { free: 0, joining: 1, active: 2 } as const;
+/** Bits of the armed word: which sleepers want the doorbell. They are also the futex bitset of those sleepers. */
+export const Armed = { eventLoop: 1, sync: 2 } as const;
+export const Effect = { unsettled: 0, none: 1, committed: 2 } as const;
+export const LABEL_BYTES = 64;
+export const SLOT_BYTES = 512;
+
+export const MEMBER_SLOT = struct(
+  "member_slot",
+  SLOT_BYTES,
+  "One attached member: a process, or a worker thread of one. Alive as long as the open-file-description lock on its liveness byte is held; a slot that is not free and whose byte is free belongs to a dead member.",
+  [
+    [0, "state", "u32", "0 free, 1 joining, 2 active", "the member, holding its liveness byte; a recoverer, holding the dead member's", "publish", "not free and byte unlocked: to be recovered"],
+    [4, "generation", "u32", "counts the members that had this slot (wraps)", "the joining member", "plain", "names the dead one"],
+    [8, "pid", "u32", "process id in the member's own PID namespace; for people only", "the joining member", "plain", "names the dead one"],
+    [12, "threadId", "u32", "kernel thread id; for people only", "the joining member", "plain", "names the dead one"],
+    [16, "startTime", "f64", "clock ticks since boot at which the process began", "the joining member", "plain", "names the dead one"],
+    [24, "joinedAt", "f64", "milliseconds since 1970", "the joining member", "plain", "same"],
+    [32, "labelBytes", "u32", "0–64", "the joining member", "plain", "same"],
+    [36, "effect", "u32", "0 unsettled, 1 the last operation took no effect, 2 it did", "recoverer, before it frees a lock of the dead member", "publish", "a second recoverer keeps what the first one settled"],
+    [64, "bell", "u32", "doorbell: counts rings, nobody consumes it (wraps)", "whoever rings", "atomic", "meaningless"],
+    [68, "armed", "u32", "bit 0: the event loop's thread sleeps or may, bit 1: the member's own thread", "the member alone (bit 0 also its native thread, which clears it)", "atomic", "cleared by recovery"],
+    [128, "operation", "u32", "last operation: code << 26 | phase << 24 | nibble << 20 | directory entry", "the member", "publish", "says what the member was doing"],
+    [132, "ledgerPage", "u32", "head page of the block the operation is about to publish or free, 0 for none", "the member", "plain", "recovery frees the block if the operation says so"],
+    [136, "argument", "u32", "index that goes with the operation (a lease)", "the member", "plain", "read only for operations that publish it first"],
+    [192, "label", "u8[64]", "UTF-8", "the joining member", "plain", "same"],
+  ],
+);
+
+/** What a member does. The order is part of the layout; new codes are added at the end. */
+export const OPERATIONS = [
+  "none", "pipe.send", "pipe.receive", "pipe.lease", "pipe.receive-returned", "pipe.lease-returned", "pipe.ack", "pipe.nack",
+  "pipe.close", "counter.update", "mutex.lock", "mutex.unlock", "object.create", "object.open", "object.remove", "object.detach",
+  "heap.allocate", "heap.free",
+] as const;
+export type OperationName = (typeof OPERATIONS)[number];
+export const Op = Object.fromEntries(OPERATIONS.map((name, code) => [name, code])) as Readonly<Record<OperationName, number>>;
+
+/**
+ * 0 ended without effect, 1 begun (no lock yet), 2 critical: the lock is held and the publishing word may have changed,
+ * 3 committed. The nibble is the low four bits of the publishing counter when phase 2 began.
+ */
+export const Phase = { none: 0, begun: 1, critical: 2, committed: 3 } as const;
+
+export const packOperation = (code: number, phase: number, nibble: number, entry: number): number =>
+  (code << 26) | (phase << 24) | ((nibble & 15) << 20) | entry;
+export const operationCode = (word: number): number => word >>> 26;
+export const operationPhase = (word: number): number => (word >>> 24) & 3;
+export const operationNibble = (word: number): number => (word >>> 20) & 15;
+export const operationEntry = (word: number): number => word & 0xfffff;
+/** Entry index of operations that concern no directory entry. */
+export const NO_ENTRY = 0xfffff;
+
+export const DEATH_RECORDS = 64;
+export const DEATH_BYTES = 256;
+export const DEATH_RECORD = struct(
+  "death_record",
+  DEATH_BYTES,
+  "One of the last 64 deaths, a ring; record of death number n is n mod 64.",
+  [
+    [0, "sequence", "u32", "death number + 1, 0 while being written", "recoverer that drew the number from header.deaths", "publish", "0 for ever if the recoverer died; another one files the death again"],
+    [4, "slot", "u32", "slot of the dead member", "recoverer", "plain", "same"],
+    [8, "generation", "u32", "its generation", "recoverer", "plain", "same"],
+    [12, "pid", "u32", "its process id", "recoverer", "plain", "same"],
+    [16, "threadId", "u32", "its thread id", "recoverer", "plain", "same"],
+    [20, "operation", "u32", "its operation word", "recoverer", "plain", "same"],
+    [24, "effect", "u32", "1 none, 2 committed", "recoverer", "plain", "same"],
+    [28, "labelBytes", "u32", "0–64", "recoverer", "plain", "same"],
+    [32, "noticedAt", "f64", "milliseconds since 1970", "recoverer", "plain", "same"],
+    [40, "nameBytes", "u32", "0–120", "recoverer", "plain", "same"],
+    [64, "label", "u8[64]", "UTF-8", "recoverer", "plain", "same"],
+    [128, "name", "u8[120]", "name of the object concerned, UTF-8", "recoverer", "plain", "same"],
+  ],
+);

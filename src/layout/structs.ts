@@ -1,0 +1,11 @@
+import type { Struct } from "./descriptor.js";
+import { DIRECTORY_ENTRY, PAGE_MAP_ENTRY } from "./heap.js";
+import { COUNTER, LOCK, MUTEX } from "./lock.js";
+import { DEATH_RECORD, MEMBER_SLOT } from "./member-slot.js";
+import { LEASE_SLOT, PIPE, RECORD } from "./pipe.js";
+import { REGION_HEADER } from "./region-header.js";
+
+/** Every shared structure, in the order of the layout document. */
+export const STRUCTS: readonly Struct[] = [
+  REGION_HEADER, MEMBER_SLOT, DEATH_RECORD, LOCK, PAGE_MAP_ENTRY, DIRECTORY_ENTRY, PIPE, LEASE_SLOT, RECORD, COUNTER, MUTEX,
+].map((declared) => declared.struct);
