@@ -44,8 +44,7 @@ function forwardSignals() {
 /** Runs a program to its end. Captures what it says when `quiet`. */
 function run(command, args, { quiet = false, env = process.env } = {}) {
   return new Promise((resolve, reject) => {
-    const stdio = quiet ? ["ignore", "pipe", "pipe"] : "inherit";
-    const child = spawn(command, args, { cwd: ROOT, env, stdio });
+    const child = spawn(command, args, { cwd: ROOT, env, stdio: quiet ? ["ignore", "pipe", "pipe"] : "inherit" });
     running = child;
     let output = "";
     child.stdout?.on("data", (chunk) => (output += chunk));
@@ -98,7 +97,9 @@ async function takeTurn() {
     const server = createServer();
     const taken = await new Promise((resolve, reject) => {
       server.once("listening", () => resolve(true));
-      server.once("error", (error) => (error.code === "EADDRINUSE" ? resolve(false) : reject(error)));
+      server.once("error", (/** @type {NodeJS.ErrnoException} */ error) =>
+        error.code === "EADDRINUSE" ? resolve(false) : reject(error),
+      );
       server.listen(path);
     });
     if (taken) {
@@ -136,7 +137,9 @@ function isWritable(path) {
 /** Installs exactly what the lock file says, unless that is what is there. */
 async function installPackages() {
   const stampPath = join(ROOT, "node_modules/.shmkit-install");
-  const stamp = createHash("sha256").update(readFileSync(join(ROOT, "package-lock.json"))).digest("hex");
+  const stamp = createHash("sha256")
+    .update(readFileSync(join(ROOT, "package-lock.json")))
+    .digest("hex");
   if (existsSync(stampPath) && readFileSync(stampPath, "utf8") === stamp) return;
   const env = { ...process.env };
   // An ordinary user may have no home directory (`nobody`): npm then needs somewhere else for its cache.
@@ -148,7 +151,9 @@ async function installPackages() {
   // No package here needs an install script or an optional (native) part: the compiler and the checks are JavaScript.
   const options = ["--ignore-scripts", "--include=dev", "--omit=optional", "--no-audit", "--no-fund"];
   try {
-    await runStep("installing packages", "npm", ["ci", ...options, "--no-update-notifier", "--loglevel=error"], { env });
+    await runStep("installing packages", "npm", ["ci", ...options, "--no-update-notifier", "--loglevel=error"], {
+      env,
+    });
   } catch (error) {
     if (error.code === "ENOENT") throw new SetupFailure("npm is needed to install packages and is not on the PATH");
     throw error;

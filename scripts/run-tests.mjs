@@ -27,7 +27,7 @@ const words = args.filter((argument) => !argument.startsWith("-"));
 
 function findTests() {
   if (!existsSync(COMPILED_TESTS)) return [];
-  return readdirSync(COMPILED_TESTS, { recursive: true })
+  return readdirSync(COMPILED_TESTS, { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".test.js"))
     .filter((name) => words.length === 0 || words.some((word) => name.includes(word)))
     .sort();
@@ -47,7 +47,7 @@ function killGroup(leader, signal) {
 }
 
 async function groupEnds(leader) {
-  for (const end = Date.now() + GRACE_MS; Date.now() < end; ) {
+  for (const end = Date.now() + GRACE_MS; Date.now() < end;) {
     if (!killGroup(leader, 0)) return true;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
@@ -106,7 +106,9 @@ function report({ file, output, counts, problems, failed, seconds }) {
   const mark = failed === 0 ? "ok  " : "FAIL";
   if (failed > 0 || words.length > 0) console.log(output.trimEnd());
   for (const problem of problems) console.log(`${file}: ${problem}`);
-  console.log(`${mark} ${relative(ROOT, join(COMPILED_TESTS, file))} (${counts.pass} passed${skipped}, ${seconds.toFixed(1)} s)`);
+  console.log(
+    `${mark} ${relative(ROOT, join(COMPILED_TESTS, file))} (${counts.pass} passed${skipped}, ${seconds.toFixed(1)} s)`,
+  );
 }
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {

@@ -19,7 +19,7 @@ export function removeStaleOutputs(root) {
   const removed = [];
   for (const [outputs, sources] of COMPILED) {
     if (!existsSync(join(root, outputs))) continue;
-    for (const entry of readdirSync(join(root, outputs), { recursive: true })) {
+    for (const entry of readdirSync(join(root, outputs), { recursive: true, encoding: "utf8" })) {
       if (!OUTPUT.test(entry)) continue;
       if (existsSync(join(root, sources, entry.replace(OUTPUT, ".ts")))) continue;
       rmSync(join(root, outputs, entry), { force: true });
