@@ -130,13 +130,16 @@ export interface NativeAddon {
 
   // Doorbells: futexes without FUTEX_PRIVATE_FLAG.
 
-  /** `FUTEX_WAKE` all sleepers of the word. Number woken or -errno. */
-  wake(mapping: MappingId, offsetBytes: number): number;
-  /** Sleeps while the word equals `expected`, at most `timeoutMs` (capped to 1000). 0 woken, -EAGAIN changed, -ETIMEDOUT, -EINTR. */
+  /**
+   * `FUTEX_WAKE_BITSET`: all sleepers of the word whose bitset meets `mask` (Int32, not 0; -1 is all). The waiter thread
+   * sleeps with bitset 1, {@link park} with bitset 2: the bits of the armed word. Number woken or -errno.
+   */
+  wake(mapping: MappingId, offsetBytes: number, mask: number): number;
+  /** Sleeps (`FUTEX_WAIT_BITSET`, bitset 2) while the word equals `expected`, at most `timeoutMs` (capped to 1000). 0 woken, -EAGAIN changed, -ETIMEDOUT, -EINTR. */
   park(mapping: MappingId, offsetBytes: number, expected: number, timeoutMs: number): number;
   /**
    * Starts the one native thread that sleeps on the doorbell for the event loop, from the value `sampled`. Each change:
-   * the thread stores 0 into the armed word (the member itself disarms; a ringer never does), and posts one call of
+   * the thread clears bit 0 of the armed word, atomically (the member itself disarms; a ringer never does), and posts one call of
    * `callback` unless one is on its way (status word drainPosted). Unreferenced until {@link refWaiter}. The callback is
    * called as a function without arguments; what it throws goes to the runtime's uncaught-exception path.
    */

@@ -1,0 +1,62 @@
+import * as words from "#words";
+import { native } from "../native/addon.js";
+import { SlotState } from "../layout/member-slot.js";
+import type { Member } from "./member.js";
+import { membersOf } from "./member-set.js";
+import { SLOT, slotWord } from "./region-words.js";
+
+/**
+ * Ringing. Whoever changed an object looks at its member set, picks a member and, if that is armed, adds 1 to its
+ * doorbell and wakes the sleepers it armed for. Only a member takes itself out of a set and disarms itself: a ringer that
+ * is stopped in the middle then keeps nobody from being rung by the next one.
+ */
+
+function ring(member: Member, slot: number, mask: number): void {
+  const base = slotWord(member.geometry, slot);
+  words.add(member.segment.words, base + SLOT.bell, 1);
+  native.wake(member.segment.id, (base + SLOT.bell) * 4, mask);
+}
+
+/** Rings a member if it is armed. */
+export function ringMember(member: Member, slot: number): void {
+  // SYNC POINT: pairs with arming before the re-check, in waits.ts
+  const armed = words.load(member.segment.words, slotWord(member.geometry, slot) + SLOT.armed);
+  if (armed !== 0) ring(member, slot, armed);
+}
+
+/** Rings a member whether it is armed or not: its event loop then looks after an operation it was cut off in. */
+export function ringAwake(member: Member, slot: number): void {
+  if (slot < member.geometry.maxMembers) ring(member, slot, -1);
+}
+
+let rotation = 0;
+
+/** Rings one member of the set, another one each time. Call after a sequentially consistent store or read-modify-write. */
+export function ringOne(member: Member, set: number): void {
+  const { setWords } = member.geometry;
+  const shared = member.segment.words;
+  // SYNC POINT: pairs with enterSet followed by the re-check, in waits.ts
+  for (let i = 0; i < setWords; i++)
+    if (words.load(shared, set + i) !== 0) {
+      ringOneOf(member, set);
+      return;
+    }
+}
+
+function ringOneOf(member: Member, set: number): void {
+  const slots = membersOf(member.segment, set, member.geometry.setWords);
+  if (slots.length === 0) return;
+  ringMember(member, slots[rotation++ % slots.length]!);
+}
+
+/** Rings every member of the set. */
+export function ringAll(member: Member, set: number): void {
+  for (const slot of membersOf(member.segment, set, member.geometry.setWords)) ringMember(member, slot);
+}
+
+/** Rings every attached member, this one included. */
+export function ringEverybody(member: Member): void {
+  for (let slot = 0; slot < member.geometry.maxMembers; slot++)
+    if (words.load(member.segment.words, slotWord(member.geometry, slot) + SLOT.state) !== SlotState.free)
+      ringAwake(member, slot);
+}

@@ -1,0 +1,113 @@
+import * as words from "#words";
+import { ShmkitError } from "../base/errors.js";
+import { packOperation, Phase } from "../layout/member-slot.js";
+import type { Segment } from "../memory/segment.js";
+import { SLOT, slotWord, type Geometry } from "./region-words.js";
+
+/** What an attempt answers when it has to wait; the member's `blockedOn` says for what. */
+export const BLOCKED: unique symbol = Symbol("blocked");
+export type Blocked = typeof BLOCKED;
+
+/**
+ * This thread's membership in a region: its slot, and the record of what it is doing. Operations are synchronous
+ * stretches: `begin`, then at most one `critical` … `committed` per lock, then `end`. No user code runs in between.
+ */
+export class Member {
+  /** Slot + 1: how locks, leases and blocks name this member. */
+  readonly me: number;
+  readonly bell: number;
+  readonly armed: number;
+  /** Byte offset of the doorbell, for the addon. */
+  readonly bellOffset: number;
+  readonly armedOffset: number;
+  readonly ledger: number;
+  readonly argument: number;
+  /** Member set that the attempt which just answered BLOCKED wants to wait in. */
+  blockedOn = 0;
+  /** The lock it waits for, or 0: its owner is rung now and then, since it may have been cut off inside an operation. */
+  blockedLock = 0;
+  /** True between `begin` and `end`. Found true at the next `begin`, the operation was cut off (a vm timeout). */
+  inOperation = false;
+  closed = false;
+  /** Undoes or completes this member's own cut-off operation; set by the region. */
+  onInterrupted: () => void = () => undefined;
+  private readonly operation: number;
+  private code = 0;
+  private entry = 0;
+
+  constructor(
+    readonly segment: Segment,
+    readonly geometry: Geometry,
+    readonly descriptor: number,
+    readonly slot: number,
+    readonly regionName: string,
+  ) {
+    const base = slotWord(geometry, slot);
+    this.me = slot + 1;
+    this.bell = base + SLOT.bell;
+    this.armed = base + SLOT.armed;
+    this.bellOffset = this.bell * 4;
+    this.armedOffset = this.armed * 4;
+    this.ledger = base + SLOT.ledgerPage;
+    this.argument = base + SLOT.argument;
+    this.operation = base + SLOT.operation;
+  }
+
+  /** @throws ERR_CLOSED, ERR_REGION_LOST */
+  checkUsable(): void {
+    if (this.closed)
+      throw new ShmkitError("ERR_CLOSED", `the region ${this.regionName} is closed; open it again`, { path: this.regionName });
+    this.segment.checkNotLost();
+  }
+
+  /** Begins an operation on a directory entry. Locks come after this. */
+  begin(code: number, entry: number): void {
+    if (this.inOperation) this.onInterrupted();
+    this.checkUsable();
+    this.inOperation = true;
+    this.code = code;
+    this.entry = entry;
+    words.storeRelease(this.segment.words, this.operation, packOperation(code, Phase.begun, 0, entry));
+  }
+
+  /** The lock is held; the publishing word may change from here on. `counter` is its value, or anything for state words. */
+  critical(counter: number): void {
+    words.storeRelease(this.segment.words, this.operation, packOperation(this.code, Phase.critical, counter, this.entry));
+  }
+
+  /** The same under another code or entry, for operations that contain a second one. */
+  criticalAs(code: number, entry: number, counter: number): void {
+    words.storeRelease(this.segment.words, this.operation, packOperation(code, Phase.critical, counter, entry));
+  }
+
+  /** The publishing word has changed; called before the lock is released. */
+  committed(): void {
+    words.storeRelease(this.segment.words, this.operation, packOperation(this.code, Phase.committed, 0, this.entry));
+  }
+
+  /** The contained operation of `criticalAs` is done; the outer one goes on. */
+  resumed(): void {
+    words.storeRelease(this.segment.words, this.operation, packOperation(this.code, Phase.begun, 0, this.entry));
+  }
+
+  /** Nothing has changed; called before the lock is released, if one is held. */
+  withdrawn(): void {
+    words.storeRelease(this.segment.words, this.operation, packOperation(this.code, Phase.none, 0, this.entry));
+  }
+
+  /** Ends the operation. @throws ERR_REGION_LOST when the memory went away meanwhile, so that nothing read from it counts. */
+  end(): void {
+    this.inOperation = false;
+    if (this.segment.lost) throw this.segment.lostError();
+  }
+
+  /** Ends an attempt that has to wait for a change of an object. */
+  blocked(set: number): Blocked {
+    this.blockedOn = set;
+    this.blockedLock = 0;
+    this.withdrawn();
+    this.end();
+    return BLOCKED;
+  }
+
+}

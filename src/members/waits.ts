@@ -1,0 +1,319 @@
+import * as words from "#words";
+import { deadlineOf, now, signalOf, timeoutError, type WaitOptions } from "../base/deadline.js";
+import { native } from "../native/addon.js";
+import { Armed } from "../layout/member-slot.js";
+import { BLOCKED, type Blocked, type Member } from "./member.js";
+import { ringAwake, ringOne } from "./doorbell.js";
+import { enterSet, leaveSet } from "./member-set.js";
+
+/** Something that can be tried again and again until it need not wait any more. */
+export interface Waitable<T> {
+  /** One attempt; BLOCKED after `member.blocked(set)`. */
+  attempt(): T | Blocked;
+  /** Whether whoever waits in `set` could go on: then a leaver rings the next one. */
+  remains(set: number): boolean;
+  /** For messages: `send to jobs`. */
+  readonly what: string;
+  /** Waits of one kind on one object of this member go in order. */
+  readonly queue: LocalQueue;
+  /** Who stands in the way, for ERR_TIMEOUT. */
+  holder?(): unknown;
+}
+
+/** The asynchronous waits of one kind on one object, oldest first. Only the head attempts. */
+export class LocalQueue {
+  readonly waits: PendingWait<unknown>[] = [];
+}
+
+interface PendingWait<T> {
+  readonly waitable: Waitable<T>;
+  set: number;
+  settle(error: unknown, failed: boolean, value?: T): void;
+}
+
+/** What the wait engine asks of the keeper of deaths. */
+export interface DeathWatch {
+  /** Looks whether somebody died if there is a hint or `force`; returns milliseconds until it wants to look again. */
+  look(force: boolean): number;
+  readonly noticed: boolean;
+}
+
+/** Longest sleep of a Sync form: a worker can only be terminated between two of them. */
+const SYNC_PARK_MS = 50;
+/** Longest sleep of the event loop's waits where deaths are noticed, and where they are not. */
+const ASYNC_PARK_MS = 1000;
+const UNNOTICED_PARK_MS = 50;
+const MIN_SPINS = 8;
+const MAX_SPINS = 1500;
+
+/**
+ * The one way to wait: on this member's doorbell. Sample the doorbell, enter the object's set, arm, try again, park on the
+ * sample; whoever leaves a set while something remains rings another member.
+ */
+export class Waits {
+  private readonly sets = new Map<number, number>();
+  private readonly queues = new Set<LocalQueue>();
+  private pending = 0;
+  private spins = 64;
+  private timer: NodeJS.Timeout | undefined;
+  /** Set a Sync wait is in; found set when nobody waits, that wait was cut off by a vm timeout. */
+  private syncSet = 0;
+  private syncDepth = false;
+
+  constructor(
+    private readonly member: Member,
+    private readonly deaths: DeathWatch,
+  ) {}
+
+  /** Tries without waiting; earlier asynchronous waits of the same kind go first. */
+  try<T>(waitable: Waitable<T>): T | Blocked {
+    if (waitable.queue.waits.length > 0) {
+      this.pump(waitable.queue);
+      if (waitable.queue.waits.length > 0) return BLOCKED;
+    }
+    return waitable.attempt();
+  }
+
+  /** Blocks the thread. @throws ERR_TIMEOUT */
+  sync<T>(waitable: Waitable<T>, options: WaitOptions | undefined): T {
+    if (options?.signal !== undefined) signalOf(options.signal);
+    let result = this.try(waitable);
+    if (result !== BLOCKED) return result;
+    const deadline = deadlineOf(options?.timeoutMs);
+    if (options?.timeoutMs === 0) throw timeoutError(waitable.what, 0, waitable.holder?.());
+    for (let i = this.spins; i > 0; i--) {
+      words.loadFresh(this.member.segment.words, this.member.bell);
+      result = this.try(waitable);
+      if (result === BLOCKED) continue;
+      this.spins = Math.min(MAX_SPINS, this.spins * 2);
+      return result;
+    }
+    this.spins = Math.max(MIN_SPINS, this.spins >> 1);
+    return this.park(waitable, options, deadline);
+  }
+
+  private park<T>(waitable: Waitable<T>, options: WaitOptions | undefined, deadline: number): T {
+    const { member } = this;
+    const shared = member.segment.words;
+    this.clearCutOffWait();
+    this.syncDepth = true;
+    let lookAt = 0;
+    try {
+      for (;;) {
+        const sample = words.loadFresh(shared, member.bell);
+        if (this.syncSet !== member.blockedOn) {
+          if (this.syncSet !== 0) this.leave(this.syncSet, waitable);
+          this.syncSet = member.blockedOn;
+          this.enter(this.syncSet);
+        }
+        // SYNC POINT: pairs with ringMember's look at the armed word, in doorbell.ts
+        words.or(shared, member.armed, Armed.sync);
+        const result = this.try(waitable);
+        if (result !== BLOCKED) return result;
+        if (member.blockedOn !== this.syncSet) continue;
+        const left = deadline - now();
+        if (left <= 0) throw timeoutError(waitable.what, options?.timeoutMs, waitable.holder?.());
+        const again = this.deaths.look(now() >= lookAt);
+        if (now() >= lookAt) lookAt = now() + (this.deaths.noticed ? ASYNC_PARK_MS : 0);
+        const parked = native.park(member.segment.id, member.bellOffset, sample, Math.min(SYNC_PARK_MS, again, left));
+        if (parked < 0) this.ringOwner();
+        member.checkUsable();
+      }
+    } finally {
+      words.and(shared, member.armed, ~Armed.sync);
+      this.syncDepth = false;
+      if (this.syncSet !== 0) this.leave(this.syncSet, waitable);
+      this.syncSet = 0;
+    }
+  }
+
+  /** Waits without blocking the thread. @throws ERR_TIMEOUT, the signal's reason */
+  async<T>(waitable: Waitable<T>, options: WaitOptions | undefined): Promise<T> {
+    try {
+      const signal = options?.signal === undefined ? undefined : signalOf(options.signal);
+      const result = this.try(waitable);
+      if (result !== BLOCKED) return Promise.resolve(result);
+      const deadline = deadlineOf(options?.timeoutMs);
+      return new Promise<T>((resolve, reject) => {
+        this.begin(waitable, deadline, options?.timeoutMs, signal, resolve, reject);
+      });
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  private begin<T>(
+    waitable: Waitable<T>,
+    deadline: number,
+    timeoutMs: number | undefined,
+    signal: AbortSignal | undefined,
+    resolve: (value: T) => void,
+    reject: (reason: unknown) => void,
+  ): void {
+    let timer: NodeJS.Timeout | undefined;
+    const expire = (): void => {
+      const left = deadline - now();
+      if (left > 0) timer = setTimeout(expire, Math.min(left, 2 ** 30));
+      else this.giveUp(wait, () => timeoutError(waitable.what, timeoutMs, waitable.holder?.()));
+    };
+    const abort = (): void => this.giveUp(wait, () => signal?.reason);
+    const wait: PendingWait<T> = {
+      waitable,
+      set: 0,
+      settle: (error, failed, value) => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", abort);
+        this.forget();
+        if (failed) reject(error);
+        else resolve(value as T);
+      },
+    };
+    if (deadline !== Number.POSITIVE_INFINITY) timer = setTimeout(expire, Math.min(Math.max(deadline - now(), 0), 2 ** 30));
+    signal?.addEventListener("abort", abort, { once: true });
+    waitable.queue.waits.push(wait as PendingWait<unknown>);
+    this.queues.add(waitable.queue);
+    if (this.pending++ === 0) native.refWaiter(this.member.segment.id);
+    this.keepTimer();
+    this.pump(waitable.queue);
+  }
+
+  /** Attempts the oldest waits of a queue until one has to wait; that one is in its set, armed and re-checked. */
+  private pump(queue: LocalQueue, nudge = false): void {
+    const { member } = this;
+    while (queue.waits.length > 0) {
+      const wait = queue.waits[0]!;
+      let result: unknown;
+      try {
+        for (;;) {
+          // SYNC POINT: pairs with ringMember's look at the armed word, in doorbell.ts
+          if (wait.set !== 0) words.or(member.segment.words, member.armed, Armed.eventLoop);
+          result = wait.waitable.attempt();
+          if (result !== BLOCKED || member.blockedOn === wait.set) break;
+          this.release(wait);
+          wait.set = member.blockedOn;
+          this.enter(wait.set);
+        }
+      } catch (error) {
+        this.remove(wait);
+        wait.settle(error, true);
+        continue;
+      }
+      if (result === BLOCKED) {
+        if (nudge) this.ringOwner();
+        return;
+      }
+      this.remove(wait);
+      wait.settle(undefined, false, result);
+    }
+  }
+
+  private giveUp<T>(wait: PendingWait<T>, reason: () => unknown): void {
+    const error = reason();
+    const { queue } = wait.waitable;
+    this.remove(wait as PendingWait<unknown>);
+    wait.settle(error, true);
+    this.pump(queue);
+  }
+
+  private remove(wait: PendingWait<unknown>): void {
+    const { waits } = wait.waitable.queue;
+    const index = waits.indexOf(wait);
+    if (index >= 0) waits.splice(index, 1);
+    if (waits.length === 0) this.queues.delete(wait.waitable.queue);
+    this.release(wait);
+  }
+
+  private release(wait: PendingWait<unknown>): void {
+    if (wait.set !== 0) this.leave(wait.set, wait.waitable);
+    wait.set = 0;
+  }
+
+  private forget(): void {
+    if (--this.pending > 0) return;
+    words.and(this.member.segment.words, this.member.armed, ~Armed.eventLoop);
+    native.unrefWaiter(this.member.segment.id);
+  }
+
+  private enter(set: number): void {
+    const count = this.sets.get(set) ?? 0;
+    this.sets.set(set, count + 1);
+    if (count === 0) enterSet(this.member.segment, set, this.member.slot);
+  }
+
+  private leave(set: number, waitable: Waitable<unknown>): void {
+    const count = this.sets.get(set) ?? 1;
+    if (count > 1) this.sets.set(set, count - 1);
+    else {
+      this.sets.delete(set);
+      leaveSet(this.member.segment, set, this.member.slot);
+    }
+    if (waitable.remains(set)) ringOne(this.member, set);
+  }
+
+  /** The doorbell rang, or it is time to look: re-arm first, then try every pending wait. Runs on the event loop. */
+  drain(nudge = false): void {
+    this.clearCutOffWait();
+    if (this.member.segment.lost) {
+      this.rejectAll(this.member.segment.lostError());
+      return;
+    }
+    if (this.member.inOperation) this.member.onInterrupted();
+    if (this.pending > 0) words.or(this.member.segment.words, this.member.armed, Armed.eventLoop);
+    for (const queue of [...this.queues]) this.pump(queue, nudge);
+  }
+
+  /** Rejects every pending wait: the region is closing or lost. */
+  rejectAll(error: unknown): void {
+    for (const queue of [...this.queues])
+      for (const wait of [...queue.waits]) {
+        this.remove(wait);
+        wait.settle(error, true);
+      }
+    clearInterval(this.timer);
+    this.timer = undefined;
+  }
+
+  private keepTimer(): void {
+    if (this.timer !== undefined) return;
+    let idle = false;
+    this.timer = setInterval(
+      () => {
+        if (this.pending === 0) {
+          if (idle) {
+            clearInterval(this.timer);
+            this.timer = undefined;
+          }
+          idle = true;
+          return;
+        }
+        idle = false;
+        this.deaths.look(true);
+        this.drain(true);
+      },
+      this.deaths.noticed ? ASYNC_PARK_MS : UNNOTICED_PARK_MS,
+    );
+    this.timer.unref();
+  }
+
+  /** Somebody alive holds the lock for long: it may have been cut off, so have its event loop look. */
+  private ringOwner(): void {
+    const { member } = this;
+    if (member.blockedLock === 0) return;
+    const owner = words.load(member.segment.words, member.blockedLock);
+    if (owner > 0 && owner !== member.me) ringAwake(member, owner - 1);
+  }
+
+  /** A vm timeout cut off a Sync wait past its `finally`: leave its set, since a ring may have been spent on it. */
+  private clearCutOffWait(): void {
+    if (!this.syncDepth) return;
+    this.syncDepth = false;
+    words.and(this.member.segment.words, this.member.armed, ~Armed.sync);
+    const set = this.syncSet;
+    this.syncSet = 0;
+    if (set === 0) return;
+    this.sets.delete(set);
+    leaveSet(this.member.segment, set, this.member.slot);
+    for (const queue of this.queues) for (const wait of queue.waits) if (wait.set === set) this.enter(set);
+    ringOne(this.member, set);
+  }
+}
