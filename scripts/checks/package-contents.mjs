@@ -1,0 +1,82 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join, posix } from "node:path";
+
+/** The whole content of the package: what is in it must match one of these, and each of these must match something. */
+const INTENDED = [
+  /^package\.json$/,
+  /^README\.md$/,
+  /^LICENSE$/,
+  /^CHANGELOG\.md$/,
+  /^docs\/[\w/-]+\.md$/,
+  /^dist\/[\w/-]+\.js$/,
+  /^dist\/[\w/-]+\.d\.ts$/,
+  /^dist\/[\w/-]+\.js\.map$/,
+  /^prebuilds\/[\w-]+\.node$/,
+];
+
+/** A package of this size deserves a look. */
+const LARGE_BYTES = 3 * 1024 * 1024;
+
+function packedFiles(root) {
+  const args = ["pack", "--dry-run", "--json", "--ignore-scripts", "--loglevel=error", "--logs-max=0"];
+  const { status, stdout, stderr, error } = spawnSync("npm", args, { cwd: root, encoding: "utf8" });
+  if (error) throw error;
+  if (status !== 0) throw new Error(`npm pack: ${stderr}`);
+  const parsed = JSON.parse(stdout);
+  return Array.isArray(parsed) ? parsed[0] : Object.values(parsed)[0];
+}
+
+/** Every file that package.json points users to. */
+function entryPoints({ bin, exports, imports }) {
+  const targets = [];
+  const collect = (value) => {
+    if (typeof value === "string") targets.push(posix.normalize(value));
+    else for (const inner of Object.values(value)) collect(inner);
+  };
+  collect({ bin, exports, imports });
+  // The instrumented double stays in the checkout, and a pattern names no single file.
+  return targets.filter((target) => !target.startsWith("build/") && !target.includes("*"));
+}
+
+function missingSources(root, map, files) {
+  const { sources, sourcesContent } = JSON.parse(readFileSync(join(root, map), "utf8"));
+  return sources.filter((source, at) => {
+    const inPackage = files.includes(posix.join(posix.dirname(map), source));
+    return !inPackage && typeof sourcesContent?.[at] !== "string";
+  });
+}
+
+export const gate = {
+  name: "package-contents",
+  run({ root }) {
+    const { files: entries, size, unpackedSize } = packedFiles(root);
+    const files = entries.map(({ path }) => path);
+    const problems = [];
+    for (const path of files) {
+      if (!INTENDED.some((pattern) => pattern.test(path))) problems.push(`packed without intention: ${path}`);
+    }
+    for (const pattern of INTENDED) {
+      if (!files.some((path) => pattern.test(path))) problems.push(`the package has nothing like ${pattern.source}`);
+    }
+    const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+    for (const target of entryPoints(manifest)) {
+      if (!files.includes(target)) problems.push(`package.json points to ${target}, which is not packed`);
+    }
+    for (const path of files.filter((name) => name.endsWith(".js"))) {
+      if (!files.includes(path.replace(/\.js$/, ".d.ts"))) problems.push(`${path} has no types`);
+      if (!existsSync(join(root, path.replace(/^dist\//, "src/").replace(/\.js$/, ".ts")))) {
+        problems.push(`${path} has no source`);
+      }
+    }
+    for (const map of files.filter((name) => name.endsWith(".map"))) {
+      for (const source of missingSources(root, map, files)) problems.push(`${map} points to ${source}, not packed`);
+    }
+    const kilobytes = (bytes) => `${Math.round(bytes / 1024)} KiB`;
+    const large = unpackedSize > LARGE_BYTES ? " (large)" : "";
+    return {
+      problems,
+      note: `${files.length} files, ${kilobytes(size)} packed, ${kilobytes(unpackedSize)} unpacked${large}`,
+    };
+  },
+};
