@@ -75,6 +75,11 @@ export class Member {
     words.storeRelease(this.segment.words, this.operation, packOperation(this.code, Phase.critical, counter, this.entry));
   }
 
+  /** Names the directory entry the operation turned out to concern. */
+  concerns(entry: number): void {
+    this.entry = entry;
+  }
+
   /** The same under another code or entry, for operations that contain a second one. */
   criticalAs(code: number, entry: number, counter: number): void {
     words.storeRelease(this.segment.words, this.operation, packOperation(code, Phase.critical, counter, entry));
@@ -99,6 +104,12 @@ export class Member {
   end(): void {
     this.inOperation = false;
     if (this.segment.lost) throw this.segment.lostError();
+  }
+
+  /** Undoes whatever a failed attempt began (locks included) and passes the error on. */
+  failed(error: unknown): never {
+    if (this.inOperation) this.onInterrupted();
+    throw error;
   }
 
   /** Ends an attempt that has to wait for a change of an object. */

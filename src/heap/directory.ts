@@ -1,0 +1,371 @@
+import * as words from "#words";
+import { ShmkitError } from "../base/errors.js";
+import {
+  DIRECTORY_ENTRY, ENTRY_BYTES, EntryState, KINDS, kindCode, OPTION_WORDS, type Kind,
+} from "../layout/heap.js";
+import { NO_ENTRY, Op } from "../layout/member-slot.js";
+import { DIRECTORY_SEGMENTS, FIRST_SEGMENT_ENTRIES, PAGE_BYTES } from "../layout/region-header.js";
+import { MAX_OBJECT_NAME_BYTES } from "../base/arguments.js";
+import { ringAll, ringEverybody } from "../members/doorbell.js";
+import { BLOCKED, type Blocked, type Member } from "../members/member.js";
+import { enterSet, inSet, isEmptySet, leaveSet } from "../members/member-set.js";
+import { HEADER } from "../members/region-words.js";
+import { LocalQueue, type Waitable } from "../members/waits.js";
+import { blockedOnLock, isFree, lockWaiters, tryLock, unlock } from "../sync/robust-lock.js";
+import { HeapAnswer, pagesFor, PAGE_WORDS, type PageHeap } from "./page-heap.js";
+
+const at = DIRECTORY_ENTRY.at;
+const ENTRY = {
+  state: at.state >> 2, kind: at.kind >> 2, generation: at.generation >> 2, page: at.page >> 2, nameBytes: at.nameBytes >> 2,
+  nameHash: at.nameHash >> 2, createdAt: at.createdAt >> 3, options: at.options >> 2, openers: at.openers >> 2, name: at.name,
+} as const;
+/** Blocks of removed objects from this size on are given back to the system. */
+const PUNCH_PAGES = 64;
+
+/** A named object found or made. */
+export interface ObjectRef {
+  readonly kind: Kind;
+  readonly name: string;
+  readonly entry: number;
+  readonly generation: number;
+  readonly page: number;
+  readonly options: readonly number[];
+  readonly createdAt: Date;
+  readonly created: boolean;
+}
+
+/** How to make an object of a kind. */
+export interface ObjectPlan {
+  readonly kind: Kind;
+  readonly sizeBytes: number;
+  /** Stored, and compared with an existing object's where `given` says so. */
+  readonly options: readonly number[];
+  readonly given: readonly boolean[];
+  readonly optionNames: readonly string[];
+  /** Writes the object into its zeroed block. */
+  init(page: number): void;
+}
+
+export type OpenMode = "create" | "open" | "openOrCreate";
+
+export function nameHash(bytes: Uint8Array): number {
+  let hash = 0x811c9dc5;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash;
+}
+
+/**
+ * Maps names to objects. Entries never move, so that recovery can walk them without the lock: as long as a member's bit
+ * is in an entry's openers, the object's block stays.
+ */
+export class Directory {
+  readonly queue = new LocalQueue();
+
+  constructor(
+    private readonly member: Member,
+    private readonly heap: PageHeap,
+  ) {}
+
+  /** Word index of an entry, 0 when its segment does not exist. */
+  entryWord(entry: number): number {
+    const segment = 31 - Math.clz32(Math.trunc(entry / FIRST_SEGMENT_ENTRIES) + 1);
+    if (segment >= DIRECTORY_SEGMENTS) return 0;
+    const page = words.load(this.member.segment.words, HEADER.directorySegments + segment) >>> 0;
+    if (!this.heap.isBlock(page)) return 0;
+    return page * PAGE_WORDS + (entry - FIRST_SEGMENT_ENTRIES * (2 ** segment - 1)) * (ENTRY_BYTES / 4);
+  }
+
+  get capacity(): number {
+    let entries = 0;
+    for (let k = 0; k < DIRECTORY_SEGMENTS; k++) {
+      if (words.load(this.member.segment.words, HEADER.directorySegments + k) === 0) break;
+      entries += FIRST_SEGMENT_ENTRIES << k;
+    }
+    return entries;
+  }
+
+  /** Calls `visit` with every entry of a segment, free ones included. */
+  private *entries(): Generator<readonly [entry: number, base: number]> {
+    const capacity = this.capacity;
+    for (let entry = 0; entry < capacity; entry++) {
+      const base = this.entryWord(entry);
+      if (base === 0) return;
+      yield [entry, base];
+    }
+  }
+
+  stateOf(base: number): number {
+    return words.load(this.member.segment.words, base + ENTRY.state);
+  }
+
+  private nameAt(base: number): Uint8Array {
+    const length = Math.min(words.read(this.member.segment.words, base + ENTRY.nameBytes) >>> 0, MAX_OBJECT_NAME_BYTES);
+    return words.copy(this.member.segment.bytes, base * 4 + ENTRY.name, length);
+  }
+
+  nameOf(entry: number): Uint8Array {
+    const base = this.entryWord(entry);
+    return base === 0 ? new Uint8Array(0) : this.nameAt(base);
+  }
+
+  private find(bytes: Uint8Array): readonly [entry: number, base: number] | undefined {
+    const hash = nameHash(bytes);
+    for (const [entry, base] of this.entries()) {
+      if (this.stateOf(base) !== EntryState.live) continue;
+      if (words.read(this.member.segment.words, base + ENTRY.nameHash) !== hash) continue;
+      if (Buffer.compare(this.nameAt(base), bytes) === 0) return [entry, base];
+    }
+    return undefined;
+  }
+
+  private ref(entry: number, base: number, created: boolean): ObjectRef {
+    const shared = this.member.segment.words;
+    const page = words.read(shared, base + ENTRY.page) >>> 0;
+    const kind = KINDS[words.read(shared, base + ENTRY.kind)];
+    if (kind === undefined || kind === "none" || !this.heap.isBlock(page))
+      throw new ShmkitError("ERR_CORRUPT", `the directory of ${this.member.regionName} is corrupt at entry ${entry}; remove the region`, {
+        path: this.member.regionName,
+      });
+    return {
+      kind,
+      entry,
+      page,
+      created,
+      name: Buffer.from(this.nameAt(base)).toString(),
+      generation: words.read(shared, base + ENTRY.generation),
+      options: Array.from({ length: OPTION_WORDS }, (_, i) => words.read(shared, base + ENTRY.options + i) >>> 0),
+      createdAt: new Date(words.readFloat(this.member.segment.floats, (base >> 1) + ENTRY.createdAt)),
+    };
+  }
+
+  /** The named objects there are; read without the lock. */
+  list(): ObjectRef[] {
+    const found: ObjectRef[] = [];
+    for (const [entry, base] of this.entries()) if (this.stateOf(base) === EntryState.live) found.push(this.ref(entry, base, false));
+    return found;
+  }
+
+  /** Opens or makes an object, to be waited for. With `wait`, an `open` waits for the name to appear. */
+  opening(name: string, plan: ObjectPlan, mode: OpenMode, wait: boolean): Waitable<ObjectRef> {
+    const bytes = new TextEncoder().encode(name);
+    return {
+      what: `${mode === "open" ? "opening" : "creating"} ${this.member.regionName}/${name}`,
+      queue: this.queue,
+      attempt: () => this.attemptOpen(name, bytes, plan, mode, wait),
+      remains: (set) => set === lockWaiters(HEADER.directoryLock) && isFree(this.member, HEADER.directoryLock),
+    };
+  }
+
+  private attemptOpen(name: string, bytes: Uint8Array, plan: ObjectPlan, mode: OpenMode, wait: boolean): ObjectRef | Blocked {
+    const { member } = this;
+    member.begin(mode === "open" ? Op["object.open"] : Op["object.create"], NO_ENTRY);
+    try {
+      if (!tryLock(member, HEADER.directoryLock)) return blockedOnLock(member, HEADER.directoryLock);
+      this.sweep();
+      const existing = this.find(bytes);
+      const path = `${member.regionName}/${name}`;
+      let result: ObjectRef | Blocked;
+      if (existing !== undefined) {
+        if (mode === "create")
+          throw new ShmkitError("ERR_EXISTS", `${path} exists already; open it, or remove it first`, { path });
+        result = this.join(existing[0], existing[1], plan, path);
+      } else if (mode === "open") {
+        if (!wait) throw new ShmkitError("ERR_NOT_FOUND", `there is no ${plan.kind} ${path}; create it, or open with { wait: true }`, { path });
+        return this.release(HEADER.directoryWaiters);
+      } else {
+        const made = this.make(bytes, plan, path);
+        if (made === BLOCKED) return BLOCKED;
+        result = made;
+      }
+      unlock(member, HEADER.directoryLock);
+      member.end();
+      if (result.created) ringAll(member, HEADER.directoryWaiters);
+      return result;
+    } catch (error) {
+      return member.failed(error);
+    }
+  }
+
+  /** Ends an attempt under the directory lock that has to wait for something else. */
+  private release(set: number): Blocked {
+    this.member.withdrawn();
+    unlock(this.member, HEADER.directoryLock);
+    return this.member.blocked(set);
+  }
+
+  private join(entry: number, base: number, plan: ObjectPlan, path: string): ObjectRef {
+    const found = this.ref(entry, base, false);
+    if (found.kind !== plan.kind)
+      throw new ShmkitError("ERR_WRONG_KIND", `${path} is a ${found.kind}, not a ${plan.kind}`, { path, expected: plan.kind, actual: found.kind });
+    plan.given.forEach((given, i) => {
+      if (given && found.options[i] !== plan.options[i])
+        throw new ShmkitError(
+          "ERR_OPTIONS_DIFFER",
+          `${path} exists with ${plan.optionNames[i]} ${found.options[i]}, not ${plan.options[i]}; leave the option out or remove the ${plan.kind}`,
+          { path, expected: plan.options[i], actual: found.options[i] },
+        );
+    });
+    this.member.concerns(entry);
+    enterSet(this.member.segment, base + ENTRY.openers, this.member.slot);
+    this.member.committed();
+    return found;
+  }
+
+  private make(bytes: Uint8Array, plan: ObjectPlan, path: string): ObjectRef | Blocked {
+    const { member, heap } = this;
+    const shared = member.segment.words;
+    if (plan.sizeBytes > heap.largestBlockBytes)
+      throw new ShmkitError("ERR_REGION_FULL", `${path} needs ${plan.sizeBytes} bytes, the region holds at most ${heap.largestBlockBytes}; give it a larger maxSize`, {
+        path, expected: heap.largestBlockBytes, actual: plan.sizeBytes,
+      });
+    const free = this.freeEntry();
+    if (typeof free === "number") return this.full(free, path);
+    const page = heap.allocate(pagesFor(plan.sizeBytes));
+    if (page < 0) return this.full(page, path);
+    const [entry, base] = free;
+    words.zero(member.segment.bytes, page * PAGE_BYTES, pagesFor(plan.sizeBytes) * PAGE_BYTES);
+    plan.init(page);
+    words.zero(member.segment.bytes, base * 4 + at.openers, at.name - at.openers);
+    words.write(shared, base + ENTRY.kind, kindCode(plan.kind));
+    words.write(shared, base + ENTRY.generation, words.read(shared, base + ENTRY.generation) + 1);
+    words.write(shared, base + ENTRY.page, page);
+    words.write(shared, base + ENTRY.nameBytes, bytes.length);
+    words.write(shared, base + ENTRY.nameHash, nameHash(bytes));
+    words.writeFloat(member.segment.floats, (base >> 1) + ENTRY.createdAt, Date.now());
+    for (let i = 0; i < OPTION_WORDS; i++) words.write(shared, base + ENTRY.options + i, plan.options[i] ?? 0);
+    words.copyIn(member.segment.bytes, base * 4 + ENTRY.name, bytes);
+    enterSet(member.segment, base + ENTRY.openers, member.slot);
+    member.concerns(entry);
+    member.critical(0);
+    // SYNC POINT: publishes the entry and the object; pairs with find
+    words.store(shared, base + ENTRY.state, EntryState.live);
+    member.committed();
+    heap.clearLedger();
+    return this.ref(entry, base, true);
+  }
+
+  private full(answer: number, path: string): Blocked {
+    if (answer === HeapAnswer.lockBusy) {
+      const blocked = this.release(this.heap.lockSet);
+      this.member.blockedLock = HEADER.heapLock;
+      return blocked;
+    }
+    throw new ShmkitError("ERR_REGION_FULL", `${path} does not fit: the region has reached its maxSize; remove objects or give it a larger one`, { path });
+  }
+
+  /** A free entry, with a new segment if need be; or what the heap answered. */
+  private freeEntry(): readonly [entry: number, base: number] | number {
+    for (const [entry, base] of this.entries()) if (this.stateOf(base) === EntryState.free) return [entry, base];
+    const { member, heap } = this;
+    const entry = this.capacity;
+    const segment = 31 - Math.clz32(entry / FIRST_SEGMENT_ENTRIES + 1);
+    if (segment >= DIRECTORY_SEGMENTS) return HeapAnswer.full;
+    const bytes = (FIRST_SEGMENT_ENTRIES << segment) * ENTRY_BYTES;
+    const page = heap.allocate(pagesFor(bytes));
+    if (page < 0) return page;
+    words.zero(member.segment.bytes, page * PAGE_BYTES, bytes);
+    words.store(member.segment.words, HEADER.directorySegments + segment, page);
+    heap.clearLedger();
+    return [entry, page * PAGE_WORDS];
+  }
+
+  /** Whether a block is a segment of the directory: then a dead creator's ledger does not own it any more. */
+  isSegment(page: number): boolean {
+    for (let k = 0; k < DIRECTORY_SEGMENTS; k++) if (words.load(this.member.segment.words, HEADER.directorySegments + k) === page) return true;
+    return false;
+  }
+
+  /** Removes a name; members that have the object open are told by their next call, and its memory goes with the last. */
+  removing(name: string, kind: Kind): Waitable<boolean> {
+    const bytes = new TextEncoder().encode(name);
+    return {
+      what: `removing ${this.member.regionName}/${name}`,
+      queue: this.queue,
+      attempt: () => this.attemptRemove(name, bytes, kind),
+      remains: () => isFree(this.member, HEADER.directoryLock),
+    };
+  }
+
+  private attemptRemove(name: string, bytes: Uint8Array, kind: Kind): boolean | Blocked {
+    const { member } = this;
+    member.begin(Op["object.remove"], NO_ENTRY);
+    try {
+      if (!tryLock(member, HEADER.directoryLock)) return blockedOnLock(member, HEADER.directoryLock);
+      const found = this.find(bytes);
+      if (found !== undefined) {
+        const [entry, base] = found;
+        const path = `${member.regionName}/${name}`;
+        const actual = this.ref(entry, base, false).kind;
+        if (actual !== kind) throw new ShmkitError("ERR_WRONG_KIND", `${path} is a ${actual}, not a ${kind}`, { path, expected: kind, actual });
+        member.concerns(entry);
+        member.critical(0);
+        words.store(member.segment.words, base + ENTRY.state, EntryState.removed);
+        member.committed();
+      } else member.withdrawn();
+      this.sweep();
+      unlock(member, HEADER.directoryLock);
+      member.end();
+      if (found !== undefined) ringEverybody(member);
+      return found !== undefined;
+    } catch (error) {
+      return member.failed(error);
+    }
+  }
+
+  /** Gives up an open object. Its memory goes if it was removed and nobody else has it. */
+  detach(entry: number): void {
+    const { member } = this;
+    const base = this.entryWord(entry);
+    if (base === 0) return;
+    member.begin(Op["object.detach"], entry);
+    try {
+      leaveSet(member.segment, base + ENTRY.openers, member.slot);
+      member.committed();
+      if (tryLock(member, HEADER.directoryLock)) {
+        this.sweep();
+        unlock(member, HEADER.directoryLock);
+      }
+      member.end();
+    } catch (error) {
+      member.failed(error);
+    }
+  }
+
+  /** Frees removed objects that nobody has open. Directory lock held. Whoever cannot do it leaves it to the next. */
+  sweep(): void {
+    const { member, heap } = this;
+    for (const [entry, base] of this.entries()) {
+      if (this.stateOf(base) !== EntryState.removed) continue;
+      if (!isEmptySet(member.segment, base + ENTRY.openers, member.geometry.setWords)) continue;
+      const page = words.read(member.segment.words, base + ENTRY.page) >>> 0;
+      heap.adopt(page);
+      member.criticalAs(Op["heap.free"], entry, 0);
+      words.store(member.segment.words, base + ENTRY.state, EntryState.free);
+      if (heap.pagesOf(page) >= PUNCH_PAGES) heap.punch(page);
+      heap.free(page);
+      member.resumed();
+    }
+  }
+
+  /** For recovery: the entries that the member of a slot has open. */
+  openedBy(slot: number): { entry: number; base: number; kind: Kind; page: number }[] {
+    const shared = this.member.segment.words;
+    const opened: { entry: number; base: number; kind: Kind; page: number }[] = [];
+    for (const [entry, base] of this.entries()) {
+      if (this.stateOf(base) === EntryState.free || !inSet(this.member.segment, base + ENTRY.openers, slot)) continue;
+      const kind = KINDS[words.read(shared, base + ENTRY.kind)];
+      const page = words.read(shared, base + ENTRY.page) >>> 0;
+      if (kind !== undefined && kind !== "none" && this.heap.isBlock(page)) opened.push({ entry, base, kind, page });
+    }
+    return opened;
+  }
+
+  /** For recovery, last of all: takes the dead member out of an entry's openers. */
+  forget(base: number, slot: number): void {
+    leaveSet(this.member.segment, base + ENTRY.openers, slot);
+  }
+
+  get openersAt(): number {
+    return ENTRY.openers;
+  }
+}

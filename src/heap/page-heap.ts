@@ -1,0 +1,254 @@
+import * as words from "#words";
+import { ShmkitError } from "../base/errors.js";
+import { ERRNO, systemError } from "../base/system-errors.js";
+import { formatBytes } from "../base/sizes.js";
+import { native } from "../native/addon.js";
+import { MAX_RUN_PAGES, packRun, PAGE_MAP_BYTES, runOwner, runPages, runPunched, RunState, runState } from "../layout/heap.js";
+import { PAGE_BYTES } from "../layout/region-header.js";
+import { ringOne } from "../members/doorbell.js";
+import type { Member } from "../members/member.js";
+import { HEADER } from "../members/region-words.js";
+import { isFree, lockWaiters, tryLock, unlock } from "../sync/robust-lock.js";
+
+/** Words of a page: word index of page p is p * PAGE_WORDS. */
+export const PAGE_WORDS = PAGE_BYTES / 4;
+/** Growth is backed in steps of at most this many pages (16 MiB), so that no step holds the heap lock for long. */
+const GROWTH_STEP_PAGES = 4096;
+const SMALLEST_GROWTH_PAGES = 256;
+
+/** What {@link PageHeap.allocate} answers when it cannot allocate now. */
+export const HeapAnswer = { lockBusy: -1, full: -2 } as const;
+
+export const pagesFor = (bytes: number): number => Math.ceil(bytes / PAGE_BYTES);
+
+/** Figures of the heap, read without the lock. */
+export interface HeapStatistics {
+  readonly committedBytes: number;
+  readonly freeBytes: number;
+  readonly usedBlocks: number;
+  readonly largestFreeBytes: number;
+}
+
+/**
+ * Allocates runs of pages. The heap is tiled by runs; allocating, splitting, merging and freeing each become true by one
+ * store to the entry of one head, so that whoever dies here leaves a valid tiling behind. Ownership and allocation are the
+ * same store. Only allocation takes the heap lock: a used run belongs to its owner, who frees it by one store.
+ */
+export class PageHeap {
+  constructor(private readonly member: Member) {}
+
+  private entry(page: number): number {
+    return (this.member.geometry.pageMapPage * PAGE_BYTES) / 4 + page * (PAGE_MAP_BYTES / 4);
+  }
+
+  private get committed(): number {
+    return words.load(this.member.segment.words, HEADER.committedPages) >>> 0;
+  }
+
+  /** Most bytes a single block can ever have in this region. */
+  get largestBlockBytes(): number {
+    const { maxPages, heapPage } = this.member.geometry;
+    return Math.min(maxPages - heapPage, MAX_RUN_PAGES) * PAGE_BYTES;
+  }
+
+  /**
+   * Allocates a run inside an operation of the member; its head page is in the member's ledger from then on.
+   * Returns the page, `lockBusy` (wait for {@link lockSet}) or `full` (wait for {@link spaceSet}).
+   * @throws ERR_NO_SPACE when the file system is full, ERR_CORRUPT
+   */
+  allocate(pages: number): number {
+    const { member } = this;
+    if (!tryLock(member, HEADER.heapLock)) return HeapAnswer.lockBusy;
+    let page = this.find(pages);
+    if (page === 0 && this.grow(pages)) page = this.find(pages);
+    if (page !== 0) page = this.take(page, pages);
+    unlock(member, HEADER.heapLock);
+    return page === 0 ? HeapAnswer.full : page;
+  }
+
+  get lockSet(): number {
+    return lockWaiters(HEADER.heapLock);
+  }
+  get spaceSet(): number {
+    return HEADER.spaceWaiters;
+  }
+  get lockIsFree(): boolean {
+    return isFree(this.member, HEADER.heapLock);
+  }
+
+  /** First free run of at least `pages` from the rover on, merging neighbours on the way; 0 when there is none. */
+  private find(pages: number): number {
+    const shared = this.member.segment.words;
+    const { heapPage } = this.member.geometry;
+    const end = this.committed;
+    let rover = words.read(shared, HEADER.heapRover) >>> 0;
+    if (rover < heapPage || rover >= end) rover = heapPage;
+    return this.search(rover, end, pages) || (rover === heapPage ? 0 : this.search(heapPage, end, pages));
+  }
+
+  private search(from: number, end: number, pages: number): number {
+    const shared = this.member.segment.words;
+    for (let page = from; page < end; ) {
+      let run = this.head(page, end);
+      while (runState(run) === RunState.free && page + runPages(run) < end) {
+        const next = this.head(page + runPages(run), end);
+        const merged = runPages(run) + runPages(next);
+        if (runState(next) !== RunState.free || merged > MAX_RUN_PAGES) break;
+        if ((words.read(shared, HEADER.heapRover) >>> 0) === page + runPages(run)) words.store(shared, HEADER.heapRover, page);
+        run = packRun(RunState.free, runPunched(run) || runPunched(next), 0, merged);
+        words.storeRelease(shared, this.entry(page), run);
+      }
+      if (runState(run) === RunState.free && runPages(run) >= pages) return page;
+      page += runPages(run);
+    }
+    return 0;
+  }
+
+  /** The entry of a head, checked. */
+  private head(page: number, end: number): number {
+    const run = words.load(this.member.segment.words, this.entry(page));
+    const state = runState(run);
+    if ((state !== RunState.free && state !== RunState.used) || runPages(run) === 0 || page + runPages(run) > end)
+      throw new ShmkitError("ERR_CORRUPT", `the page map of ${this.member.regionName} is corrupt at page ${page}; remove the region`, {
+        path: this.member.regionName,
+        actual: run >>> 0,
+      });
+    return run;
+  }
+
+  /** Turns the first `pages` of a free run into a used one; 0 when a punched run cannot be backed again. */
+  private take(page: number, pages: number): number {
+    const { member } = this;
+    const shared = member.segment.words;
+    const run = words.load(shared, this.entry(page));
+    const rest = runPages(run) - pages;
+    if (runPunched(run) && native.allocate(member.descriptor, page * PAGE_BYTES, pages * PAGE_BYTES) < 0) return 0;
+    if (rest > 0) words.write(shared, this.entry(page + pages), packRun(RunState.free, runPunched(run), 0, rest));
+    words.write(shared, this.entry(page) + 1, words.read(shared, this.entry(page) + 1) + 1);
+    words.write(shared, member.ledger, page);
+    // SYNC POINT: ledger, remainder and generation become visible with the run; pairs with settleLedger of a recoverer
+    words.storeRelease(shared, this.entry(page), packRun(RunState.used, false, member.me, pages));
+    words.write(shared, HEADER.heapRover, rest > 0 ? page + pages : page);
+    return page;
+  }
+
+  /** Backs more pages and adds them as a free run. False when the region is at its maximum. Heap lock held. */
+  private grow(pages: number): boolean {
+    const { geometry } = this.member;
+    const end = this.committed;
+    const wanted = Math.max(pages, Math.min(SMALLEST_GROWTH_PAGES, geometry.maxPages - end));
+    if (pages > MAX_RUN_PAGES || end + wanted > geometry.maxPages) return false;
+    for (let added = 0; added < wanted; ) {
+      const step = Math.min(GROWTH_STEP_PAGES, wanted - added);
+      this.commit(end + added, step);
+      added += step;
+    }
+    return true;
+  }
+
+  /** Backs `pages` more from `from` (the present end) and raises the committed word. Heap lock held. */
+  private commit(from: number, pages: number): void {
+    const { member } = this;
+    const shared = member.segment.words;
+    this.back(this.entry(from) * 4, pages * PAGE_MAP_BYTES);
+    this.back(from * PAGE_BYTES, pages * PAGE_BYTES);
+    words.write(shared, this.entry(from), packRun(RunState.free, false, 0, pages));
+    words.write(shared, HEADER.grownPages, words.read(shared, HEADER.grownPages) + pages);
+    words.store(shared, HEADER.committedPages, from + pages);
+  }
+
+  private back(offsetBytes: number, lengthBytes: number): void {
+    const { member } = this;
+    const result = native.allocate(member.descriptor, offsetBytes, lengthBytes);
+    if (result === 0) return;
+    if (result !== -ERRNO.noSpace) throw systemError(result, "fallocate", member.segment.path);
+    throw new ShmkitError(
+      "ERR_NO_SPACE",
+      `growing ${member.regionName} by ${formatBytes(lengthBytes)} found the file system of shared memory full; free some (shmkit clean) or enlarge it`,
+      { path: member.segment.path, actual: lengthBytes },
+    );
+  }
+
+  /** Grows the region until at least `pages` are committed. Returns false when the heap lock is busy. */
+  growTo(pages: number): boolean {
+    if (!tryLock(this.member, HEADER.heapLock)) return false;
+    while (this.committed < pages) this.commit(this.committed, Math.min(GROWTH_STEP_PAGES, pages - this.committed));
+    unlock(this.member, HEADER.heapLock);
+    return true;
+  }
+
+  /** Names this member as owner of a block it has the exclusive right to free, before the step that makes freeing due. */
+  adopt(page: number): void {
+    const { member } = this;
+    const run = words.load(member.segment.words, this.entry(page));
+    words.write(member.segment.words, member.ledger, page);
+    words.storeRelease(member.segment.words, this.entry(page), packRun(RunState.used, false, member.me, runPages(run)));
+  }
+
+  /** Frees a block this member owns, and rings one who waits for space. */
+  free(page: number): void {
+    const shared = this.member.segment.words;
+    const run = words.load(shared, this.entry(page));
+    words.store(shared, this.entry(page), packRun(RunState.free, runPunched(run), 0, runPages(run)));
+    words.write(shared, this.member.ledger, 0);
+    ringOne(this.member, HEADER.spaceWaiters);
+  }
+
+  /** Frees the block if the member of `slot` still owns it: what a recoverer does. */
+  freeIfOwnedBy(page: number, slot: number): void {
+    if (!this.isBlock(page)) return;
+    const run = words.load(this.member.segment.words, this.entry(page));
+    if (runOwner(run) !== slot + 1) return;
+    words.store(this.member.segment.words, this.entry(page), packRun(RunState.free, runPunched(run), 0, runPages(run)));
+  }
+
+  /** The published block no longer needs its creator's ledger. */
+  clearLedger(): void {
+    words.write(this.member.segment.words, this.member.ledger, 0);
+  }
+
+  /** Gives the pages of a big block back to the system before it is freed by its owner. */
+  punch(page: number): void {
+    const { member } = this;
+    const run = words.load(member.segment.words, this.entry(page));
+    if (native.punch(member.descriptor, page * PAGE_BYTES, runPages(run) * PAGE_BYTES) < 0) return;
+    words.storeRelease(member.segment.words, this.entry(page), packRun(RunState.used, true, member.me, runPages(run)));
+  }
+
+  /** Whether a used block begins at the page. */
+  isBlock(page: number): boolean {
+    if (page < this.member.geometry.heapPage || page >= this.committed) return false;
+    const run = words.load(this.member.segment.words, this.entry(page));
+    return runState(run) === RunState.used && runPages(run) > 0 && page + runPages(run) <= this.committed;
+  }
+
+  pagesOf(page: number): number {
+    return runPages(words.load(this.member.segment.words, this.entry(page)));
+  }
+
+  generationOf(page: number): number {
+    return words.read(this.member.segment.words, this.entry(page) + 1);
+  }
+
+  /** Recovery of a heap lock whose owner died: any head is a valid rover, so begin anew. */
+  resetRover(): void {
+    words.store(this.member.segment.words, HEADER.heapRover, this.member.geometry.heapPage);
+  }
+
+  statistics(): HeapStatistics {
+    const end = this.committed;
+    let freePages = 0;
+    let largest = 0;
+    let usedBlocks = 0;
+    for (let page = this.member.geometry.heapPage; page < end; ) {
+      const run = words.load(this.member.segment.words, this.entry(page));
+      if (runPages(run) === 0) break;
+      if (runState(run) === RunState.free) {
+        freePages += runPages(run);
+        largest = Math.max(largest, runPages(run));
+      } else usedBlocks++;
+      page += runPages(run);
+    }
+    return { committedBytes: end * PAGE_BYTES, freeBytes: freePages * PAGE_BYTES, usedBlocks, largestFreeBytes: largest * PAGE_BYTES };
+  }
+}

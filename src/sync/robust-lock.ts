@@ -1,0 +1,56 @@
+import * as words from "#words";
+import { LOCK } from "../layout/lock.js";
+import { ringOne } from "../members/doorbell.js";
+import type { Blocked, Member } from "../members/member.js";
+
+const WAITERS = LOCK.at.waiters >> 2;
+const ABANDONED = LOCK.at.abandoned >> 2;
+const TAKEOVERS = LOCK.at.takeovers >> 2;
+
+/** The member set of those who wait for the lock. */
+export const lockWaiters = (lock: number): number => lock + WAITERS;
+
+/** Takes the lock if it is free. Word index of the lock. */
+export function tryLock(member: Member, lock: number): boolean {
+  // SYNC POINT: pairs with unlock; what the last owner wrote is visible
+  return words.compareExchange(member.segment.words, lock, 0, member.me) === 0;
+}
+
+/** Ends an attempt that found the lock taken. */
+export function blockedOnLock(member: Member, lock: number): Blocked {
+  const blocked = member.blocked(lock + WAITERS);
+  member.blockedLock = lock;
+  return blocked;
+}
+
+/** Frees the lock and rings one of those who wait for it. */
+export function unlock(member: Member, lock: number): void {
+  // SYNC POINT: pairs with tryLock, and with enterSet followed by the re-check of a waiter
+  words.store(member.segment.words, lock, 0);
+  ringOne(member, lock + WAITERS);
+}
+
+export const isFree = (member: Member, lock: number): boolean => words.load(member.segment.words, lock) === 0;
+
+/** Slot of the owner, -1 when free. */
+export const ownerOf = (member: Member, lock: number): number => words.load(member.segment.words, lock) - 1;
+
+/** Whether the lock is owned by the member of a slot. */
+export const isOwnedBy = (member: Member, lock: number, slot: number): boolean =>
+  words.load(member.segment.words, lock) === slot + 1;
+
+/** Frees a dead owner's lock after its work has been undone; the next owner learns that it was abandoned. */
+export function freeAbandoned(member: Member, lock: number): void {
+  words.write(member.segment.words, lock + ABANDONED, 1);
+  words.add(member.segment.words, lock + TAKEOVERS, 1);
+  words.store(member.segment.words, lock, 0);
+}
+
+/** Whether the last owner died with it; tells it once. Call as the owner. */
+export function takeAbandoned(member: Member, lock: number): boolean {
+  if (words.read(member.segment.words, lock + ABANDONED) === 0) return false;
+  words.write(member.segment.words, lock + ABANDONED, 0);
+  return true;
+}
+
+export const takeovers = (member: Member, lock: number): number => words.load(member.segment.words, lock + TAKEOVERS) >>> 0;
