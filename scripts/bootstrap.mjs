@@ -41,10 +41,20 @@ function forwardSignals() {
   }
 }
 
-/** Runs a program to its end. Captures what it says when `quiet`. */
+/** Descriptor of the listening socket that is this process's turn, see {@link takeTurn}. */
+let turn;
+
+/**
+ * Runs a program to its end. A `quiet` one is a step of the set-up: what it says is captured, and it inherits the turn,
+ * which lasts until it has ended even when this process is killed.
+ */
 function run(command, args, { quiet = false, env = process.env } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: ROOT, env, stdio: quiet ? ["ignore", "pipe", "pipe"] : "inherit" });
+    const child = spawn(command, args, {
+      cwd: ROOT,
+      env,
+      stdio: quiet ? ["ignore", "pipe", "pipe", turn ?? "ignore"] : "inherit",
+    });
     running = child;
     let output = "";
     child.stdout?.on("data", (chunk) => (output += chunk));
@@ -84,11 +94,17 @@ function checkNode() {
   throw new SetupFailure(`Node ${MINIMUM_NODE.join(".")} or later is needed, this is ${process.versions.node}`);
 }
 
+/** Node shows a server's descriptor nowhere else; without it only the turn of a killed bootstrap ends early. */
+function descriptorOf(server) {
+  const descriptor = server._handle?.fd;
+  return Number.isInteger(descriptor) && descriptor >= 0 ? descriptor : undefined;
+}
+
 /**
  * Waits for its turn in this checkout and returns the function that ends it.
  *
- * The turn is a listening socket in Linux's abstract namespace, which the kernel closes at death: unlike a lock file it
- * cannot be left behind. Systems without such names go on without a turn.
+ * The turn is a listening socket in Linux's abstract namespace, which the kernel closes with its last holder: unlike a
+ * lock file it cannot be left behind. Systems without such names go on without a turn.
  */
 async function takeTurn() {
   if (process.platform !== "linux") return () => {};
@@ -106,7 +122,9 @@ async function takeTurn() {
       const waiters = new Set();
       server.on("connection", (socket) => waiters.add(socket.on("error", () => {})));
       server.unref();
+      turn = descriptorOf(server);
       return () => {
+        turn = undefined;
         server.close();
         for (const socket of waiters) socket.destroy();
       };

@@ -16,7 +16,7 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const COMPILED_TESTS = join(ROOT, "build/test");
 const SHARED_MEMORY = "/dev/shm";
 const CONCURRENCY = 2;
-const WATCHDOG_MS = 180_000;
+const WATCHDOG_MS = Number(process.env.SHMKIT_TEST_WATCHDOG_MS ?? 180_000);
 /** How long processes that a file started may take to end after it. */
 const GRACE_MS = 3000;
 const COUNTS = /^ℹ (tests|pass|fail|cancelled|skipped|todo) (\d+)$/gm;

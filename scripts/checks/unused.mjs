@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import ts from "typescript";
 import { ALIASES } from "../layers.mjs";
@@ -112,7 +112,7 @@ export function findUnused(root) {
       modules.set(path, readModule(path, readFileSync(join(root, path), "utf8")));
     }
   }
-  for (const name of ["eslint.config.mjs", "prettier.config.mjs"]) {
+  for (const name of readdirSync(root).filter((file) => file.endsWith(".config.mjs"))) {
     modules.set(`scripts/${name}`, readModule(name, readFileSync(join(root, name), "utf8")));
   }
 

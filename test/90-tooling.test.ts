@@ -1,0 +1,354 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, describe, test } from "node:test";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { createHash } from "node:crypto";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+interface GateResult {
+  readonly problems: readonly string[];
+  readonly note: string;
+}
+
+interface Scripts {
+  "checks/layers.mjs": { checkLayers(source: string): { modules: number; problems: string[] } };
+  "checks/unused.mjs": { findUnused(root: string): { modules: number; problems: string[] } };
+  "checks/error-codes.mjs": {
+    checkErrorCodes(codes: readonly string[], documentText: string, sources: readonly string[]): string[];
+  };
+  "checks/names-and-paths.mjs": { checkText(path: string, text: string): string[] };
+  "checks/doc-examples.mjs": { gate: { run(context: { root: string }): Promise<GateResult> } };
+  "stale-outputs.mjs": { removeStaleOutputs(root: string): string[] };
+}
+
+async function load<Name extends keyof Scripts>(name: Name): Promise<Scripts[Name]> {
+  return (await import(pathToFileURL(join(ROOT, "scripts", name)).href)) as Scripts[Name];
+}
+
+const folders: string[] = [];
+
+/** A temporary folder with the files given as path → text. */
+function folderWith(files: Readonly<Record<string, string>>): string {
+  const folder = mkdtempSync(join(tmpdir(), "shmkit-tooling-"));
+  folders.push(folder);
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+  return folder;
+}
+
+after(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+describe("layers", () => {
+  test("the sources are read and obey the order", async () => {
+    const { checkLayers } = await load("checks/layers.mjs");
+    const { modules, problems } = checkLayers(join(ROOT, "src"));
+    assert.ok(modules > 0);
+    assert.deepEqual(problems, []);
+  });
+
+  test("planted violations are found", async () => {
+    const { checkLayers } = await load("checks/layers.mjs");
+    const source = folderWith({
+      "base/up.ts": 'import { open } from "../region/open.js";',
+      "native/type.ts": 'import type { Words } from "#words";',
+      "os/dynamic.ts": 'export const late = () => import("../members/set.js");',
+      "cli/face.ts": 'export * from "../bridge/server.js";',
+      "heap/self.ts": 'import { open } from "shmkit";',
+      "stray.ts": "export {};",
+      "heap/fine.ts": 'import "../base/errors.js"; import "./other.js"; import "node:fs"; import "#words";',
+    });
+    const { modules, problems } = checkLayers(source);
+    assert.equal(modules, 7);
+    assert.deepEqual(problems.sort(), [
+      "src/base/up.ts: base imports the higher layer region",
+      "src/cli/face.ts: the face cli imports the face bridge",
+      "src/heap/self.ts: imports the package by its own name",
+      "src/native/type.ts: native imports the higher layer memory",
+      "src/os/dynamic.ts: os imports the higher layer members",
+      'src/stray.ts: "stray.ts" is no layer of scripts/layers.mjs',
+    ]);
+  });
+});
+
+test("unused modules, exports and packages are found", async () => {
+  const { findUnused } = await load("checks/unused.mjs");
+  const root = folderWith({
+    "package.json": '{ "dependencies": { "needed": "1.0.0", "forgotten": "1.0.0" } }',
+    "src/index.ts": 'export { used } from "./base/both.js"; import "needed/part";',
+    "src/base/both.ts":
+      "export const used = 1; export const idle = 2; export interface Shape { a: 1 } export const shape: Shape = { a: 1 };",
+    "src/base/island.ts": "export const alone = 1;",
+    "test/a.test.ts": 'const program = "./programs/member.js"; const { shape } = await import("#src/base/both.js");',
+    "test/programs/member.ts": "export {};",
+  });
+  const { modules, problems } = findUnused(root);
+  assert.equal(modules, 5);
+  assert.deepEqual(problems, [
+    'src/base/both.ts: nothing imports "idle"',
+    "src/base/island.ts: no entry point reaches this module",
+    'package.json: nothing uses "forgotten"',
+  ]);
+});
+
+test("error codes are compared both ways", async () => {
+  const { checkErrorCodes } = await load("checks/error-codes.mjs");
+  const codes = ["ERR_A", "ERR_B", "ERR_C"];
+  const document = "## ERR_A\n\nUnlike ERR_GONE.\n\n| Code | Meaning |\n|---|---|\n| `ERR_B` | b |\n";
+  assert.deepEqual(checkErrorCodes(codes, document, ['fail("ERR_A"); fail("ERR_C");']), [
+    "src: nothing raises ERR_B",
+    "docs/errors.md: ERR_C is not explained",
+    "docs/errors.md: ERR_GONE is no code of src/base/errors.ts",
+  ]);
+  assert.deepEqual(checkErrorCodes(["ERR_A"], "## `ERR_A`\n", ['"ERR_A"']), []);
+});
+
+describe("names and paths", () => {
+  // Put together here, since this file is read by the gate as well.
+  const planted: [path: string, text: string, why: RegExp][] = [
+    ["docs/a.md", `see https://registry${".example.org"}/x`, /registry/],
+    [".npmrc", `//host/:_auth${"Token"}=1`, /registry/],
+    ["package-lock.json", `"resolved${'"'}: "https://host/x.tgz"`, /came from/],
+    ["test/a.test.ts", `test.on${"ly"}("x", () => {});`, /leaves tests out/],
+    ["test/a.test.ts", `test("x", { sk${"ip"}: true }, () => {});`, /leaves tests out/],
+    ["src/a.ts", `const path = "/ho${"me"}/somebody";`, /one machine/],
+  ];
+  for (const [path, text, why] of planted) {
+    test(`${path}: ${text} is found`, async () => {
+      const { checkText } = await load("checks/names-and-paths.mjs");
+      const problems = checkText(path, `first line\n${text}\n`);
+      assert.equal(problems.length, 1);
+      assert.match(problems[0]!, why);
+      assert.ok(problems[0]!.startsWith(`${path}:2: `));
+    });
+  }
+
+  test("ordinary text passes", async () => {
+    const { checkText } = await load("checks/names-and-paths.mjs");
+    const text = 'receive({ skip: 3 }); "src/home/x"; /dev/shm/work; queue.only; https://nodejs.org/';
+    assert.deepEqual(checkText("test/a.test.ts", text), []);
+  });
+});
+
+describe("doc examples", () => {
+  async function run(readme: string): Promise<GateResult> {
+    const root = folderWith({ "README.md": readme });
+    for (const name of ["node_modules", "dist", "package.json", "tsconfig.base.json"]) {
+      symlinkSync(join(ROOT, name), join(root, name));
+    }
+    const { gate } = await load("checks/doc-examples.mjs");
+    return gate.run({ root });
+  }
+
+  test("are type-checked", async () => {
+    const { problems } = await run("# Title\n\n```ts\nconst a = 1;\nconst b: string = a;\n```\n");
+    assert.equal(problems.length, 1);
+    assert.match(problems[0]!, /^README\.md:5: error TS2322/);
+  });
+
+  test("are run, together where they say so; fragments are only shown", async () => {
+    const { problems, note } = await run(
+      '```js\nthrow new Error("planted");\n```\n' +
+        "```ts no-run\nfunction f(a: number): void\n```\n" +
+        '```ts together=pair\nimport { existsSync, writeFileSync } from "node:fs";\nwriteFileSync("../one", "");\n' +
+        'while (!existsSync("../two")) await new Promise((done) => setTimeout(done, 5));\n```\n' +
+        '```ts together=pair\nimport { existsSync, writeFileSync } from "node:fs";\nwriteFileSync("../two", "");\n' +
+        'while (!existsSync("../one")) await new Promise((done) => setTimeout(done, 5));\n```\n',
+    );
+    assert.equal(problems.length, 1);
+    assert.match(problems[0]!, /^README\.md:1: ended with 1\n[\s\S]*Error: planted/);
+    assert.equal(note, "3 examples of 1 documents run, 1 only shown");
+  });
+
+  test("must exist, and unknown words are refused", async () => {
+    const { problems } = await run("```ts no-runn no-run\n```\n```sh\nls\n```\n");
+    assert.deepEqual(problems, ["README.md:1: unknown words after the language: no-runn", "no example was found"]);
+  });
+});
+
+test("outputs without a source are removed, others stay", async () => {
+  const { removeStaleOutputs } = await load("stale-outputs.mjs");
+  const root = folderWith({
+    "src/a.ts": "",
+    "dist/a.js": "",
+    "dist/old/b.js": "",
+    "dist/old/b.d.ts": "",
+    "dist/.tsbuildinfo": "",
+    "build/test/c.test.js": "",
+    "build/addon.node": "",
+  });
+  assert.deepEqual(removeStaleOutputs(root).sort(), ["build/test/c.test.js", "dist/old/b.d.ts", "dist/old/b.js"]);
+  for (const kept of ["dist/a.js", "dist/.tsbuildinfo", "build/addon.node"]) assert.ok(existsSync(join(root, kept)));
+});
+
+describe("the test runner", () => {
+  /** Runs the runner over compiled tests of the given texts. */
+  function run(tests: Readonly<Record<string, string>>, env: NodeJS.ProcessEnv = {}, args: string[] = []) {
+    const files = Object.entries(tests).map(([name, text]) => [`build/test/${name}.test.js`, text]);
+    const root = folderWith({
+      ...(Object.fromEntries(files) as Record<string, string>),
+      "package.json": '{"type":"module"}',
+    });
+    mkdirSync(join(root, "scripts"));
+    cpSync(join(ROOT, "scripts/run-tests.mjs"), join(root, "scripts/run-tests.mjs"));
+    const { NODE_TEST_CONTEXT: _, ...own } = process.env;
+    const options = { encoding: "utf8", env: { ...own, ...env } } as const;
+    return spawnSync(process.execPath, ["scripts/run-tests.mjs", ...args], { ...options, cwd: root });
+  }
+  const IMPORT =
+    'import { test } from "node:test"; import { spawn } from "node:child_process"; import fs from "node:fs";\n';
+  const PASSES = `${IMPORT} test("a", () => {}); test("b", () => {});`;
+
+  test("counts what passes and what fails", () => {
+    const { status, stdout } = run({
+      good: PASSES,
+      bad: `${IMPORT} test("c", () => { throw new Error("planted"); });`,
+    });
+    assert.equal(status, 1);
+    assert.match(stdout, /planted/);
+    assert.match(stdout, /^failed: bad\.test\.js\n2 files, 0 skipped, .*\n2 passed, 1 failed\n$/m);
+  });
+
+  test("runs the files whose names are given", () => {
+    const { status, stdout } = run({ good: PASSES, bad: "syntax error" }, {}, ["goo"]);
+    assert.equal(status, 0);
+    assert.match(stdout, /^2 passed, 0 failed$/m);
+    assert.equal(run({ good: PASSES }, {}, ["other"]).status, 1);
+  });
+
+  const failures: [title: string, text: string, answer: RegExp][] = [
+    [
+      "a file that crashes",
+      `${IMPORT} process.kill(process.pid, "SIGSEGV"); await new Promise(() => {});`,
+      /ended by SIGSEGV/,
+    ],
+    ["a file without a test", "export {};", /holds no test/],
+    [
+      "a file that hangs, with what it started",
+      `${IMPORT} test("hang", () => { spawn("sleep", ["1000"]); while (true); });`,
+      /ended by the watchdog/,
+    ],
+    [
+      "a process left running",
+      `${IMPORT} test("a", () => { spawn("sleep", ["1000"], { stdio: "inherit" }).unref(); });`,
+      /left processes running/,
+    ],
+    [
+      "a name left in shared memory",
+      `${IMPORT} test("a", () => fs.writeFileSync("/dev/shm/shmkit." + process.env.SHMKIT_TEST_TOKEN + "-x", ""));`,
+      /left in \/dev\/shm: shmkit\.t[0-9a-f]{10}-x/,
+    ],
+    [
+      "a file that ends badly after its tests",
+      `${IMPORT} test("a", () => {}); process.on("exit", () => process.exit(3));`,
+      /ended with code 3/,
+    ],
+  ];
+  for (const [title, text, answer] of failures) {
+    test(`fails for ${title}`, () => {
+      const { status, stdout } = run({ planted: text }, { SHMKIT_TEST_WATCHDOG_MS: "3000" });
+      assert.match(stdout, answer);
+      assert.match(stdout, /^\d+ passed, [1-9]\d* failed$/m);
+      assert.equal(status, 1);
+    });
+  }
+});
+
+describe("the bootstrap", () => {
+  /** A checkout whose packages, compiler and program are stand-ins. */
+  function checkout(compiler: string, program = ""): string {
+    const lock = "{}";
+    const root = folderWith({
+      "package.json": '{ "type": "module" }',
+      "package-lock.json": lock,
+      "node_modules/.shmkit-install": createHash("sha256").update(lock).digest("hex"),
+      "node_modules/typescript/bin/tsc": compiler,
+      "dist/cli/main.js": program,
+      "src/cli/main.ts": "",
+    });
+    mkdirSync(join(root, "scripts"));
+    for (const name of ["bootstrap.mjs", "stale-outputs.mjs"]) {
+      cpSync(join(ROOT, "scripts", name), join(root, "scripts", name));
+    }
+    return root;
+  }
+  function start(root: string, ...args: string[]): ChildProcess {
+    return spawn(process.execPath, [join(root, "scripts/bootstrap.mjs"), ...args], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+  }
+  async function ending(child: ChildProcess) {
+    let output = "";
+    child.stdout!.on("data", (chunk) => (output += String(chunk)));
+    child.stderr!.on("data", (chunk) => (output += String(chunk)));
+    const [code, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
+    return { code, signal, output };
+  }
+
+  test("refuses an unknown command", async () => {
+    const { code, output } = await ending(start(checkout(""), "strat"));
+    assert.equal(code, 1);
+    assert.match(output, /usage: .*start\|test\|check\|build/);
+  });
+
+  test("hands over arguments and the exit code, and says nothing itself", async () => {
+    const root = checkout("", "console.log(process.argv.slice(2).join()); process.exit(7);");
+    const { code, output } = await ending(start(root, "start", "a", "--b"));
+    assert.equal(code, 7);
+    assert.equal(output, "demo,a,--b\n");
+  });
+
+  test("forwards a signal and ends as its program ended", async () => {
+    const root = checkout("", 'console.log("up"); setInterval(() => {}, 1000);');
+    const child = start(root, "start");
+    const end = ending(child);
+    await once(child.stdout!, "data");
+    child.kill("SIGTERM");
+    assert.equal((await end).signal, "SIGTERM");
+  });
+
+  test("shows what the compiler says only when it fails", async () => {
+    const failing = await ending(start(checkout('console.log("planted"); process.exit(2)'), "build"));
+    assert.equal(failing.code, 1);
+    assert.match(failing.output, /does not compile\nplanted/);
+    const passing = await ending(start(checkout('console.log("planted")'), "build"));
+    assert.deepEqual(passing, { code: 0, signal: null, output: "" });
+  });
+
+  test("takes turns with others of the same checkout", async () => {
+    const compiler =
+      'import fs from "node:fs"; fs.appendFileSync("log", "<"); await new Promise((r) => setTimeout(r, 300)); fs.appendFileSync("log", ">");';
+    const root = checkout(compiler);
+    const ends = await Promise.all([1, 2, 3].map(() => ending(start(root, "build"))));
+    assert.deepEqual(
+      ends.map(({ code }) => code),
+      [0, 0, 0],
+    );
+    assert.equal(readFileSync(join(root, "log"), "utf8"), "<><><>");
+  });
+
+  test("does not end its turn before its steps have ended, even when it is killed", async () => {
+    const compiler =
+      'import fs from "node:fs"; fs.appendFileSync("log", "<"); await new Promise((r) => setTimeout(r, 1500)); fs.appendFileSync("log", ">");';
+    const root = checkout(compiler);
+    const first = start(root, "build");
+    const firstEnd = ending(first);
+    while (!existsSync(join(root, "log"))) await new Promise((resolve) => setTimeout(resolve, 10));
+    const second = start(root, "build");
+    const secondEnd = ending(second);
+    await once(second.stderr!, "data");
+    first.kill("SIGKILL");
+    assert.match((await secondEnd).output, /waiting for another/);
+    assert.equal((await secondEnd).code, 0);
+    assert.equal((await firstEnd).signal, "SIGKILL");
+    assert.equal(readFileSync(join(root, "log"), "utf8"), "<><>");
+  });
+});
