@@ -178,8 +178,8 @@ export class Directory {
         result = made;
       }
       unlock(member, HEADER.directoryLock);
-      member.end();
       if (result.created) ringAll(member, HEADER.directoryWaiters);
+      member.end();
       return result;
     } catch (error) {
       return member.failed(error);
@@ -250,6 +250,7 @@ export class Directory {
       this.member.blockedLock = HEADER.heapLock;
       return blocked;
     }
+    if (answer === HeapAnswer.noSpace) throw this.heap.noSpaceError();
     throw new ShmkitError("ERR_REGION_FULL", `${path} does not fit: the region has reached its maxSize; remove objects or give it a larger one`, { path });
   }
 
@@ -304,8 +305,8 @@ export class Directory {
       } else member.withdrawn();
       this.sweep();
       unlock(member, HEADER.directoryLock);
-      member.end();
       if (found !== undefined) ringEverybody(member);
+      member.end();
       return found !== undefined;
     } catch (error) {
       return member.failed(error);

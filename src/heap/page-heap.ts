@@ -1,7 +1,6 @@
 import * as words from "#words";
 import { ShmkitError } from "../base/errors.js";
 import { ERRNO, systemError } from "../base/system-errors.js";
-import { formatBytes } from "../base/sizes.js";
 import { native } from "../native/addon.js";
 import { MAX_RUN_PAGES, packRun, PAGE_MAP_BYTES, runOwner, runPages, runPunched, RunState, runState } from "../layout/heap.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
@@ -17,7 +16,7 @@ const GROWTH_STEP_PAGES = 4096;
 const SMALLEST_GROWTH_PAGES = 256;
 
 /** What {@link PageHeap.allocate} answers when it cannot allocate now. */
-export const HeapAnswer = { lockBusy: -1, full: -2 } as const;
+export const HeapAnswer = { lockBusy: -1, full: -2, noSpace: -3 } as const;
 
 export const pagesFor = (bytes: number): number => Math.ceil(bytes / PAGE_BYTES);
 
@@ -53,15 +52,19 @@ export class PageHeap {
 
   /**
    * Allocates a run inside an operation of the member; its head page is in the member's ledger from then on.
-   * Returns the page, `lockBusy` (wait for {@link lockSet}) or `full` (wait for {@link spaceSet}).
-   * @throws ERR_NO_SPACE when the file system is full, ERR_CORRUPT
+   * Returns the page, `lockBusy` (wait for {@link lockSet}), `full` (the region is; wait for {@link spaceSet}) or
+   * `noSpace` (the file system is: wait for {@link spaceSet}, or {@link noSpaceError}).
+   * @throws ERR_CORRUPT
    */
   allocate(pages: number): number {
     const { member } = this;
     if (!tryLock(member, HEADER.heapLock)) return HeapAnswer.lockBusy;
     let page = this.find(pages);
-    if (page === 0 && this.grow(pages)) page = this.find(pages);
-    if (page !== 0) page = this.take(page, pages);
+    if (page === 0) {
+      const grown = this.grow(pages);
+      page = grown < 0 ? grown : this.find(pages);
+    }
+    if (page > 0) page = this.take(page, pages);
     unlock(member, HEADER.heapLock);
     return page === 0 ? HeapAnswer.full : page;
   }
@@ -116,13 +119,13 @@ export class PageHeap {
     return run;
   }
 
-  /** Turns the first `pages` of a free run into a used one; 0 when a punched run cannot be backed again. */
+  /** Turns the first `pages` of a free run into a used one; `noSpace` when a punched run cannot be backed again. */
   private take(page: number, pages: number): number {
     const { member } = this;
     const shared = member.segment.words;
     const run = words.load(shared, this.entry(page));
     const rest = runPages(run) - pages;
-    if (runPunched(run) && native.allocate(member.descriptor, page * PAGE_BYTES, pages * PAGE_BYTES) < 0) return 0;
+    if (runPunched(run) && native.allocate(member.descriptor, page * PAGE_BYTES, pages * PAGE_BYTES) < 0) return HeapAnswer.noSpace;
     if (rest > 0) words.write(shared, this.entry(page + pages), packRun(RunState.free, runPunched(run), 0, rest));
     words.write(shared, this.entry(page) + 1, words.read(shared, this.entry(page) + 1) + 1);
     words.write(shared, member.ledger, page);
@@ -132,49 +135,53 @@ export class PageHeap {
     return page;
   }
 
-  /** Backs more pages and adds them as a free run. False when the region is at its maximum. Heap lock held. */
-  private grow(pages: number): boolean {
+  /** Backs more pages and adds them as a free run: 0, `full` at the region's maximum, or `noSpace`. Heap lock held. */
+  private grow(pages: number): number {
     const { geometry } = this.member;
     const end = this.committed;
     const wanted = Math.max(pages, Math.min(SMALLEST_GROWTH_PAGES, geometry.maxPages - end));
-    if (pages > MAX_RUN_PAGES || end + wanted > geometry.maxPages) return false;
-    for (let added = 0; added < wanted; ) {
-      const step = Math.min(GROWTH_STEP_PAGES, wanted - added);
-      this.commit(end + added, step);
-      added += step;
-    }
-    return true;
+    if (pages > MAX_RUN_PAGES || end + wanted > geometry.maxPages) return HeapAnswer.full;
+    return this.commitTo(end + wanted) || (end + pages <= this.committed ? 0 : this.commitTo(end + pages));
   }
 
-  /** Backs `pages` more from `from` (the present end) and raises the committed word. Heap lock held. */
-  private commit(from: number, pages: number): void {
+  /** Backs pages up to `target` in steps and raises the committed word after each. Heap lock held. */
+  private commitTo(target: number): number {
     const { member } = this;
     const shared = member.segment.words;
-    this.back(this.entry(from) * 4, pages * PAGE_MAP_BYTES);
-    this.back(from * PAGE_BYTES, pages * PAGE_BYTES);
-    words.write(shared, this.entry(from), packRun(RunState.free, false, 0, pages));
-    words.write(shared, HEADER.grownPages, words.read(shared, HEADER.grownPages) + pages);
-    words.store(shared, HEADER.committedPages, from + pages);
+    for (let from = this.committed; from < target; from = this.committed) {
+      const pages = Math.min(GROWTH_STEP_PAGES, target - from);
+      const backed =
+        this.back(this.entry(from) * 4, pages * PAGE_MAP_BYTES) && this.back(from * PAGE_BYTES, pages * PAGE_BYTES);
+      if (!backed) return HeapAnswer.noSpace;
+      words.write(shared, this.entry(from), packRun(RunState.free, false, 0, pages));
+      words.write(shared, HEADER.grownPages, words.read(shared, HEADER.grownPages) + pages);
+      // SYNC POINT: the pages are backed and described before they are committed
+      words.store(shared, HEADER.committedPages, from + pages);
+    }
+    return 0;
   }
 
-  private back(offsetBytes: number, lengthBytes: number): void {
+  private back(offsetBytes: number, lengthBytes: number): boolean {
+    const result = native.allocate(this.member.descriptor, offsetBytes, lengthBytes);
+    if (result < 0 && result !== -ERRNO.noSpace) throw systemError(result, "fallocate", this.member.segment.path);
+    return result === 0;
+  }
+
+  noSpaceError(): ShmkitError {
     const { member } = this;
-    const result = native.allocate(member.descriptor, offsetBytes, lengthBytes);
-    if (result === 0) return;
-    if (result !== -ERRNO.noSpace) throw systemError(result, "fallocate", member.segment.path);
-    throw new ShmkitError(
+    return new ShmkitError(
       "ERR_NO_SPACE",
-      `growing ${member.regionName} by ${formatBytes(lengthBytes)} found the file system of shared memory full; free some (shmkit clean) or enlarge it`,
-      { path: member.segment.path, actual: lengthBytes },
+      `${member.regionName} cannot grow: the file system of shared memory is full; free some (shmkit clean) or enlarge it`,
+      { path: member.segment.path },
     );
   }
 
-  /** Grows the region until at least `pages` are committed. Returns false when the heap lock is busy. */
-  growTo(pages: number): boolean {
-    if (!tryLock(this.member, HEADER.heapLock)) return false;
-    while (this.committed < pages) this.commit(this.committed, Math.min(GROWTH_STEP_PAGES, pages - this.committed));
+  /** Grows the region to at least `pages`: 0, `lockBusy` or `noSpace`. */
+  growTo(pages: number): number {
+    if (!tryLock(this.member, HEADER.heapLock)) return HeapAnswer.lockBusy;
+    const result = this.commitTo(pages);
     unlock(this.member, HEADER.heapLock);
-    return true;
+    return result;
   }
 
   /** Names this member as owner of a block it has the exclusive right to free, before the step that makes freeing due. */

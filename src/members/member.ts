@@ -34,6 +34,7 @@ export class Member {
   private readonly operation: number;
   private code = 0;
   private entry = 0;
+  private outer = 0;
 
   constructor(
     readonly segment: Segment,
@@ -82,6 +83,7 @@ export class Member {
 
   /** The same under another code or entry, for operations that contain a second one. */
   criticalAs(code: number, entry: number, counter: number): void {
+    this.outer = words.read(this.segment.words, this.operation);
     words.storeRelease(this.segment.words, this.operation, packOperation(code, Phase.critical, counter, entry));
   }
 
@@ -90,9 +92,9 @@ export class Member {
     words.storeRelease(this.segment.words, this.operation, packOperation(this.code, Phase.committed, 0, this.entry));
   }
 
-  /** The contained operation of `criticalAs` is done; the outer one goes on. */
+  /** The contained operation of `criticalAs` is done; the outer one goes on where it was. */
   resumed(): void {
-    words.storeRelease(this.segment.words, this.operation, packOperation(this.code, Phase.begun, 0, this.entry));
+    words.storeRelease(this.segment.words, this.operation, this.outer);
   }
 
   /** Nothing has changed; called before the lock is released, if one is held. */
@@ -104,6 +106,13 @@ export class Member {
   end(): void {
     this.inOperation = false;
     if (this.segment.lost) throw this.segment.lostError();
+  }
+
+  /** Ends an attempt that began no operation, having looked only. */
+  waiting(set: number): Blocked {
+    this.blockedOn = set;
+    this.blockedLock = 0;
+    return BLOCKED;
   }
 
   /** Undoes whatever a failed attempt began (locks included) and passes the error on. */

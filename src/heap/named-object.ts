@@ -1,0 +1,78 @@
+import * as words from "#words";
+import { ShmkitError } from "../base/errors.js";
+import { DIRECTORY_ENTRY, EntryState } from "../layout/heap.js";
+import { PAGE_BYTES } from "../layout/region-header.js";
+import type { Member } from "../members/member.js";
+import type { Waits } from "../members/waits.js";
+import type { Directory, ObjectRef } from "./directory.js";
+import { PAGE_WORDS, type PageHeap } from "./page-heap.js";
+
+/** What every kind of object works with. */
+export interface ObjectContext {
+  readonly member: Member;
+  readonly heap: PageHeap;
+  readonly directory: Directory;
+  readonly waits: Waits;
+  /** Takes a handle off the region's books when it is given up. */
+  forget(object: NamedObject): void;
+}
+
+/** An open named object: this member's bit is in its openers until `detach()` or the region's end. */
+export abstract class NamedObject {
+  /** Name within the region. */
+  readonly name: string;
+  /** @internal */
+  readonly ref: ObjectRef;
+  protected readonly context: ObjectContext;
+  protected readonly member: Member;
+  protected readonly words: Int32Array;
+  /** Word index and byte offset of the object. */
+  protected readonly base: number;
+  protected readonly baseBytes: number;
+  protected readonly entry: number;
+  private readonly stateWord: number;
+  private attached = true;
+
+  /** @internal */
+  constructor(context: ObjectContext, ref: ObjectRef) {
+    this.context = context;
+    this.ref = ref;
+    this.name = ref.name;
+    this.member = context.member;
+    this.words = context.member.segment.words;
+    this.base = ref.page * PAGE_WORDS;
+    this.baseBytes = ref.page * PAGE_BYTES;
+    this.entry = ref.entry;
+    this.stateWord = context.directory.entryWord(ref.entry) + (DIRECTORY_ENTRY.at.state >> 2);
+  }
+
+  /** `REGION/NAME`. */
+  get address(): string {
+    return `${this.member.regionName}/${this.name}`;
+  }
+
+  /** @throws ERR_CLOSED, ERR_REGION_LOST */
+  protected check(): void {
+    if (!this.attached || this.member.closed)
+      throw new ShmkitError("ERR_CLOSED", `${this.address} is closed here; open it again`, { path: this.address });
+    if (words.load(this.words, this.stateWord) !== EntryState.live) {
+      this.member.checkUsable();
+      throw new ShmkitError("ERR_CLOSED", `${this.address} was removed; create it again`, { path: this.address });
+    }
+  }
+
+  /** Gives this handle up; the object itself stays. Using the handle afterwards is ERR_CLOSED. Idempotent. */
+  detach(): void {
+    if (!this.attached) return;
+    this.attached = false;
+    if (this.member.closed || this.member.segment.lost) return;
+    this.beforeDetach();
+    this.context.forget(this);
+    this.context.directory.detach(this.entry);
+  }
+
+  /** What a kind gives back before it is detached. */
+  protected beforeDetach(): void {
+    return;
+  }
+}

@@ -1,0 +1,212 @@
+import * as words from "#words";
+import { ShmkitError } from "../base/errors.js";
+import { wholeNumber } from "../base/arguments.js";
+import type { WaitOptions } from "../base/deadline.js";
+import { MUTEX, MUTEX_BYTES, MUTEX_WORDS } from "../layout/lock.js";
+import { Op } from "../layout/member-slot.js";
+import { PAGE_BYTES } from "../layout/region-header.js";
+import type { ObjectPlan } from "../heap/directory.js";
+import { NamedObject } from "../heap/named-object.js";
+import { BLOCKED, type Blocked, type Member } from "../members/member.js";
+import { LocalQueue, type Waitable } from "../members/waits.js";
+import { commit, guardedWord, journalledWrite, undo } from "./journal.js";
+import { blockedOnLock, isFree, lockWaiters, ownerOf, takeAbandoned, takeovers, tryLock, unlock } from "./robust-lock.js";
+
+const WORD_COUNT = MUTEX.at.wordCount >> 2;
+
+/** Options of a mutex. */
+export interface MutexOptions {
+  /** How many 32-bit words the mutex guards, 0–64. Default 8. */
+  words?: number;
+}
+
+/** @internal */
+export function mutexPlan(member: Member, options: MutexOptions): ObjectPlan {
+  const count = options.words === undefined ? 8 : wholeNumber(options.words, "words", 0, MUTEX_WORDS);
+  return {
+    kind: "mutex",
+    sizeBytes: MUTEX_BYTES,
+    options: [count],
+    given: [options.words !== undefined],
+    optionNames: ["words"],
+    init: (page) => words.write(member.segment.words, (page * PAGE_BYTES) / 4 + WORD_COUNT, count),
+  };
+}
+
+/** Possession of a {@link Mutex}, until `release()`. */
+export class MutexGuard {
+  /** True when the last owner died holding the mutex: told to the next owner only. The guarded words are as of its last commit. */
+  readonly abandoned: boolean;
+  private readonly mutex: Mutex;
+
+  /** @internal */
+  constructor(mutex: Mutex, abandoned: boolean) {
+    this.mutex = mutex;
+    this.abandoned = abandoned;
+  }
+
+  /** A guarded word, as a signed 32-bit integer. @throws ERR_NOT_HELD, ERR_OUT_OF_RANGE */
+  get(index: number): number {
+    return this.mutex.readWord(this, index);
+  }
+
+  /**
+   * Changes a guarded word. The old value is journalled first: if this process dies before {@link commit} or
+   * {@link release}, every word goes back to what it was.
+   * @throws ERR_NOT_HELD, ERR_OUT_OF_RANGE
+   */
+  set(index: number, value: number): void {
+    this.mutex.writeWord(this, index, wholeNumber(value, "value", -(2 ** 31), 2 ** 32 - 1));
+  }
+
+  /** Makes what was set final without releasing. @throws ERR_NOT_HELD */
+  commit(): void {
+    this.mutex.commitWords(this);
+  }
+
+  /** Undoes what was set since the last commit. @throws ERR_NOT_HELD */
+  rollback(): void {
+    this.mutex.undoWords(this);
+  }
+
+  /** Commits and releases. @throws ERR_NOT_HELD when the guard was released already */
+  release(): void {
+    this.mutex.unlock(this);
+  }
+
+  /** Releases if still held. */
+  [Symbol.dispose](): void {
+    if (this.mutex.isHeldBy(this)) this.release();
+  }
+}
+
+/**
+ * A named robust mutex. When its owner dies, what it had not committed is undone, and the next one gets the lock and is
+ * told once (`guard.abandoned`), as with POSIX robust mutexes. Owned by a member (a process or worker thread): two
+ * asynchronous tasks of one thread exclude each other too.
+ */
+export class Mutex extends NamedObject {
+  private readonly queue = new LocalQueue();
+  private guard: MutexGuard | undefined;
+
+  /** Resolves to the guard. @throws ERR_TIMEOUT (its `owner` says who holds it), the signal's reason, ERR_CLOSED, ERR_REGION_LOST */
+  lock(options?: WaitOptions): Promise<MutexGuard> {
+    return this.context.waits.async(this.locking(), options);
+  }
+
+  /** {@link lock}, blocking the thread. @throws ERR_DEADLOCK when this very thread holds it */
+  lockSync(options?: WaitOptions): MutexGuard {
+    if (this.guard !== undefined)
+      throw new ShmkitError("ERR_DEADLOCK", `${this.address} is held by this thread, which would wait for itself; release it first`, {
+        path: this.address,
+      });
+    return this.context.waits.sync(this.locking(), options);
+  }
+
+  /** The guard, or undefined when somebody holds the mutex. Never waits. */
+  tryLock(): MutexGuard | undefined {
+    const guard = this.context.waits.try(this.locking());
+    return guard === BLOCKED ? undefined : guard;
+  }
+
+  /** Slot of the owner, undefined when free. */
+  get ownerSlot(): number | undefined {
+    this.check();
+    const owner = ownerOf(this.member, this.base);
+    return owner < 0 ? undefined : owner;
+  }
+
+  /** Owners that died holding it. */
+  get takeovers(): number {
+    this.check();
+    return takeovers(this.member, this.base);
+  }
+
+  private locking(): Waitable<MutexGuard> {
+    return {
+      what: `locking ${this.address}`,
+      queue: this.queue,
+      attempt: () => this.attempt(),
+      remains: () => isFree(this.member, this.base),
+      holder: () => `member ${ownerOf(this.member, this.base)}`,
+    };
+  }
+
+  private attempt(): MutexGuard | Blocked {
+    this.check();
+    const { member, base } = this;
+    if (this.guard !== undefined) return member.waiting(lockWaiters(base));
+    member.begin(Op["mutex.lock"], this.entry);
+    try {
+      if (!tryLock(member, base)) return blockedOnLock(member, base);
+      member.critical(0);
+      const abandoned = takeAbandoned(member, base);
+      this.guard = new MutexGuard(this, abandoned);
+      member.committed();
+      member.end();
+      return this.guard;
+    } catch (error) {
+      return member.failed(error);
+    }
+  }
+
+  /** @internal */
+  isHeldBy(guard: MutexGuard): boolean {
+    return this.guard === guard && !this.member.closed && isFree(this.member, this.base) === false;
+  }
+
+  private checkHeld(guard: MutexGuard): void {
+    this.check();
+    if (this.guard !== guard)
+      throw new ShmkitError("ERR_NOT_HELD", `this guard of ${this.address} was released; lock the mutex again`, { path: this.address });
+  }
+
+  /** Words the mutex guards. */
+  get wordCount(): number {
+    return this.ref.options[0]!;
+  }
+
+  /** @internal */
+  readWord(guard: MutexGuard, index: number): number {
+    this.checkHeld(guard);
+    wholeNumber(index, "index", 0, this.wordCount - 1);
+    return guardedWord(this.member.segment, this.base, index);
+  }
+  /** @internal */
+  writeWord(guard: MutexGuard, index: number, value: number): void {
+    this.checkHeld(guard);
+    wholeNumber(index, "index", 0, this.wordCount - 1);
+    journalledWrite(this.member.segment, this.base, index, value);
+  }
+  /** @internal */
+  commitWords(guard: MutexGuard): void {
+    this.checkHeld(guard);
+    commit(this.member.segment, this.base);
+  }
+  /** @internal */
+  undoWords(guard: MutexGuard): void {
+    this.checkHeld(guard);
+    undo(this.member.segment, this.base);
+  }
+
+  /** @internal */
+  unlock(guard: MutexGuard): void {
+    this.checkHeld(guard);
+    const { member, base } = this;
+    member.begin(Op["mutex.unlock"], this.entry);
+    try {
+      member.critical(0);
+      commit(member.segment, base);
+      member.committed();
+      this.guard = undefined;
+      unlock(member, base);
+      member.end();
+    } catch (error) {
+      member.failed(error);
+    }
+  }
+
+  protected override beforeDetach(): void {
+    if (this.guard !== undefined) this.unlock(this.guard);
+  }
+}

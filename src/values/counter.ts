@@ -1,0 +1,143 @@
+import * as words from "#words";
+import { ArgumentError, ArgumentRangeError } from "../base/errors.js";
+import { show } from "../base/arguments.js";
+import type { WaitOptions } from "../base/deadline.js";
+import { COUNTER, COUNTER_BYTES } from "../layout/lock.js";
+import { Op } from "../layout/member-slot.js";
+import type { ObjectPlan } from "../heap/directory.js";
+import { NamedObject } from "../heap/named-object.js";
+import { ringAll } from "../members/doorbell.js";
+import type { Blocked } from "../members/member.js";
+import { LocalQueue, type Waitable } from "../members/waits.js";
+import { blockedOnLock, isFree, ownerOf, tryLock, unlock } from "../sync/robust-lock.js";
+
+const at = COUNTER.at;
+/** @internal Word offsets inside a counter. */
+export const COUNTER_WORD = {
+  lock: at.lock >> 2, value: at.value >> 3, version: at.version >> 2, target: at.target >> 3, changeWaiters: at.changeWaiters >> 2,
+} as const;
+
+const MINIMUM = -(2n ** 63n);
+const MAXIMUM = 2n ** 63n - 1n;
+
+/** A whole number that fits 64 bits, given as a number (safe integers only) or bigint. */
+export type Integer = number | bigint;
+
+function integer(value: unknown, name: string): bigint {
+  if (typeof value !== "bigint" && typeof value !== "number")
+    throw new ArgumentError("ERR_INVALID_ARGUMENT", `${name} must be a whole number or bigint, not ${show(value)}`, { actual: value });
+  if (typeof value === "number" && !Number.isSafeInteger(value))
+    throw new ArgumentRangeError("ERR_OUT_OF_RANGE", `${name} must be a safe whole number or a bigint, not ${value}`, { actual: value });
+  const big = BigInt(value);
+  if (big < MINIMUM || big > MAXIMUM)
+    throw new ArgumentRangeError("ERR_OUT_OF_RANGE", `${name} must fit a signed 64-bit integer, not ${big}`, { actual: value });
+  return big;
+}
+
+/** @internal */
+export function counterPlan(): ObjectPlan {
+  return { kind: "counter", sizeBytes: COUNTER_BYTES, options: [], given: [], optionNames: [], init: () => undefined };
+}
+
+/**
+ * A named signed 64-bit integer that every member of the region sees. Reads take no lock. A member that dies while it
+ * updates either did or did not: never half, and the region's `memberDied` event says which.
+ */
+export class Counter extends NamedObject {
+  private readonly updates = new LocalQueue();
+  private readonly lock = this.base + COUNTER_WORD.lock;
+
+  /** The value now. */
+  get value(): bigint {
+    this.check();
+    const value = words.load64(this.member.segment.longs, this.base / 2 + COUNTER_WORD.value);
+    this.member.segment.checkNotLost();
+    return value;
+  }
+
+  /**
+   * Adds `delta` (default 1) and resolves to the value after. Wraps around at 64 bits, as `Atomics.add` does.
+   * @throws ERR_OUT_OF_RANGE, ERR_TIMEOUT while a stopped process holds the counter, ERR_CLOSED, ERR_REGION_LOST
+   */
+  add(delta: Integer = 1, options?: WaitOptions): Promise<bigint> {
+    const by = integer(delta, "delta");
+    return this.context.waits.async(this.updating((old) => BigInt.asIntN(64, old + by)), options);
+  }
+  /** {@link add}, blocking the thread if it must wait. */
+  addSync(delta: Integer = 1, options?: WaitOptions): bigint {
+    const by = integer(delta, "delta");
+    return this.context.waits.sync(this.updating((old) => BigInt.asIntN(64, old + by)), options);
+  }
+
+  /** Stores a value and resolves to it. Errors as {@link add}. */
+  set(value: Integer, options?: WaitOptions): Promise<bigint> {
+    const to = integer(value, "value");
+    return this.context.waits.async(this.updating(() => to), options);
+  }
+  /** {@link set}, blocking the thread if it must wait. */
+  setSync(value: Integer, options?: WaitOptions): bigint {
+    const to = integer(value, "value");
+    return this.context.waits.sync(this.updating(() => to), options);
+  }
+
+  /**
+   * Resolves to the value as soon as it is at least `minimum`.
+   * @throws ERR_TIMEOUT, the signal's reason, ERR_CLOSED, ERR_REGION_LOST
+   */
+  waitFor(minimum: Integer, options?: WaitOptions): Promise<bigint> {
+    return this.context.waits.async(this.reaching(integer(minimum, "minimum")), options);
+  }
+  /** {@link waitFor}, blocking the thread: spins first, then sleeps. */
+  waitForSync(minimum: Integer, options?: WaitOptions): bigint {
+    return this.context.waits.sync(this.reaching(integer(minimum, "minimum")), options);
+  }
+
+  private updating(next: (old: bigint) => bigint): Waitable<bigint> {
+    return {
+      what: `updating ${this.address}`,
+      queue: this.updates,
+      attempt: () => this.attemptUpdate(next),
+      remains: () => isFree(this.member, this.lock),
+      holder: () => `member ${ownerOf(this.member, this.lock)}`,
+    };
+  }
+
+  private attemptUpdate(next: (old: bigint) => bigint): bigint | Blocked {
+    this.check();
+    const { member, lock } = this;
+    const { longs } = member.segment;
+    const base = this.base;
+    member.begin(Op["counter.update"], this.entry);
+    try {
+      if (!tryLock(member, lock)) return blockedOnLock(member, lock);
+      const value = next(words.load64(longs, base / 2 + COUNTER_WORD.value));
+      const version = words.read(this.words, base + COUNTER_WORD.version);
+      words.store64(longs, base / 2 + COUNTER_WORD.target, value);
+      member.critical(version);
+      // SYNC POINT: the update is this store; target and the operation word are visible with it
+      words.store64(longs, base / 2 + COUNTER_WORD.value, value);
+      words.storeRelease(this.words, base + COUNTER_WORD.version, version + 1);
+      member.committed();
+      unlock(member, lock);
+      ringAll(member, base + COUNTER_WORD.changeWaiters);
+      member.end();
+      return value;
+    } catch (error) {
+      return member.failed(error);
+    }
+  }
+
+  private reaching(minimum: bigint): Waitable<bigint> {
+    const waiters = this.base + COUNTER_WORD.changeWaiters;
+    return {
+      what: `waiting for ${this.address} to reach ${minimum}`,
+      queue: new LocalQueue(),
+      attempt: () => {
+        const value = this.value;
+        if (value >= minimum) return value;
+        return this.member.waiting(waiters);
+      },
+      remains: () => false,
+    };
+  }
+}
