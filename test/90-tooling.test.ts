@@ -16,14 +16,14 @@ interface GateResult {
 }
 
 interface Scripts {
-  "checks/layers.mjs": { checkLayers(source: string): { modules: number; problems: string[] } };
-  "checks/unused.mjs": { findUnused(root: string): { modules: number; problems: string[] } };
+  "checks/layers.mjs": { checkLayers: (source: string) => { modules: number; problems: string[] } };
+  "checks/unused.mjs": { findUnused: (root: string) => { modules: number; problems: string[] } };
   "checks/error-codes.mjs": {
-    checkErrorCodes(codes: readonly string[], documentText: string, sources: readonly string[]): string[];
+    checkErrorCodes: (codes: readonly string[], documentText: string, sources: readonly string[]) => string[];
   };
-  "checks/names-and-paths.mjs": { checkText(path: string, text: string): string[] };
-  "checks/doc-examples.mjs": { gate: { run(context: { root: string }): Promise<GateResult> } };
-  "stale-outputs.mjs": { removeStaleOutputs(root: string): string[] };
+  "checks/names-and-paths.mjs": { checkText: (path: string, text: string) => string[] };
+  "checks/doc-examples.mjs": { gate: { run: (context: { root: string }) => Promise<GateResult> } };
+  "stale-outputs.mjs": { removeStaleOutputs: (root: string) => string[] };
 }
 
 async function load<Name extends keyof Scripts>(name: Name): Promise<Scripts[Name]> {
