@@ -11,7 +11,7 @@ import { BLOCKED, type Blocked, type Member } from "../members/member.js";
 import { enterSet, inSet, isEmptySet, leaveSet } from "../members/member-set.js";
 import { HEADER } from "../members/region-words.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
-import { blockedOnLock, isFree, lockWaiters, tryLock, unlock } from "../sync/robust-lock.js";
+import { blockedOnLock, isFree, lockWaiters, tryLock, unlock } from "../locking/robust-lock.js";
 import { HeapAnswer, pagesFor, PAGE_WORDS, type PageHeap } from "./page-heap.js";
 
 const at = DIRECTORY_ENTRY.at;

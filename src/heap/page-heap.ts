@@ -7,7 +7,7 @@ import { PAGE_BYTES } from "../layout/region-header.js";
 import { ringOne } from "../members/doorbell.js";
 import type { Member } from "../members/member.js";
 import { HEADER } from "../members/region-words.js";
-import { isFree, lockWaiters, tryLock, unlock } from "../sync/robust-lock.js";
+import { isFree, lockWaiters, tryLock, unlock } from "../locking/robust-lock.js";
 
 /** Words of a page: word index of page p is p * PAGE_WORDS. */
 export const PAGE_WORDS = PAGE_BYTES / 4;

@@ -9,8 +9,8 @@ import type { ObjectPlan } from "../heap/directory.js";
 import { NamedObject } from "../heap/named-object.js";
 import { BLOCKED, type Blocked, type Member } from "../members/member.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
-import { commit, guardedWord, journalledWrite, undo } from "./journal.js";
-import { blockedOnLock, isFree, lockWaiters, ownerOf, takeAbandoned, takeovers, tryLock, unlock } from "./robust-lock.js";
+import { commit, guardedWord, journalledWrite, undo } from "../locking/journal.js";
+import { blockedOnLock, isFree, lockWaiters, ownerOf, takeAbandoned, takeovers, tryLock, unlock } from "../locking/robust-lock.js";
 
 const WORD_COUNT = MUTEX.at.wordCount >> 2;
 
