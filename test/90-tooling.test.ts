@@ -126,8 +126,8 @@ describe("names and paths", () => {
       const { checkText } = await load("checks/names-and-paths.mjs");
       const problems = checkText(path, `first line\n${text}\n`);
       assert.equal(problems.length, 1);
-      assert.match(problems[0]!, why);
-      assert.ok(problems[0]!.startsWith(`${path}:2: `));
+      assert.match(problems[0], why);
+      assert.ok(problems[0].startsWith(`${path}:2: `));
     });
   }
 
@@ -151,7 +151,7 @@ describe("doc examples", () => {
   test("are type-checked", async () => {
     const { problems } = await run("# Title\n\n```ts\nconst a = 1;\nconst b: string = a;\n```\n");
     assert.equal(problems.length, 1);
-    assert.match(problems[0]!, /^README\.md:5: error TS2322/);
+    assert.match(problems[0], /^README\.md:5: error TS2322/);
   });
 
   test("are run, together where they say so; fragments are only shown", async () => {
@@ -164,7 +164,7 @@ describe("doc examples", () => {
         'while (!existsSync("../one")) await new Promise((done) => setTimeout(done, 5));\n```\n',
     );
     assert.equal(problems.length, 1);
-    assert.match(problems[0]!, /^README\.md:1: ended with 1\n[\s\S]*Error: planted/);
+    assert.match(problems[0], /^README\.md:1: ended with 1\n[\s\S]*Error: planted/);
     assert.equal(note, "3 examples of 1 documents run, 1 only shown");
   });
 
