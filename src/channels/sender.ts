@@ -111,8 +111,8 @@ export class Sender {
     words.write(shared, next + PIPE_WORD.tailPosition, position + units);
     words.write(shared, next + PIPE_WORD.highWater, Math.max(words.read(shared, old + PIPE_WORD.highWater), depth));
     const floats = member.segment.floats;
-    words.writeFloat(floats, (next >> 1) + PIPE_WORD.sentTotal, words.readFloat(floats, (old >> 1) + PIPE_WORD.sentTotal) + 1);
-    words.writeFloat(floats, (next >> 1) + PIPE_WORD.sentBytes, words.readFloat(floats, (old >> 1) + PIPE_WORD.sentBytes) + message.length);
+    words.writeFloat(floats, next / 2 + PIPE_WORD.sentTotal, words.readFloat(floats, old / 2 + PIPE_WORD.sentTotal) + 1);
+    words.writeFloat(floats, next / 2 + PIPE_WORD.sentBytes, words.readFloat(floats, old / 2 + PIPE_WORD.sentBytes) + message.length);
     member.critical(sent);
     // SYNC POINT: publishes the record and the tail; pairs with the receivers' load of sent, in receiver.ts
     words.storeRelease(shared, this.sent, sent + 1);

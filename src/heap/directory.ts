@@ -134,7 +134,7 @@ export class Directory {
       name: Buffer.from(this.nameAt(base)).toString(),
       generation: words.read(shared, base + ENTRY.generation),
       options: Array.from({ length: OPTION_WORDS }, (_, i) => words.read(shared, base + ENTRY.options + i) >>> 0),
-      createdAt: new Date(words.readFloat(this.member.segment.floats, (base >> 1) + ENTRY.createdAt)),
+      createdAt: new Date(words.readFloat(this.member.segment.floats, base / 2 + ENTRY.createdAt)),
     };
   }
 
@@ -231,7 +231,7 @@ export class Directory {
     words.write(shared, base + ENTRY.page, page);
     words.write(shared, base + ENTRY.nameBytes, bytes.length);
     words.write(shared, base + ENTRY.nameHash, nameHash(bytes));
-    words.writeFloat(member.segment.floats, (base >> 1) + ENTRY.createdAt, Date.now());
+    words.writeFloat(member.segment.floats, base / 2 + ENTRY.createdAt, Date.now());
     for (let i = 0; i < OPTION_WORDS; i++) words.write(shared, base + ENTRY.options + i, plan.options[i] ?? 0);
     words.copyIn(member.segment.bytes, base * 4 + ENTRY.name, bytes);
     enterSet(member.segment, base + ENTRY.openers, member.slot);

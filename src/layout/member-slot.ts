@@ -1,9 +1,10 @@
 import { struct } from "./descriptor.js";
 
-export const SlotState = { free: 0, joining: 1, active: 2 } as const;
+export const SlotState = { free: 0, active: 1 } as const;
 /** Bits of the armed word: which sleepers want the doorbell. They are also the futex bitset of those sleepers. */
 export const Armed = { eventLoop: 1, sync: 2 } as const;
-export const Effect = { unsettled: 0, none: 1, committed: 2 } as const;
+/** How a dead member's last operation ended. `idle`: it had returned. */
+export const Effect = { idle: 0, none: 1, committed: 2 } as const;
 export const LABEL_BYTES = 64;
 export const SLOT_BYTES = 512;
 
@@ -12,14 +13,14 @@ export const MEMBER_SLOT = struct(
   SLOT_BYTES,
   "One attached member: a process, or a worker thread of one. Alive as long as the open-file-description lock on its liveness byte is held; a slot that is not free and whose byte is free belongs to a dead member.",
   [
-    [0, "state", "u32", "0 free, 1 joining, 2 active", "the member, holding its liveness byte; a recoverer, holding the dead member's", "publish", "not free and byte unlocked: to be recovered"],
+    [0, "state", "u32", "0 free, 1 active", "the member, holding its liveness byte; a recoverer, holding the dead member's", "publish", "not free and byte unlocked: to be recovered"],
     [4, "generation", "u32", "counts the members that had this slot (wraps)", "the joining member", "plain", "names the dead one"],
     [8, "pid", "u32", "process id in the member's own PID namespace; for people only", "the joining member", "plain", "names the dead one"],
     [12, "threadId", "u32", "kernel thread id; for people only", "the joining member", "plain", "names the dead one"],
     [16, "startTime", "f64", "clock ticks since boot at which the process began", "the joining member", "plain", "names the dead one"],
     [24, "joinedAt", "f64", "milliseconds since 1970", "the joining member", "plain", "same"],
     [32, "labelBytes", "u32", "0–64", "the joining member", "plain", "same"],
-    [36, "effect", "u32", "0 unsettled, 1 the last operation took no effect, 2 it did", "recoverer, before it frees a lock of the dead member", "publish", "a second recoverer keeps what the first one settled"],
+    [36, "effect", "u32", "0 not interrupted, 1 interrupted without effect, 2 interrupted and took effect", "recoverer, before it frees a lock of the dead member", "publish", "a second recoverer keeps what the first one settled"],
     [64, "bell", "u32", "doorbell: counts rings, nobody consumes it (wraps)", "whoever rings", "atomic", "meaningless"],
     [68, "armed", "u32", "bit 0: the event loop's thread sleeps or may, bit 1: the member's own thread", "the member alone (bit 0 also its native thread, which clears it)", "atomic", "cleared by recovery"],
     [128, "operation", "u32", "last operation: code << 26 | phase << 24 | nibble << 20 | directory entry", "the member", "publish", "says what the member was doing"],
@@ -66,7 +67,7 @@ export const DEATH_RECORD = struct(
     [12, "pid", "u32", "its process id", "recoverer", "plain", "same"],
     [16, "threadId", "u32", "its thread id", "recoverer", "plain", "same"],
     [20, "operation", "u32", "its operation word", "recoverer", "plain", "same"],
-    [24, "effect", "u32", "1 none, 2 committed", "recoverer", "plain", "same"],
+    [24, "effect", "u32", "as in member_slot", "recoverer", "plain", "same"],
     [28, "labelBytes", "u32", "0–64", "recoverer", "plain", "same"],
     [32, "noticedAt", "f64", "milliseconds since 1970", "recoverer", "plain", "same"],
     [40, "nameBytes", "u32", "0–120", "recoverer", "plain", "same"],

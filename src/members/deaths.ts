@@ -28,6 +28,8 @@ export interface MemberDeath {
   readonly operation: OperationName;
   /** Name of the object concerned, if it concerned one. */
   readonly object: string | undefined;
+  /** True when it died inside that operation, false when the operation had returned. */
+  readonly interrupted: boolean;
   /** True when that operation took effect, false when it did not: never half. */
   readonly committed: boolean;
 }
@@ -162,10 +164,10 @@ export class Deaths implements DeathWatch {
     words.write(shared, record + DEATH.pid, words.read(shared, base + SLOT.pid));
     words.write(shared, record + DEATH.threadId, words.read(shared, base + SLOT.threadId));
     words.write(shared, record + DEATH.operation, operation);
-    words.write(shared, record + DEATH.effect, operationPhase(operation) === Phase.committed ? Effect.committed : Effect.none);
+    words.write(shared, record + DEATH.effect, words.load(shared, base + SLOT.effect));
     const labelBytes = Math.min(words.read(shared, base + SLOT.labelBytes) >>> 0, LABEL_BYTES);
     words.write(shared, record + DEATH.labelBytes, labelBytes);
-    words.writeFloat(segment.floats, (record >> 1) + DEATH.noticedAt, Date.now());
+    words.writeFloat(segment.floats, record / 2 + DEATH.noticedAt, Date.now());
     const label = words.copy(segment.bytes, base * 4 + SLOT.label, labelBytes);
     words.copyIn(segment.bytes, record * 4 + DEATH.label, label);
     const name = operationEntry(operation) === NO_ENTRY ? new Uint8Array(0) : this.recovery.nameOf(operationEntry(operation));
@@ -204,6 +206,7 @@ export class Deaths implements DeathWatch {
     const operation = words.read(shared, record + DEATH.operation);
     const text = (offset: number, length: number, limit: number): string =>
       Buffer.from(words.copy(segment.bytes, record * 4 + offset, Math.min(length >>> 0, limit))).toString();
+    const effect = words.read(shared, record + DEATH.effect);
     const name = text(DEATH.name, words.read(shared, record + DEATH.nameBytes), MAX_OBJECT_NAME_BYTES);
     return {
       slot: words.read(shared, record + DEATH.slot),
@@ -211,10 +214,11 @@ export class Deaths implements DeathWatch {
       pid: words.read(shared, record + DEATH.pid),
       threadId: words.read(shared, record + DEATH.threadId),
       label: text(DEATH.label, words.read(shared, record + DEATH.labelBytes), LABEL_BYTES),
-      noticedAt: new Date(words.readFloat(segment.floats, (record >> 1) + DEATH.noticedAt)),
+      noticedAt: new Date(words.readFloat(segment.floats, record / 2 + DEATH.noticedAt)),
       operation: OPERATIONS[operationCode(operation)] ?? "none",
       object: name === "" ? undefined : name,
-      committed: words.read(shared, record + DEATH.effect) === Effect.committed,
+      interrupted: effect !== Effect.idle,
+      committed: effect === Effect.committed || (effect === Effect.idle && operationPhase(operation) === Phase.committed),
     };
   }
 

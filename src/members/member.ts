@@ -92,6 +92,11 @@ export class Member {
     words.storeRelease(this.segment.words, this.operation, packOperation(this.code, Phase.committed, 0, this.entry));
   }
 
+  /** The operation turned into another one, which is committed. */
+  committedAs(code: number, entry: number): void {
+    words.storeRelease(this.segment.words, this.operation, packOperation(code, Phase.committed, 0, entry));
+  }
+
   /** The contained operation of `criticalAs` is done; the outer one goes on where it was. */
   resumed(): void {
     words.storeRelease(this.segment.words, this.operation, this.outer);

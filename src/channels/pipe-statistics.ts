@@ -1,0 +1,70 @@
+import * as words from "#words";
+import { COPY_BYTES, LEASE_BYTES, leaseState, LeaseState } from "../layout/pipe.js";
+import type { Segment } from "../memory/segment.js";
+import { membersOf } from "../members/member-set.js";
+import { LEASE_WORD, PIPE_WORD } from "./pipe-words.js";
+
+/** Figures of a pipe, read without locks, so also from outside; each is exact for the moment it was read. */
+export interface PipeStatistics {
+  /** Messages in the pipe now, waiting redelivery included. */
+  readonly depth: number;
+  readonly capacity: number;
+  /** Messages ever sent, and received (leased ones count when first taken). */
+  readonly sent: number;
+  readonly received: number;
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+  /** Leased messages delivered again. */
+  readonly redelivered: number;
+  /** Messages out on lease now. */
+  readonly leased: number;
+  /** Greatest depth since creation. */
+  readonly highWater: number;
+  /** Members waiting to send, and to receive. */
+  readonly waitingSenders: number;
+  readonly waitingReceivers: number;
+  readonly closed: boolean;
+}
+
+/** Reads the copy of a side's fields that its counter says counts. */
+function consistent<T>(segment: Segment, counter: number, readCopy: (copyWords: number) => T): T {
+  for (let attempt = 0; ; attempt++) {
+    const before = words.load(segment.words, counter);
+    const value = readCopy((before & 1) * (COPY_BYTES / 4));
+    if (words.load(segment.words, counter) === before || attempt === 100) return value;
+  }
+}
+
+/** @internal Statistics of the pipe at a word index; dimensions were checked by the caller. */
+export function readPipeStatistics(segment: Segment, base: number, maxLeased: number, setWords: number): PipeStatistics {
+  const shared = segment.words;
+  const { floats } = segment;
+  const tail = consistent(segment, base + PIPE_WORD.sent, (copy) => ({
+    sent: words.readFloat(floats, (base + copy) / 2 + PIPE_WORD.sentTotal),
+    sentBytes: words.readFloat(floats, (base + copy) / 2 + PIPE_WORD.sentBytes),
+    highWater: words.read(shared, base + copy + PIPE_WORD.highWater) >>> 0,
+  }));
+  const head = consistent(segment, base + PIPE_WORD.received, (copy) => ({
+    received: words.readFloat(floats, (base + copy) / 2 + PIPE_WORD.receivedTotal),
+    receivedBytes: words.readFloat(floats, (base + copy) / 2 + PIPE_WORD.receivedBytes),
+  }));
+  let leased = 0;
+  let returned = 0;
+  const leases = base + words.read(shared, base + PIPE_WORD.leaseOffset) / 4;
+  for (let i = 0; i < maxLeased; i++) {
+    const state = leaseState(words.load(shared, leases + (i * LEASE_BYTES) / 4 + LEASE_WORD.state));
+    if (state === LeaseState.held) leased++;
+    else if (state === LeaseState.returned) returned++;
+  }
+  return {
+    depth: Math.max(0, tail.sent - head.received) + returned,
+    capacity: words.read(shared, base + PIPE_WORD.capacity) >>> 0,
+    ...tail,
+    ...head,
+    redelivered: words.read(shared, base + PIPE_WORD.redelivered) >>> 0,
+    leased,
+    waitingSenders: membersOf(segment, base + PIPE_WORD.notFull, setWords).length,
+    waitingReceivers: membersOf(segment, base + PIPE_WORD.notEmpty, setWords).length,
+    closed: words.load(shared, base + PIPE_WORD.closed) !== 0,
+  };
+}

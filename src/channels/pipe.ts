@@ -1,0 +1,382 @@
+import { ArgumentError, ShmkitError } from "../base/errors.js";
+import { knownOptions, show, wholeNumber } from "../base/arguments.js";
+import type { WaitOptions } from "../base/deadline.js";
+import { RecordKind } from "../layout/pipe.js";
+import type { ObjectRef } from "../heap/directory.js";
+import { NamedObject, type ObjectContext } from "../heap/named-object.js";
+import { BLOCKED, type Blocked } from "../members/member.js";
+import { LocalQueue, type Waitable } from "../members/waits.js";
+import { decode, encode } from "./codec.js";
+import { LeaseTable } from "./lease-table.js";
+import { readShape, type PipeShape } from "./pipe-shape.js";
+import { readPipeStatistics, type PipeStatistics } from "./pipe-statistics.js";
+import { END, Receiver, type End, type LeasedBytes } from "./receiver.js";
+import { Sender } from "./sender.js";
+
+/** Options of `receive`. */
+export interface ReceiveOptions extends WaitOptions {
+  /** Take the message on lease: it comes back unless it is acknowledged. Default false. */
+  lease?: boolean;
+}
+
+/** Options of `process`. */
+export interface ProcessOptions {
+  /** Messages worked on at a time by this call, 1 to 65,536. Default 1. */
+  concurrency?: number;
+  /** Ends the processing: running work is finished, then the promise resolves. */
+  signal?: AbortSignal;
+}
+
+const WAIT_OPTIONS = ["timeoutMs", "signal"] as const;
+
+/**
+ * A message on lease. It stays in shared memory until {@link ack}; {@link nack}, or the death of this process, puts it
+ * back in its place, to be delivered again.
+ */
+export class Lease<T> {
+  readonly value: T;
+  /** Number of the message in the pipe, from 0. */
+  readonly sequence: number;
+  /** How often it has been delivered, this time included. */
+  readonly deliveries: number;
+  private readonly receiver: Receiver;
+  private readonly index: number;
+  private done = false;
+
+  /** @internal */
+  constructor(receiver: Receiver, taken: LeasedBytes, value: T) {
+    this.receiver = receiver;
+    this.index = taken.index;
+    this.value = value;
+    this.sequence = taken.sequence;
+    this.deliveries = taken.deliveries;
+  }
+
+  /** The work is done: the message is gone for good. @throws ERR_NOT_HELD when ack or nack was called before, ERR_CLOSED */
+  ack(): void {
+    this.settle();
+    this.receiver.acknowledge(this.index);
+  }
+
+  /** The message goes back to its place and is delivered again. @throws ERR_NOT_HELD, ERR_CLOSED */
+  nack(): void {
+    this.settle();
+    this.receiver.giveBack(this.index);
+  }
+
+  /** {@link nack}, unless settled. */
+  [Symbol.dispose](): void {
+    if (!this.done) this.nack();
+  }
+
+  private settle(): void {
+    if (this.done) throw new ShmkitError("ERR_NOT_HELD", "this lease was settled already; call ack or nack once");
+    this.done = true;
+  }
+}
+
+/**
+ * A bounded queue between processes: many senders, many receivers, each message to one receiver, order kept per sender.
+ * Values travel as MessagePack, a `Uint8Array` as its bytes. Senders wait while the pipe is full; nothing is dropped. A
+ * sender or receiver that dies at any instruction leaves the pipe working and the other messages in order.
+ */
+export class Pipe<T = unknown> extends NamedObject {
+  private readonly shape: PipeShape;
+  private readonly sender: Sender;
+  private readonly receiver: Receiver;
+  private readonly leases: LeaseTable;
+  private readonly sends = new LocalQueue();
+  private readonly receives = new LocalQueue();
+
+  /** @internal */
+  constructor(context: ObjectContext, ref: ObjectRef) {
+    super(context, ref);
+    const { member, heap } = context;
+    this.shape = readShape(member, heap, ref.page, this.address);
+    this.sender = new Sender(member, heap, this.shape, ref.entry, this.address);
+    this.leases = new LeaseTable(member, heap, this.shape, this.address);
+    this.receiver = new Receiver(member, heap, this.shape, this.leases, ref.entry, this.address);
+  }
+
+  /** Messages the pipe holds before senders wait. */
+  get capacity(): number {
+    return this.shape.capacity;
+  }
+
+  // Sending.
+
+  /**
+   * Sends a message; resolves when it is in the pipe, waiting while that is full.
+   * @throws ERR_TIMEOUT (nothing was sent), the signal's reason, ERR_NOT_ENCODABLE, ERR_MESSAGE_TOO_LARGE, ERR_NO_SPACE,
+   * ERR_CLOSED, ERR_REGION_LOST
+   * @example
+   * await jobs.send({ url: "https://example.org" }, { timeoutMs: 1000 });
+   */
+  send(message: T, options?: WaitOptions): Promise<void> {
+    try {
+      return this.context.waits.async(this.sending(message, options), options) as Promise<unknown> as Promise<void>;
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  /** Sends if there is room now; false if not. Never waits. Other errors as {@link send}. */
+  trySend(message: T): boolean {
+    return this.context.waits.try(this.sending(message)) === true;
+  }
+
+  /** {@link send}, blocking the thread. */
+  sendSync(message: T, options?: WaitOptions): void {
+    this.context.waits.sync(this.sending(message, options), options);
+  }
+
+  /** {@link sendSync} for bytes, without the look at what it is. Bytes are copied. */
+  sendBytesSync(bytes: Uint8Array, options?: WaitOptions): void {
+    this.check();
+    if (this.sends.waits.length === 0 && this.sender.attempt(bytes, RecordKind.bytes) === true) return;
+    this.context.waits.sync(this.sendingBytes(bytes, RecordKind.bytes), options);
+  }
+
+  private sending(message: T, options?: WaitOptions): Waitable<true> {
+    knownOptions(options, WAIT_OPTIONS, "send");
+    const isBytes = message instanceof Uint8Array;
+    return this.sendingBytes(isBytes ? message : encode(message), isBytes ? RecordKind.bytes : RecordKind.value);
+  }
+
+  private sendingBytes(bytes: Uint8Array, kind: number): Waitable<true> {
+    return {
+      what: `sending to ${this.address}`,
+      queue: this.sends,
+      attempt: () => {
+        this.check();
+        return this.sender.attempt(bytes, kind);
+      },
+      remains: (set) => this.sender.remains(set),
+      holder: () => describeOwner(this.sender.lockOwner()),
+    };
+  }
+
+  // Receiving.
+
+  /**
+   * Receives the next message, waiting while the pipe is empty. With `{ lease: true }` it stays in shared memory until it
+   * is acknowledged.
+   * @throws ERR_TIMEOUT, the signal's reason, ERR_CLOSED when the pipe is closed and empty, ERR_BAD_MESSAGE, ERR_REGION_LOST
+   */
+  receive(options: ReceiveOptions & { lease: true }): Promise<Lease<T>>;
+  receive(options?: ReceiveOptions): Promise<T>;
+  receive(options?: ReceiveOptions): Promise<T | Lease<T>> {
+    try {
+      knownOptions(options, [...WAIT_OPTIONS, "lease"], "receive");
+      return this.context.waits.async(options?.lease === true ? this.leasing() : this.receiving(), options);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  /** The next message, or undefined (which cannot be sent) when there is none now. @throws ERR_CLOSED when closed and empty */
+  tryReceive(options: { lease: true }): Lease<T> | undefined;
+  tryReceive(options?: { lease?: false }): T | undefined;
+  tryReceive(options?: { lease?: boolean }): T | Lease<T> | undefined {
+    knownOptions(options, ["lease"], "tryReceive");
+    const waits = this.context.waits;
+    const result = options?.lease === true ? waits.try(this.leasing()) : waits.try(this.receiving());
+    return result === BLOCKED ? undefined : result;
+  }
+
+  /** {@link receive}, blocking the thread: spins first, then sleeps. */
+  receiveSync(options: ReceiveOptions & { lease: true }): Lease<T>;
+  receiveSync(options?: ReceiveOptions): T;
+  receiveSync(options?: ReceiveOptions): T | Lease<T> {
+    knownOptions(options, [...WAIT_OPTIONS, "lease"], "receiveSync");
+    const waits = this.context.waits;
+    return options?.lease === true ? waits.sync(this.leasing(), options) : waits.sync(this.receiving(), options);
+  }
+
+  /**
+   * Receives the bytes of the next message (encoded, if a value was sent) into `target`; resolves to their number.
+   * @throws ERR_OUT_OF_RANGE when the target is too small: the message stays. Others as {@link receive}.
+   */
+  receiveInto(target: Uint8Array, options?: WaitOptions): Promise<number> {
+    try {
+      return this.context.waits.async(this.receivingInto(target), options);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  /** {@link receiveInto}, blocking the thread: spins first, then sleeps. */
+  receiveIntoSync(target: Uint8Array, options?: WaitOptions): number {
+    this.check();
+    if (this.receives.waits.length === 0 && target instanceof Uint8Array) {
+      const result = this.receiver.attempt(target);
+      if (typeof result === "number") return result;
+    }
+    return this.context.waits.sync(this.receivingInto(target), options);
+  }
+
+  private receiving(): Waitable<T> {
+    return this.waitable("receiving from", () => {
+      const bytes = this.ended(this.receiver.attempt(undefined));
+      return bytes === BLOCKED ? BLOCKED : this.valueOf(bytes as Uint8Array, this.receiver.kind);
+    });
+  }
+
+  private receivingInto(target: Uint8Array): Waitable<number> {
+    if (!(target instanceof Uint8Array))
+      throw new ArgumentError("ERR_INVALID_ARGUMENT", `target must be a Uint8Array, not ${show(target)}`);
+    return this.waitable("receiving from", () => this.ended(this.receiver.attempt(target)) as number | Blocked);
+  }
+
+  private leasing(): Waitable<Lease<T>> {
+    return this.waitable("leasing from", () => {
+      const taken = this.ended(this.receiver.attemptLease());
+      if (taken === BLOCKED) return BLOCKED;
+      try {
+        return new Lease(this.receiver, taken, this.valueOf(taken.bytes, taken.kind));
+      } catch (error) {
+        this.receiver.giveBack(taken.index);
+        throw error;
+      }
+    });
+  }
+
+  private waitable<R>(verb: string, attempt: () => R | Blocked): Waitable<R> {
+    return {
+      what: `${verb} ${this.address}`,
+      queue: this.receives,
+      attempt: () => {
+        this.check();
+        return attempt();
+      },
+      remains: (set) => this.receiver.remains(set),
+      holder: () => describeOwner(this.receiver.lockOwner()),
+    };
+  }
+
+  private ended<R>(result: R | End): R {
+    if (result === END)
+      throw new ShmkitError("ERR_CLOSED", `${this.address} is closed and everything in it has been received`, { path: this.address });
+    return result;
+  }
+
+  private valueOf(bytes: Uint8Array, kind: number): T {
+    return (kind === RecordKind.bytes ? bytes : decode(bytes)) as T;
+  }
+
+  /** The messages, until the pipe is closed and empty. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
+    for (;;) {
+      let message: T;
+      try {
+        message = await this.receive();
+      } catch (error) {
+        if (this.isEnd(error)) return;
+        throw error;
+      }
+      yield message;
+    }
+  }
+
+  private isEnd(error: unknown): boolean {
+    return error instanceof ShmkitError && error.code === "ERR_CLOSED" && this.isClosed;
+  }
+
+  /**
+   * Works on messages under lease until the pipe is closed and empty (or the signal ends it). Resolving acknowledges,
+   * throwing gives the message back for redelivery (possibly to this very worker), dying does the same. Resolves to the
+   * number of messages acknowledged.
+   * @throws as {@link receive}; what `work` throws is not rethrown
+   */
+  async process(work: (message: T, lease: Lease<T>) => unknown, options?: ProcessOptions): Promise<number> {
+    const { concurrency = 1, signal } = knownOptions(options, ["concurrency", "signal"], "process");
+    if (typeof work !== "function") throw new ArgumentError("ERR_INVALID_ARGUMENT", `work must be a function, not ${show(work)}`);
+    wholeNumber(concurrency, "concurrency", 1, 65536);
+    let done = 0;
+    const loop = async (): Promise<void> => {
+      for (;;) {
+        let lease: Lease<T>;
+        try {
+          lease = await this.receive({ lease: true, ...(signal === undefined ? {} : { signal }) });
+        } catch (error) {
+          if (signal?.aborted === true || this.isEnd(error)) return;
+          throw error;
+        }
+        try {
+          await work(lease.value, lease);
+        } catch {
+          lease.nack();
+          continue;
+        }
+        lease.ack();
+        done++;
+      }
+    };
+    await Promise.all(Array.from({ length: concurrency }, loop));
+    return done;
+  }
+
+  // State.
+
+  /**
+   * Closes the pipe for everybody: nothing more can be sent, what was sent can still be received; then iterations end.
+   * Idempotent. (To give up this handle only, see {@link detach}.)
+   * @throws ERR_TIMEOUT, ERR_CLOSED when the region is, ERR_REGION_LOST
+   */
+  async close(options?: WaitOptions): Promise<void> {
+    await this.context.waits.async(this.closing(), options);
+  }
+
+  /** {@link close}, blocking the thread. */
+  closeSync(options?: WaitOptions): void {
+    this.context.waits.sync(this.closing(), options);
+  }
+
+  private closing(): Waitable<boolean> {
+    return {
+      what: `closing ${this.address}`,
+      queue: this.sends,
+      attempt: () => {
+        this.check();
+        return this.sender.attemptClose();
+      },
+      remains: (set) => this.sender.remains(set),
+    };
+  }
+
+  /** Whether the pipe was closed for sending. */
+  get isClosed(): boolean {
+    return this.statistics().closed;
+  }
+
+  /** Resolves when everything sent has been received and nothing is out on lease. @throws ERR_TIMEOUT, ERR_CLOSED, ERR_REGION_LOST */
+  async drain(options?: WaitOptions): Promise<void> {
+    const { receiver, member } = this;
+    const drained = receiver.drainedSet;
+    await this.context.waits.async(
+      {
+        what: `draining ${this.address}`,
+        queue: new LocalQueue(),
+        attempt: () => {
+          this.check();
+          member.segment.checkNotLost();
+          return receiver.isDrained() ? true : member.waiting(drained);
+        },
+        remains: () => false,
+      },
+      options,
+    );
+  }
+
+  /** Depth, totals, rates' raw material; no locks. */
+  statistics(): PipeStatistics {
+    this.check();
+    const statistics = readPipeStatistics(this.member.segment, this.base, this.shape.maxLeased, this.member.geometry.setWords);
+    this.member.segment.checkNotLost();
+    return statistics;
+  }
+}
+
+function describeOwner(slot: number): string | undefined {
+  return slot < 0 ? undefined : `member ${slot}`;
+}
