@@ -203,9 +203,14 @@ async function ensureCompiler() {
     );
   }
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  await runStep("no C compiler: updating the list of system packages", "apt-get", ["update", "-q"], { env });
   const install = ["install", "-q", "-y", "--no-install-recommends", ...packages];
-  await runStep(`no C compiler: installing ${packages.join(" and ")}`, "apt-get", install, { env });
+  say(`no C compiler: installing ${packages.join(" and ")}`);
+  if ((await run("apt-get", install, { quiet: true, env })).code !== 0) {
+    // The machine's list of packages may be missing or out of date.
+    await runStep("updating the list of system packages", "apt-get", ["update", "-q"], { env });
+    await runStep(`installing ${packages.join(" and ")}`, "apt-get", install, { env });
+  }
+  if (!isOnPath("cc")) throw new SetupFailure(`${packages.join(" and ")} are installed and "cc" is still missing`);
 }
 
 async function buildAddon() {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -46,6 +46,15 @@ function folderWith(files: Readonly<Record<string, string>>): string {
 after(() => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
+
+/** How a child ended, and everything it said. */
+async function ending(child: ChildProcess) {
+  let output = "";
+  child.stdout!.on("data", (chunk) => (output += String(chunk)));
+  child.stderr!.on("data", (chunk) => (output += String(chunk)));
+  const [code, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
+  return { code, signal, output };
+}
 
 describe("layers", () => {
   test("the sources are read and obey the order", async () => {
@@ -189,9 +198,9 @@ test("outputs without a source are removed, others stay", async () => {
   for (const kept of ["dist/a.js", "dist/.tsbuildinfo", "build/addon.node"]) assert.ok(existsSync(join(root, kept)));
 });
 
-describe("the test runner", () => {
+describe("the test runner", { concurrency: 4 }, () => {
   /** Runs the runner over compiled tests of the given texts. */
-  function run(tests: Readonly<Record<string, string>>, env: NodeJS.ProcessEnv = {}, args: string[] = []) {
+  async function run(tests: Readonly<Record<string, string>>, env: NodeJS.ProcessEnv = {}, args: string[] = []) {
     const files = Object.entries(tests).map(([name, text]) => [`build/test/${name}.test.js`, text]);
     const root = folderWith({
       ...(Object.fromEntries(files) as Record<string, string>),
@@ -200,28 +209,27 @@ describe("the test runner", () => {
     mkdirSync(join(root, "scripts"));
     cpSync(join(ROOT, "scripts/run-tests.mjs"), join(root, "scripts/run-tests.mjs"));
     const { NODE_TEST_CONTEXT: _, ...own } = process.env;
-    const options = { encoding: "utf8", env: { ...own, ...env } } as const;
-    return spawnSync(process.execPath, ["scripts/run-tests.mjs", ...args], { ...options, cwd: root });
+    return ending(spawn(process.execPath, ["scripts/run-tests.mjs", ...args], { cwd: root, env: { ...own, ...env } }));
   }
   const IMPORT =
     'import { test } from "node:test"; import { spawn } from "node:child_process"; import fs from "node:fs";\n';
   const PASSES = `${IMPORT} test("a", () => {}); test("b", () => {});`;
 
-  test("counts what passes and what fails", () => {
-    const { status, stdout } = run({
+  test("counts what passes and what fails", async () => {
+    const { code, output } = await run({
       good: PASSES,
       bad: `${IMPORT} test("c", () => { throw new Error("planted"); });`,
     });
-    assert.equal(status, 1);
-    assert.match(stdout, /planted/);
-    assert.match(stdout, /^failed: bad\.test\.js\n2 files, 0 skipped, .*\n2 passed, 1 failed\n$/m);
+    assert.equal(code, 1);
+    assert.match(output, /planted/);
+    assert.match(output, /^failed: bad\.test\.js\n2 files, 0 skipped, .*\n2 passed, 1 failed\n$/m);
   });
 
-  test("runs the files whose names are given", () => {
-    const { status, stdout } = run({ good: PASSES, bad: "syntax error" }, {}, ["goo"]);
-    assert.equal(status, 0);
-    assert.match(stdout, /^2 passed, 0 failed$/m);
-    assert.equal(run({ good: PASSES }, {}, ["other"]).status, 1);
+  test("runs the files whose names are given", async () => {
+    const { code, output } = await run({ good: PASSES, bad: "syntax error" }, {}, ["goo"]);
+    assert.equal(code, 0);
+    assert.match(output, /^2 passed, 0 failed$/m);
+    assert.equal((await run({ good: PASSES }, {}, ["other"])).code, 1);
   });
 
   const failures: [title: string, text: string, answer: RegExp][] = [
@@ -253,11 +261,11 @@ describe("the test runner", () => {
     ],
   ];
   for (const [title, text, answer] of failures) {
-    test(`fails for ${title}`, () => {
-      const { status, stdout } = run({ planted: text }, { SHMKIT_TEST_WATCHDOG_MS: "3000" });
-      assert.match(stdout, answer);
-      assert.match(stdout, /^\d+ passed, [1-9]\d* failed$/m);
-      assert.equal(status, 1);
+    test(`fails for ${title}`, async () => {
+      const { code, output } = await run({ planted: text }, { SHMKIT_TEST_WATCHDOG_MS: "5000" });
+      assert.match(output, answer);
+      assert.match(output, /^\d+ passed, [1-9]\d* failed$/m);
+      assert.equal(code, 1);
     });
   }
 });
@@ -285,14 +293,6 @@ describe("the bootstrap", () => {
       stdio: ["ignore", "pipe", "pipe"],
     });
   }
-  async function ending(child: ChildProcess) {
-    let output = "";
-    child.stdout!.on("data", (chunk) => (output += String(chunk)));
-    child.stderr!.on("data", (chunk) => (output += String(chunk)));
-    const [code, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
-    return { code, signal, output };
-  }
-
   test("refuses an unknown command", async () => {
     const { code, output } = await ending(start(checkout(""), "strat"));
     assert.equal(code, 1);

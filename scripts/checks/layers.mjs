@@ -48,7 +48,7 @@ export function checkLayers(source) {
       }
     }
   }
-  return { modules: modules.length, problems };
+  return { modules: modules.length, problems: [...new Set(problems)] };
 }
 
 /** A mermaid block: each layer may import what its arrow leads to and everything below. */

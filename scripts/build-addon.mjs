@@ -1,0 +1,70 @@
+/**
+ * `node scripts/build-addon.mjs [--force]`: compiles `native/*.c` to `build/shmkit.node` with one call of the C compiler.
+ *
+ * It has no dependencies but the headers in node_modules, since it runs before anything else is built. `CC` chooses
+ * another compiler and may contain arguments ("zig cc -target aarch64-linux-musl").
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const FLAGS = [
+  ...["-std=c11", "-O2", "-fPIC", "-shared", "-pthread", "-fvisibility=hidden"],
+  ...["-Wall", "-Wextra", "-Werror"],
+  // A worker's end must not unload code that the signal handler and the native threads run. Undefined symbols are the
+  // runtime's; they are resolved at load, so that a missing one is an error then and not a crash later.
+  ...["-Wl,-z,nodelete", "-Wl,-z,now", "-Wl,-z,noexecstack"],
+];
+const LIBRARIES = ["-ldl", "-lm"];
+
+/** Everything whose change asks for a new build. */
+function inputs(root) {
+  const native = join(root, "native");
+  const names = readdirSync(native).filter((name) => name.endsWith(".c") || name.endsWith(".h"));
+  return [fileURLToPath(import.meta.url), ...names.sort().map((name) => join(native, name))];
+}
+
+function isCurrent(output, sources) {
+  if (!existsSync(output)) return false;
+  const built = statSync(output).mtimeMs;
+  return sources.every((source) => statSync(source).mtimeMs < built);
+}
+
+/**
+ * Compiles the addon unless it is newer than its sources, and answers its path. The result appears in one step, so that
+ * processes that load it meanwhile see the old one or the new one.
+ *
+ * @param {{ root: string, force?: boolean }} options `root`: the package's folder
+ */
+export function buildAddon({ root, force = false }) {
+  const output = join(root, "build/shmkit.node");
+  const sources = inputs(root);
+  if (!force && isCurrent(output, sources)) return output;
+  const headers = join(root, "node_modules/node-api-headers/include");
+  if (!existsSync(join(headers, "node_api.h"))) throw new Error(`${headers} is missing: run npm ci --ignore-scripts`);
+  mkdirSync(dirname(output), { recursive: true });
+  const temporary = `${output}.tmp.${process.pid}`;
+  const [compiler, ...compilerArgs] = (process.env.CC ?? "cc").trim().split(/\s+/);
+  const files = sources.filter((source) => source.endsWith(".c"));
+  const args = [...compilerArgs, ...FLAGS, `-I${headers}`, ...files, "-o", temporary, ...LIBRARIES];
+  const result = spawnSync(compiler, args, { encoding: "utf8" });
+  if (result.error?.code === "ENOENT") {
+    throw new Error(
+      `the C compiler "${compiler}" is missing: install the package gcc with the C library's headers ` +
+        `(Debian, Ubuntu: apt-get install gcc libc6-dev; Alpine: apk add gcc musl-dev)`,
+    );
+  }
+  if (result.error !== undefined) throw result.error;
+  if (result.status !== 0) {
+    rmSync(temporary, { force: true });
+    throw new Error(`${compiler} could not build the addon (${result.signal ?? result.status})\n${result.stderr}`);
+  }
+  renameSync(temporary, output);
+  return output;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const root = dirname(dirname(fileURLToPath(import.meta.url)));
+  console.log(buildAddon({ root, force: process.argv.includes("--force") }));
+}
