@@ -1,0 +1,76 @@
+/*
+ * One call from JavaScript. Functions of the addon read their arguments with the readers below, ask once whether one of
+ * them `stopped` the call, and only then act:
+ *
+ *   int descriptor = call_descriptor(call, 0);
+ *   int64_t offset = call_integer(call, 1, "offset", 0, MAX_SAFE_INTEGER);
+ *   if (call->stopped) return 0;
+ *
+ * The first wrong argument wins; after it every reader answers zero. No reader but `call_field` runs user code.
+ */
+#ifndef SHMKIT_CALL_H
+#define SHMKIT_CALL_H
+
+#include "platform.h"
+
+#define MAX_ARGUMENTS 6
+#define MAX_TEXT_BYTES 4096
+
+struct environment;
+struct mapping;
+
+struct call {
+  napi_env env;
+  struct environment *environment;
+  const char *function;
+  napi_value values[MAX_ARGUMENTS];
+  /* What the call answers if not the number that the function returned. */
+  napi_value result;
+  bool stopped;
+  /* With `stopped`: the -errno to answer, or 0 when an exception is pending. */
+  int refusal;
+};
+
+/* Answers a number, or anything when it sets `call->result`. */
+typedef int64_t (*native_function)(struct call *call);
+
+struct export {
+  const char *name;
+  native_function function;
+};
+
+struct text {
+  char bytes[MAX_TEXT_BYTES + 1];
+};
+
+/* The napi_callback behind every exported function; its data is a `struct export`. */
+napi_value call_dispatch(napi_env env, napi_callback_info info);
+
+int64_t call_integer(struct call *call, size_t index, const char *name, int64_t least, int64_t most);
+/* A finite or infinite number that is not below `least` (nor NaN). */
+double call_number(struct call *call, size_t index, const char *name, double least);
+bool call_boolean(struct call *call, size_t index, const char *name);
+/* UTF-8 without NUL bytes, at most MAX_TEXT_BYTES. */
+void call_text(struct call *call, size_t index, const char *name, struct text *text);
+napi_value call_callback(struct call *call, size_t index, const char *name);
+/* The memory of a Float64Array with at least `length` elements. */
+double *call_doubles(struct call *call, size_t index, const char *name, size_t length);
+int call_descriptor(struct call *call, size_t index);
+/* An open mapping of this environment; stops with -EBADF for a closed or unknown one. */
+struct mapping *call_mapping(struct call *call, size_t index);
+/* The offset of a 32-bit word inside `mapping`, which may be NULL when the call is stopped already. */
+size_t call_word(struct call *call, size_t index, const char *name, const struct mapping *mapping);
+/* A 32-bit pattern, written as a signed or as an unsigned number. */
+uint32_t call_bits(struct call *call, size_t index, const char *name);
+
+/* Replaces argument `index` by its property `field`. May run user code (getters): read every field before looking up anything. */
+void call_field(struct call *call, napi_value object, size_t index, const char *field);
+
+/* Stops the call with -errno. */
+void call_refuse(struct call *call, int refusal);
+void call_type_error(struct call *call, const char *name, const char *expected);
+void call_range_error(struct call *call, const char *name, const char *expected);
+/* Forgets what a failed Node-API call left pending, so that -errno can be answered instead. */
+void call_clear_exception(struct call *call);
+
+#endif

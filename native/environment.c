@@ -1,0 +1,143 @@
+#include "environment.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "exit-plan.h"
+#include "mapping.h"
+
+static void environment_release(struct environment *environment) {
+  if (--environment->holders == 0) free(environment);
+}
+
+static void forget_instance(napi_env env, void *data, void *hint) {
+  (void)env;
+  (void)hint;
+  environment_release(data);
+}
+
+/* A worker that is terminated runs no `finally`: a descriptor left open here would hold its locks until the process ends. */
+static void close_descriptors(struct environment *environment) {
+  for (size_t i = 0; i < environment->descriptor_count; i++) {
+    const struct owned_descriptor *owned = &environment->descriptors[i];
+    struct stat now;
+    /* Somebody may have closed it by other means, and the number may be another file's by now. */
+    if (fstat(owned->descriptor, &now) == 0 && now.st_dev == owned->device && now.st_ino == owned->inode) {
+      close(owned->descriptor);
+    }
+  }
+  free(environment->descriptors);
+  environment->descriptors = NULL;
+  environment->descriptor_count = environment->descriptor_capacity = 0;
+}
+
+static void environment_end(void *data) {
+  struct environment *environment = data;
+  environment->ended = true;
+  while (environment->mapping_count > 0) {
+    struct mapping *mapping = environment->mappings[environment->mapping_count - 1];
+    mapping_quiesce(mapping);
+    exit_plan_run(mapping);
+    environment_remove_mapping(environment, mapping);
+    mapping_close(mapping);
+  }
+  free(environment->mappings);
+  environment->mappings = NULL;
+  close_descriptors(environment);
+  environment_release(environment);
+}
+
+bool environment_begin(napi_env env) {
+  struct environment *environment = calloc(1, sizeof *environment);
+  if (environment == NULL) return false;
+  environment->env = env;
+  environment->holders = 2;
+  if (napi_set_instance_data(env, environment, forget_instance, NULL) != napi_ok) {
+    free(environment);
+    return false;
+  }
+  return napi_add_env_cleanup_hook(env, environment_end, environment) == napi_ok;
+}
+
+bool environment_hook_last(struct environment *environment) {
+  return napi_remove_env_cleanup_hook(environment->env, environment_end, environment) == napi_ok &&
+         napi_add_env_cleanup_hook(environment->env, environment_end, environment) == napi_ok;
+}
+
+/* The index of the first mapping whose id is not below `id`. */
+static size_t mapping_index(const struct environment *environment, uint32_t id) {
+  size_t low = 0;
+  size_t high = environment->mapping_count;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    if (environment->mappings[middle]->id < id) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
+struct mapping *environment_mapping(const struct environment *environment, uint32_t id) {
+  size_t index = mapping_index(environment, id);
+  if (index == environment->mapping_count || environment->mappings[index]->id != id) return NULL;
+  return environment->mappings[index];
+}
+
+/* Makes room for one more element; answers false and changes nothing when out of memory. */
+static bool reserve(void **elements, size_t count, size_t *capacity, size_t element_bytes) {
+  if (count < *capacity) return true;
+  size_t wanted = *capacity == 0 ? 8 : *capacity * 2;
+  void *grown = reallocarray(*elements, wanted, element_bytes);
+  if (grown == NULL) return false;
+  *elements = grown;
+  *capacity = wanted;
+  return true;
+}
+
+bool environment_add_mapping(struct environment *environment, struct mapping *mapping) {
+  void *elements = environment->mappings;
+  if (environment->last_mapping_id == UINT32_MAX) return false;
+  if (!reserve(&elements, environment->mapping_count, &environment->mapping_capacity, sizeof(struct mapping *))) {
+    return false;
+  }
+  environment->mappings = elements;
+  mapping->id = ++environment->last_mapping_id;
+  environment->mappings[environment->mapping_count++] = mapping;
+  return true;
+}
+
+void environment_remove_mapping(struct environment *environment, const struct mapping *mapping) {
+  size_t index = mapping_index(environment, mapping->id);
+  struct mapping **found = environment->mappings + index;
+  environment->mapping_count--;
+  memmove(found, found + 1, (environment->mapping_count - index) * sizeof *found);
+}
+
+int environment_adopt(struct environment *environment, int descriptor) {
+  struct stat found;
+  void *elements = environment->descriptors;
+  if (descriptor < 0) return descriptor;
+  if (fstat(descriptor, &found) != 0 || !reserve(&elements, environment->descriptor_count,
+                                                 &environment->descriptor_capacity, sizeof(struct owned_descriptor))) {
+    close(descriptor);
+    return -ENOMEM;
+  }
+  environment->descriptors = elements;
+  environment->descriptors[environment->descriptor_count++] =
+      (struct owned_descriptor){.descriptor = descriptor, .device = found.st_dev, .inode = found.st_ino};
+  return descriptor;
+}
+
+int environment_close(struct environment *environment, int descriptor) {
+  for (size_t i = environment->descriptor_count; i-- > 0;) {
+    if (environment->descriptors[i].descriptor != descriptor) continue;
+    environment->descriptors[i] = environment->descriptors[--environment->descriptor_count];
+    /* Linux frees the number even when close is interrupted: never close twice. */
+    return close(descriptor) == 0 || errno == EINTR ? 0 : -errno;
+  }
+  return -EBADF;
+}

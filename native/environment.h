@@ -1,0 +1,51 @@
+/*
+ * What one JavaScript environment (the main thread or a worker) owns: its mappings and the descriptors it opened. Only
+ * its own thread touches this. When the environment ends, everything here is given back, in `environment_end`.
+ */
+#ifndef SHMKIT_ENVIRONMENT_H
+#define SHMKIT_ENVIRONMENT_H
+
+#include "platform.h"
+
+struct mapping;
+
+struct owned_descriptor {
+  int descriptor;
+  dev_t device;
+  ino_t inode;
+};
+
+struct environment {
+  napi_env env;
+  bool ended;
+  /* One for the instance data, one for the cleanup hook: runtimes disagree on which ends first. */
+  int holders;
+  uint32_t last_mapping_id;
+  /* Sorted by id, since ids only grow. */
+  struct mapping **mappings;
+  size_t mapping_count;
+  size_t mapping_capacity;
+  struct owned_descriptor *descriptors;
+  size_t descriptor_count;
+  size_t descriptor_capacity;
+};
+
+/* Creates the environment's record, stores it as instance data and registers the cleanup hook. */
+bool environment_begin(napi_env env);
+/*
+ * Moves the cleanup hook behind every hook registered so far. Hooks run in reverse order, so that the waiter threads are
+ * joined before the runtime tears down the thread-safe functions they call.
+ */
+bool environment_hook_last(struct environment *environment);
+
+struct mapping *environment_mapping(const struct environment *environment, uint32_t id);
+/* Takes over the mapping and gives it its id, or answers false when out of memory or ids. */
+bool environment_add_mapping(struct environment *environment, struct mapping *mapping);
+void environment_remove_mapping(struct environment *environment, const struct mapping *mapping);
+
+/* Takes over `descriptor` (negative ones pass through); answers it, or -ENOMEM after closing it. */
+int environment_adopt(struct environment *environment, int descriptor);
+/* Closes a descriptor that was adopted; -EBADF for any other. */
+int environment_close(struct environment *environment, int descriptor);
+
+#endif

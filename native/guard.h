@@ -1,0 +1,17 @@
+/*
+ * The guard against SIGBUS: a page of a region that its file no longer backs (truncated by a peer, or punched on a full
+ * file system) would end the process at the next access. Inside a guarded range it loses the region instead.
+ */
+#ifndef SHMKIT_GUARD_H
+#define SHMKIT_GUARD_H
+
+#include "platform.h"
+
+struct mapping;
+
+/* Guards the mapping's range, installing the handler the first time. 0 or -errno. */
+int guard_add(struct mapping *mapping);
+/* The range has been replaced by private memory already: no access can fault between the two. */
+void guard_remove(struct mapping *mapping);
+
+#endif

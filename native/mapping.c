@@ -1,0 +1,180 @@
+#include "mapping.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "death.h"
+#include "environment.h"
+#include "exit-plan.h"
+#include "exports.h"
+#include "guard.h"
+#include "pin.h"
+
+/*
+ * Node 22.23, 24.21 and 26.10 export this; declared here because one binary serves runtimes without it. Its finalizer
+ * belongs to no environment (a SharedArrayBuffer may outlive the one that made it) and runs on any thread.
+ */
+typedef void (*finalize_without_env)(void *data, void *hint);
+typedef napi_status (*create_external_shared)(napi_env env, void *data, size_t length, finalize_without_env finalize,
+                                              void *hint, napi_value *result);
+
+static create_external_shared find_create_external_shared(void) {
+  create_external_shared function = NULL;
+  /* ISO C has no conversion from object to function pointers; POSIX has this one. */
+  *(void **)&function = dlsym(RTLD_DEFAULT, "node_api_create_external_sharedarraybuffer");
+  return function;
+}
+
+bool mapping_can_share(void) {
+  return find_create_external_shared() != NULL;
+}
+
+bool mapping_replace(struct mapping *mapping) {
+  const int flags = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  return mmap(mapping->base, mapping->length, PROT_READ | PROT_WRITE, flags, -1, 0) != MAP_FAILED;
+}
+
+bool mapping_lose(struct mapping *mapping) {
+  if (!mapping_replace(mapping)) return false;
+  atomic_store(&mapping->status[STATUS_LOST], 1);
+  drop_pin(mapping);
+  return true;
+}
+
+static void release_record(struct mapping *mapping) {
+  if (atomic_fetch_sub(&mapping->record_holders, 1) == 1) free(mapping);
+}
+
+void mapping_hold(struct mapping *mapping) {
+  atomic_fetch_add(&mapping->record_holders, 1);
+  atomic_fetch_add(&mapping->range_holders, 1);
+}
+
+void mapping_release(struct mapping *mapping) {
+  if (atomic_fetch_sub(&mapping->range_holders, 1) == 1) munmap(mapping->base, mapping->length);
+  release_record(mapping);
+}
+
+static void finalize_buffer(napi_env env, void *data, void *hint) {
+  (void)env;
+  (void)data;
+  mapping_release(hint);
+}
+
+static void finalize_shared_buffer(void *data, void *hint) {
+  (void)data;
+  mapping_release(hint);
+}
+
+static void finalize_status(napi_env env, void *data, void *hint) {
+  (void)env;
+  (void)data;
+  release_record(hint);
+}
+
+/* Maps the file and guards the range; answers 0 or -errno. */
+static int mapping_begin(struct mapping *mapping, int descriptor, size_t length, bool writable) {
+  size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  mapping->usable = length;
+  mapping->length = (length + page - 1) / page * page;
+  mapping->writable = writable;
+  /* Read only is a private copy on write: a stray write must not crash, and must not reach the file either. */
+  int flags = (writable ? MAP_SHARED : MAP_PRIVATE) | MAP_NORESERVE;
+  void *base = mmap(NULL, mapping->length, PROT_READ | PROT_WRITE, flags, descriptor, 0);
+  if (base == MAP_FAILED) return -errno;
+  mapping->base = base;
+  madvise(base, mapping->length, MADV_DONTDUMP); /* a courtesy to whoever reads core files: failure is harmless */
+  int failure = guard_add(mapping);
+  if (failure != 0) munmap(base, mapping->length);
+  return failure;
+}
+
+/* A buffer over the range. A false answer leaves the buffer's hold on the range in place: see map_file. */
+static bool create_buffer(struct call *call, struct mapping *mapping, bool shared, napi_value *buffer) {
+  if (shared) {
+    create_external_shared create = find_create_external_shared();
+    return create != NULL && create(call->env, mapping->base, mapping->usable, finalize_shared_buffer, mapping, buffer) == napi_ok;
+  }
+  return napi_create_external_arraybuffer(call->env, mapping->base, mapping->usable, finalize_buffer, mapping, buffer) == napi_ok;
+}
+
+static bool create_answer(struct call *call, struct mapping *mapping, napi_value buffer) {
+  napi_value id;
+  napi_value status;
+  napi_value answer;
+  if (napi_create_external_arraybuffer(call->env, mapping->status, sizeof mapping->status, finalize_status, mapping,
+                                       &status) != napi_ok) {
+    return false;
+  }
+  if (napi_create_uint32(call->env, mapping->id, &id) != napi_ok || napi_create_object(call->env, &answer) != napi_ok ||
+      napi_set_named_property(call->env, answer, "id", id) != napi_ok ||
+      napi_set_named_property(call->env, answer, "buffer", buffer) != napi_ok ||
+      napi_set_named_property(call->env, answer, "status", status) != napi_ok) {
+    return false;
+  }
+  call->result = answer;
+  return true;
+}
+
+int64_t map_file(struct call *call) {
+  int descriptor = call_descriptor(call, 0);
+  int64_t length = call_integer(call, 1, "lengthBytes", 1, MAX_SAFE_INTEGER);
+  bool writable = call_boolean(call, 2, "writable");
+  bool shared = call_boolean(call, 3, "shared");
+  if (call->stopped) return 0;
+  if (shared && !mapping_can_share()) return -ENOTSUP;
+
+  struct mapping *mapping = calloc(1, sizeof *mapping);
+  if (mapping == NULL) return -ENOMEM;
+  pthread_mutex_init(&mapping->waiter.lock, NULL);
+  int failure = mapping_begin(mapping, descriptor, (size_t)length, writable);
+  if (failure != 0) {
+    free(mapping);
+    return failure;
+  }
+  atomic_store(&mapping->range_holders, 2);
+  atomic_store(&mapping->record_holders, 3);
+  if (!environment_add_mapping(call->environment, mapping)) {
+    guard_remove(mapping);
+    munmap(mapping->base, mapping->length);
+    free(mapping);
+    return -ENOMEM;
+  }
+  napi_value buffer = NULL;
+  bool created = create_buffer(call, mapping, shared, &buffer);
+  if (created && create_answer(call, mapping, buffer)) return 0;
+  /*
+   * Runtimes disagree on whether the finalizer of a buffer that they refused runs, and when. So nothing is freed on its
+   * behalf: the range becomes private zeroes, which cost address space only, and the record is a few hundred bytes.
+   */
+  call_clear_exception(call);
+  environment_remove_mapping(call->environment, mapping);
+  mapping_close(mapping);
+  return -ENOTSUP;
+}
+
+void mapping_quiesce(struct mapping *mapping) {
+  unwatch_deaths(mapping);
+  waiter_stop(mapping);
+}
+
+void mapping_close(struct mapping *mapping) {
+  drop_pin(mapping);
+  exit_plan_forget(mapping);
+  mapping_replace(mapping);
+  guard_remove(mapping);
+  mapping_release(mapping);
+}
+
+int64_t close_mapping(struct call *call) {
+  uint32_t id = (uint32_t)call_integer(call, 0, "mapping", 1, UINT32_MAX);
+  if (call->stopped) return 0;
+  struct mapping *mapping = environment_mapping(call->environment, id);
+  if (mapping == NULL) return id <= call->environment->last_mapping_id ? 0 : -EBADF;
+  mapping_quiesce(mapping);
+  environment_remove_mapping(call->environment, mapping);
+  mapping_close(mapping);
+  return 0;
+}

@@ -1,0 +1,64 @@
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { ShmkitError } from "../base/errors.js";
+import { NATIVE_ABI, type NativeAddon } from "./contract.js";
+
+/** The package's folder: this module is `dist/native/addon.js` in it. */
+const PACKAGE_ROOT = new URL("../../", import.meta.url);
+
+/** Whether this process runs on musl, by what it has loaded: the two C libraries' addons do not mix. */
+function usesMusl(): boolean {
+  try {
+    return readFileSync("/proc/self/maps", "utf8").includes("/ld-musl-");
+  } catch {
+    return false;
+  }
+}
+
+/** Where the addon may be, best first. */
+function candidates(): string[] {
+  const explicit = process.env["SHMKIT_ADDON"];
+  if (explicit !== undefined && explicit !== "") return [explicit];
+  const libc = process.platform === "linux" && usesMusl() ? "-musl" : "";
+  return [`prebuilds/${process.platform}-${process.arch}${libc}.node`, "build/shmkit.node"].map((path) =>
+    fileURLToPath(new URL(path, PACKAGE_ROOT)),
+  );
+}
+
+function load(path: string): NativeAddon {
+  const addon = createRequire(import.meta.url)(path) as NativeAddon;
+  if (addon.abi === NATIVE_ABI) return addon;
+  throw new ShmkitError(
+    "ERR_ADDON",
+    `${path} implements version ${String(addon.abi)} of the native contract and this package needs ${NATIVE_ABI}; ` +
+      `reinstall shmkit, or rebuild the addon with: node scripts/build-addon.mjs --force`,
+    { path, expected: NATIVE_ABI, actual: addon.abi },
+  );
+}
+
+function find(): NativeAddon {
+  const paths = candidates();
+  const existing = paths.find((path) => existsSync(path));
+  if (existing === undefined) {
+    throw new ShmkitError(
+      "ERR_ADDON",
+      `no native addon for ${process.platform} ${process.arch}; looked for ${paths.join(" and ")}. ` +
+        `In a checkout, build it with: node scripts/build-addon.mjs. Elsewhere, set SHMKIT_ADDON to its path`,
+      { expected: paths },
+    );
+  }
+  try {
+    return load(existing);
+  } catch (error) {
+    if (error instanceof ShmkitError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ShmkitError("ERR_ADDON", `the native addon ${existing} does not load: ${reason}`, {
+      path: existing,
+      cause: error,
+    });
+  }
+}
+
+/** The addon. @throws ERR_ADDON at import when it is missing, does not load, or is of another version. */
+export const native: NativeAddon = find();
