@@ -14,6 +14,7 @@ export const ERRNO = {
   timedOut: errno.ETIMEDOUT,
   busy: errno.EBUSY,
   tooManyFiles: errno.EMFILE,
+  isDirectory: errno.EISDIR,
 } as const;
 
 function codeOf(number: number): { code: ErrorCode; advice: string } {

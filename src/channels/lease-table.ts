@@ -26,6 +26,10 @@ export class LeaseTable {
     return words.load(this.member.segment.words, this.at(index));
   }
 
+  stateCode(index: number): number {
+    return leaseState(this.state(index));
+  }
+
   /** A free slot, or -1. Head lock held. */
   findFree(): number {
     for (let i = 0; i < this.shape.maxLeased; i++) if (leaseState(this.state(i)) === LeaseState.free) return i;

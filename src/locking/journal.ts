@@ -45,3 +45,5 @@ export function undo(segment: Segment, base: number): void {
   }
   words.store(shared, base + ENTRIES, 0);
 }
+
+export const journalIsEmpty = (segment: Segment, base: number): boolean => words.load(segment.words, base + ENTRIES) === 0;

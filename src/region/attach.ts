@@ -1,0 +1,259 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { ShmkitError } from "../base/errors.js";
+import { deadlineOf, now, signalOf, timeoutError, type WaitOptions } from "../base/deadline.js";
+import { checkResult, ERRNO, systemError } from "../base/system-errors.js";
+import { native } from "../native/addon.js";
+import { PAGE_BYTES } from "../layout/region-header.js";
+import { Segment } from "../memory/segment.js";
+import { dimensionsFor, rangesToBack, readHeader, writeHeader, type HeaderFacts, type LifetimeName } from "./geometry.js";
+import { join, type Membership } from "./membership.js";
+import { pathOf } from "./names.js";
+import type { CheckedOptions } from "./options.js";
+import {
+  anybodyAlive, closeName, discard, inspectHeader, newFile, publish, statOf, tryLockAttach, unlinkIfSame, unlockAttach,
+  type NewFile,
+} from "./region-file.js";
+
+/**
+ * Creating, opening and removing regions, as generators that yield whenever they have to wait: the asynchronous and the
+ * Sync form drive the same steps. The protocol is that of an attach byte and a CLOSED mark: every opener and leaver holds
+ * the byte, and nobody attaches to a region that is closed, has lost its name, or has nobody alive.
+ */
+
+/** What a step waits for: a while, or the backing of a range of a file. */
+export type Pause = { readonly delayMs: number } | { readonly descriptor: number; readonly offset: number; readonly length: number };
+export type Steps<T> = Generator<Pause, T, number>;
+
+/** An attached region. */
+export interface Attached {
+  readonly membership: Membership;
+  readonly path: string;
+  readonly lifetime: LifetimeName;
+  readonly createdAt: Date;
+  readonly epoch: string;
+  readonly created: boolean;
+}
+
+const RETRY_MS = 2;
+const APPEAR_MS = 20;
+
+export type OpenMode = "create" | "open" | "openOrCreate";
+
+export function* attach(name: string, mode: OpenMode, options: CheckedOptions): Steps<Attached> {
+  const path = pathOf(name);
+  for (;;) {
+    if (mode !== "create") {
+      const opened = yield* openExisting(name, path, options);
+      if (opened !== undefined) return opened;
+      if (mode === "open") {
+        if (!options.wait)
+          throw new ShmkitError("ERR_NOT_FOUND", `there is no region ${name}; create it, or open it with { wait: true }`, { path });
+        yield { delayMs: APPEAR_MS };
+        continue;
+      }
+    }
+    const created = yield* create(name, path, options);
+    if (created !== undefined) return created;
+    if (mode === "create" && (yield* isAlive(path)))
+      throw new ShmkitError("ERR_EXISTS", `the region ${name} exists already; open it instead`, { path });
+  }
+}
+
+/** Makes a complete region, with this member in it, and only then names it. Undefined when the name is taken. */
+function* create(name: string, path: string, options: CheckedOptions): Steps<Attached | undefined> {
+  const dimensions = dimensionsFor(options.sizeBytes, options.maxSizeBytes, options.maxMembers);
+  const file = newFile(options.mode);
+  let segment: Segment | undefined;
+  let membership: Membership | undefined;
+  try {
+    for (const [offset, length] of rangesToBack(dimensions))
+      checkResult(yield { descriptor: file.descriptor, offset, length }, "fallocate", path);
+    segment = new Segment(file.descriptor, dimensions.geometry.maxPages * PAGE_BYTES, path, { writable: true, shared: options.shared });
+    writeHeader(segment, dimensions, options.lifetime);
+    const { createdAt, epoch } = readHeader(segment, Number.POSITIVE_INFINITY, path);
+    membership = join(segment, file.descriptor, dimensions.geometry, name, options.label);
+    if (publish(file, path)) {
+      membership.start(path, options.lifetime === "process");
+      return { membership, path, lifetime: options.lifetime, createdAt, epoch, created: true };
+    }
+  } catch (error) {
+    abandon(file, segment);
+    throw error;
+  }
+  abandon(file, segment);
+  return undefined;
+}
+
+function abandon(file: NewFile, segment: Segment | undefined): void {
+  segment?.close();
+  discard(file);
+}
+
+/** Opens what has the name and lives. Undefined when nothing has; a dead region's name is taken away on the way. */
+function* openExisting(name: string, path: string, options: CheckedOptions): Steps<Attached | undefined> {
+  for (;;) {
+    const descriptor = native.openExisting(path, true);
+    if (descriptor === -ERRNO.missing) return undefined;
+    checkResult(descriptor, "open", path);
+    let attached: Attached | undefined;
+    try {
+      checkOwner(descriptor, path, name, options.allowOtherUser);
+      while (!tryLockAttach(descriptor, path)) yield { delayMs: RETRY_MS };
+      attached = attachTo(descriptor, name, path, options);
+    } catch (error) {
+      unlockAttach(descriptor);
+      native.close(descriptor);
+      throw error;
+    }
+    unlockAttach(descriptor);
+    if (attached !== undefined) return attached;
+    native.close(descriptor);
+  }
+}
+
+function attachTo(descriptor: number, name: string, path: string, options: CheckedOptions): Attached | undefined {
+  const header = inspectHeader(descriptor, path);
+  if (isGone(descriptor, path, header)) return undefined;
+  compare(header, options, name, path);
+  const segment = new Segment(descriptor, header.geometry.maxPages * PAGE_BYTES, path, { writable: true, shared: options.shared });
+  try {
+    const membership = join(segment, descriptor, header.geometry, name, options.label);
+    membership.deaths.recoverTheDead();
+    membership.start(path, header.lifetime === "process");
+    segment.checkNotLost();
+    return { membership, path, lifetime: header.lifetime, createdAt: header.createdAt, epoch: header.epoch, created: false };
+  } catch (error) {
+    segment.close();
+    throw error;
+  }
+}
+
+/** Whether the file is a region that has ended; finishes what the last leaver or a crash left. Attach byte held. */
+function isGone(descriptor: number, path: string, header: HeaderFacts): boolean {
+  if (header.closed) {
+    unlinkIfSame(descriptor, path);
+    return true;
+  }
+  if (native.sameFile(path, descriptor) !== 1) return true;
+  if (header.lifetime !== "process" || anybodyAlive(descriptor)) return false;
+  closeName(descriptor, path);
+  return true;
+}
+
+function checkOwner(descriptor: number, path: string, name: string, allowOtherUser: boolean): void {
+  const { uid } = statOf(descriptor, path);
+  const me = native.effectiveUid();
+  if (uid !== me && !allowOtherUser)
+    throw new ShmkitError(
+      "ERR_NOT_OWNER",
+      `the region ${name} belongs to user ${uid}, not to you (${me}); if you trust that user, open it with { allowOtherUser: true }`,
+      { path, owner: uid, expected: me, actual: uid },
+    );
+}
+
+function compare(header: HeaderFacts, options: CheckedOptions, name: string, path: string): void {
+  const differ = (option: string, expected: unknown, actual: unknown): never => {
+    throw new ShmkitError("ERR_OPTIONS_DIFFER", `the region ${name} exists with ${option} ${String(actual)}, not ${String(expected)}; leave the option out`, {
+      path, expected, actual,
+    });
+  };
+  const wanted = dimensionsFor(options.sizeBytes, options.maxSizeBytes, header.geometry.maxMembers).geometry;
+  const maxBytes = (geometry: { maxPages: number; heapPage: number }): number => (geometry.maxPages - geometry.heapPage) * PAGE_BYTES;
+  if (options.given.maxSize && maxBytes(wanted) !== maxBytes(header.geometry)) differ("maxSize", maxBytes(wanted), maxBytes(header.geometry));
+  if (options.given.maxMembers && options.maxMembers !== header.geometry.maxMembers)
+    differ("maxMembers", options.maxMembers, header.geometry.maxMembers);
+  if (options.given.lifetime && options.lifetime !== header.lifetime) differ("lifetime", options.lifetime, header.lifetime);
+}
+
+/** Whether the name belongs to a region in use; takes a dead one's name away. */
+function* isAlive(path: string): Steps<boolean> {
+  return (yield* withExisting(path, (descriptor) => !isGone(descriptor, path, inspectHeader(descriptor, path)))) ?? false;
+}
+
+/** Runs `work` on the file of a name under its attach byte; undefined when there is none. */
+export function* withExisting<T>(path: string, work: (descriptor: number) => T): Steps<T | undefined> {
+  const descriptor = native.openExisting(path, true);
+  if (descriptor === -ERRNO.missing) return undefined;
+  checkResult(descriptor, "open", path);
+  try {
+    while (!tryLockAttach(descriptor, path)) yield { delayMs: RETRY_MS };
+    return work(descriptor);
+  } finally {
+    unlockAttach(descriptor);
+    native.close(descriptor);
+  }
+}
+
+/**
+ * Takes a name away, whoever is attached: they go on with the memory they share, and nobody can join them. True when there
+ * was one. A file that is no valid region is removed as well.
+ */
+export function* remove(name: string): Steps<boolean> {
+  const path = pathOf(name);
+  const removed = yield* withExisting(path, (descriptor) => {
+    if (native.sameFile(path, descriptor) !== 1) return false;
+    if (statOf(descriptor, path).sizeBytes >= PAGE_BYTES) closeName(descriptor, path);
+    else unlinkIfSame(descriptor, path);
+    return true;
+  });
+  return removed ?? false;
+}
+
+/** Takes the name of a region that nobody alive uses away. True when it did. */
+export function* clean(name: string, alsoKernel: boolean): Steps<boolean> {
+  const path = pathOf(name);
+  const cleaned = yield* withExisting(path, (descriptor) => {
+    if (native.sameFile(path, descriptor) !== 1 || anybodyAlive(descriptor)) return false;
+    const { closed, lifetime } = inspectHeader(descriptor, path);
+    if (!closed && lifetime === "kernel" && !alsoKernel) return false;
+    closeName(descriptor, path);
+    return true;
+  });
+  return cleaned ?? false;
+}
+
+/** Drives steps on the event loop. @throws ERR_TIMEOUT, the signal's reason */
+export async function run<T>(steps: Steps<T>, what: string, options: WaitOptions | undefined): Promise<T> {
+  const signal = options?.signal === undefined ? undefined : signalOf(options.signal);
+  const deadline = deadlineOf(options?.timeoutMs);
+  let next = steps.next();
+  while (next.done !== true) {
+    const pause = next.value;
+    let answer = 0;
+    if ("delayMs" in pause) {
+      const failure = waitFailure(deadline, signal, what, options);
+      if (failure !== undefined) next = steps.throw(failure.reason);
+      else {
+        await sleep(Math.min(pause.delayMs, Math.max(0, deadline - now())), undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
+        next = steps.next(0);
+      }
+      continue;
+    }
+    answer = await native.allocateAsync(pause.descriptor, pause.offset, pause.length);
+    next = steps.next(answer);
+  }
+  return next.value;
+}
+
+function waitFailure(deadline: number, signal: AbortSignal | undefined, what: string, options: WaitOptions | undefined): { reason: unknown } | undefined {
+  if (signal?.aborted === true) return { reason: signal.reason };
+  return now() >= deadline ? { reason: timeoutError(what, options?.timeoutMs) } : undefined;
+}
+
+/** Drives steps on this thread. @throws ERR_TIMEOUT */
+export function runSync<T>(steps: Steps<T>, what: string, options: WaitOptions | undefined): T {
+  if (options?.signal !== undefined) signalOf(options.signal);
+  const deadline = deadlineOf(options?.timeoutMs);
+  const pauseWord = new Int32Array(new SharedArrayBuffer(4));
+  let next = steps.next();
+  while (next.done !== true) {
+    const pause = next.value;
+    if (!("delayMs" in pause)) next = steps.next(native.allocate(pause.descriptor, pause.offset, pause.length));
+    else if (now() >= deadline) next = steps.throw(timeoutError(what, options?.timeoutMs));
+    else {
+      Atomics.wait(pauseWord, 0, 0, Math.min(pause.delayMs, Math.max(0, deadline - now())));
+      next = steps.next(0);
+    }
+  }
+  return next.value;
+}

@@ -1,0 +1,153 @@
+import * as words from "#words";
+import { ShmkitError } from "../base/errors.js";
+import { checkResult, ERRNO } from "../base/system-errors.js";
+import { native } from "../native/addon.js";
+import { LOCK_BASE, MEMBER_LIMIT, RegionState } from "../layout/region-header.js";
+import { SlotState } from "../layout/member-slot.js";
+import { Directory } from "../heap/directory.js";
+import { PageHeap } from "../heap/page-heap.js";
+import type { Segment } from "../memory/segment.js";
+import { Deaths } from "../members/deaths.js";
+import { ringEverybody } from "../members/doorbell.js";
+import { Member } from "../members/member.js";
+import { HEADER, SLOT, slotWord, type Geometry } from "../members/region-words.js";
+import { Waits } from "../members/waits.js";
+import { RegionRecovery } from "./recovery.js";
+import { anybodyAlive, tryLockAttach, unlinkIfSame, unlockAttach } from "./region-file.js";
+
+/** A slot in a region with everything that works on it. */
+export class Membership {
+  readonly member: Member;
+  readonly heap: PageHeap;
+  readonly directory: Directory;
+  readonly recovery: RegionRecovery;
+  readonly deaths: Deaths;
+  readonly waits: Waits;
+
+  /** @param slot -1 for somebody who recovers the dead before there is a slot */
+  constructor(
+    readonly segment: Segment,
+    readonly descriptor: number,
+    readonly geometry: Geometry,
+    readonly name: string,
+    slot: number,
+  ) {
+    this.member = new Member(segment, geometry, descriptor, slot, name);
+    this.heap = new PageHeap(this.member);
+    this.directory = new Directory(this.member, this.heap);
+    this.recovery = new RegionRecovery(this.member, this.heap, this.directory);
+    this.deaths = new Deaths(this.member, this.recovery);
+    this.waits = new Waits(this.member, this.deaths);
+    this.member.onInterrupted = () => this.deaths.recoverSelf();
+  }
+
+  /** Starts the doorbell's thread, the notice of death, and what happens if the environment ends without `close`. */
+  start(path: string, unlinkWhenLast: boolean): void {
+    const { member, segment, descriptor } = this;
+    native.setExitPlan(segment.id, descriptor, {
+      path: unlinkWhenLast ? path : "",
+      attachLockOffset: LOCK_BASE,
+      livenessOffset: LOCK_BASE + 1,
+      livenessCount: MEMBER_LIMIT,
+      stateOffset: HEADER.state * 4,
+      closedValue: RegionState.closed,
+    });
+    const sample = words.loadFresh(segment.words, member.bell);
+    checkResult(
+      native.startWaiter(segment.id, member.bellOffset, member.armedOffset, sample, () => this.onBell()),
+      "starting the doorbell's thread",
+      path,
+    );
+    this.deaths.noticed = native.watchDeaths(segment.id, descriptor) === 0;
+  }
+
+  private onBell(): void {
+    Atomics.store(this.segment.status, 2, 0);
+    if (this.member.closed) return;
+    if (!this.segment.lost) this.deaths.lookFromEventLoop();
+    this.waits.drain();
+  }
+
+  /** Leaves: gives back everything this member holds, frees the slot, and takes the name away with the last one. */
+  leave(path: string, unlinkWhenLast: boolean): void {
+    const { member, segment, descriptor } = this;
+    this.deaths.stop();
+    if (!segment.lost) this.giveBack();
+    member.closed = true;
+    const locked = !segment.lost && this.lockAttachForLeaving(path);
+    if (!segment.lost) words.store(segment.words, slotWord(this.geometry, member.slot) + SLOT.state, SlotState.free);
+    native.unpin(segment.id);
+    if (locked && unlinkWhenLast && !anybodyAlive(descriptor)) {
+      words.store(segment.words, HEADER.state, RegionState.closed);
+      unlinkIfSame(descriptor, path);
+    }
+    segment.close();
+    native.close(descriptor);
+  }
+
+  private giveBack(): void {
+    const { member, recovery } = this;
+    recovery.settle(member.slot);
+    recovery.settleLedger(member.slot);
+    recovery.release(member.slot, false);
+    ringEverybody(member);
+  }
+
+  /** Bounded: a stopped process that holds the byte must not stop others from leaving; the next opener then cleans up. */
+  private lockAttachForLeaving(path: string): boolean {
+    const pause = new Int32Array(new SharedArrayBuffer(4));
+    for (let i = 0; i < 50; i++) {
+      if (tryLockAttach(this.descriptor, path)) return true;
+      Atomics.wait(pause, 0, 0, 2);
+    }
+    return false;
+  }
+}
+
+/**
+ * Takes a slot in a mapped region: the liveness byte first, then the state word. Attach byte held.
+ * @throws ERR_TOO_MANY_MEMBERS
+ */
+export function join(segment: Segment, descriptor: number, geometry: Geometry, name: string, label: Uint8Array): Membership {
+  const shared = segment.words;
+  for (let round = 0; ; round++) {
+    for (let slot = 0; slot < geometry.maxMembers; slot++) {
+      const base = slotWord(geometry, slot);
+      if (words.load(shared, base + SLOT.state) !== SlotState.free) continue;
+      const pinned = native.pin(segment.id, descriptor, LOCK_BASE + 1 + slot);
+      if (pinned === -ERRNO.again) continue;
+      checkResult(pinned, "locking the liveness byte", segment.path);
+      if (words.load(shared, base + SLOT.state) !== SlotState.free) {
+        native.unpin(segment.id);
+        continue;
+      }
+      fillSlot(segment, base, label);
+      return new Membership(segment, descriptor, geometry, name, slot);
+    }
+    // Every slot is taken: perhaps by the dead.
+    const nobody = new Membership(segment, descriptor, geometry, name, -1);
+    if (round > 0 || !nobody.deaths.recoverTheDead()) break;
+  }
+  throw new ShmkitError(
+    "ERR_TOO_MANY_MEMBERS",
+    `${name} has ${geometry.maxMembers} members already; close one, or create the region with a larger maxMembers`,
+    { path: name, expected: geometry.maxMembers },
+  );
+}
+
+function fillSlot(segment: Segment, base: number, label: Uint8Array): void {
+  const shared = segment.words;
+  words.write(shared, base + SLOT.generation, words.read(shared, base + SLOT.generation) + 1);
+  words.write(shared, base + SLOT.pid, process.pid);
+  words.write(shared, base + SLOT.threadId, native.threadId());
+  words.writeFloat(segment.floats, base / 2 + SLOT.startTime, native.startTime());
+  words.writeFloat(segment.floats, base / 2 + SLOT.joinedAt, Date.now());
+  words.write(shared, base + SLOT.labelBytes, label.length);
+  words.copyIn(segment.bytes, base * 4 + SLOT.label, label);
+  words.write(shared, base + SLOT.effect, 0);
+  words.write(shared, base + SLOT.operation, 0);
+  words.write(shared, base + SLOT.ledgerPage, 0);
+  words.store(shared, base + SLOT.armed, 0);
+  words.add(shared, HEADER.attachments, 1);
+  words.store(shared, base + SLOT.state, SlotState.active);
+}

@@ -1,0 +1,89 @@
+import { ArgumentError, ArgumentRangeError } from "../base/errors.js";
+import { knownOptions, show, wholeNumber } from "../base/arguments.js";
+import type { WaitOptions } from "../base/deadline.js";
+import { sizeBytes, type Size } from "../base/sizes.js";
+import { LABEL_BYTES } from "../layout/member-slot.js";
+import { MEMBER_LIMIT, PAGE_BYTES } from "../layout/region-header.js";
+import type { LifetimeName } from "./geometry.js";
+
+/** Options of `open`, `Region.create`, `Region.open` and `Region.openOrCreate`. Those that shape a region matter to its creator; a joiner who gives others is told. */
+export interface RegionOptions extends WaitOptions {
+  /** Memory backed at creation, for objects and messages. Default 16 MiB. Grows by itself up to `maxSize`. */
+  size?: Size;
+  /** Address space reserved: the size the region can grow to. Default 1 GiB. */
+  maxSize?: Size;
+  /** Permission bits of the region's file. Default 0o600: this user only. */
+  mode?: number;
+  /** Members (processes and worker threads) that can be attached at a time, 1 to 256. Default 64. */
+  maxMembers?: number;
+  /** `"process"` (default): gone with its last member. `"kernel"`: stays until removed or reboot. */
+  lifetime?: LifetimeName;
+  /** Who this member is, for people: shown by tools and in `memberDied`. At most 64 bytes. Default: the script's file name. */
+  label?: string;
+  /** Give SharedArrayBuffer views, which can be posted to worker threads, where the runtime can. Default false. */
+  shared?: boolean;
+  /** Accept a region that belongs to another user. Default false. */
+  allowOtherUser?: boolean;
+  /** `Region.open` only: wait for the name to appear. Default false. */
+  wait?: boolean;
+}
+
+/** Options checked and completed; `given` tells which ones a joiner wants compared. */
+export interface CheckedOptions {
+  readonly sizeBytes: number;
+  readonly maxSizeBytes: number;
+  readonly mode: number;
+  readonly maxMembers: number;
+  readonly lifetime: LifetimeName;
+  readonly label: Uint8Array;
+  readonly shared: boolean;
+  readonly allowOtherUser: boolean;
+  readonly wait: boolean;
+  readonly given: { readonly maxSize: boolean; readonly maxMembers: boolean; readonly lifetime: boolean };
+}
+
+const KNOWN = [
+  "size", "maxSize", "mode", "maxMembers", "lifetime", "label", "shared", "allowOtherUser", "wait", "timeoutMs", "signal",
+];
+const DEFAULT_SIZE = 16 * 2 ** 20;
+const DEFAULT_MAX_SIZE = 2 ** 30;
+const MAX_SIZE_LIMIT = 32 * 2 ** 30;
+
+function flag(value: unknown, name: string): boolean {
+  if (value === undefined) return false;
+  if (typeof value !== "boolean") throw new ArgumentError("ERR_INVALID_ARGUMENT", `${name} must be true or false, not ${show(value)}`);
+  return value;
+}
+
+function labelOf(value: unknown): Uint8Array {
+  const text = value ?? (process.argv[1] ?? "").split("/").at(-1) ?? "";
+  if (typeof text !== "string") throw new ArgumentError("ERR_INVALID_ARGUMENT", `label must be a string, not ${show(value)}`);
+  const bytes = new TextEncoder().encode(text);
+  if (bytes.length <= LABEL_BYTES) return bytes;
+  if (value === undefined) return new TextEncoder().encode([...text].slice(-16).join(""));
+  throw new ArgumentRangeError("ERR_OUT_OF_RANGE", `label must be at most ${LABEL_BYTES} bytes of UTF-8, not ${bytes.length}`);
+}
+
+export function checkOptions(options: RegionOptions | undefined, where: string): CheckedOptions {
+  const given = knownOptions(options, KNOWN, where);
+  const size = given.size === undefined ? DEFAULT_SIZE : sizeBytes(given.size, "size", PAGE_BYTES, MAX_SIZE_LIMIT);
+  const maxSize =
+    given.maxSize === undefined ? Math.max(DEFAULT_MAX_SIZE, size) : sizeBytes(given.maxSize, "maxSize", PAGE_BYTES, MAX_SIZE_LIMIT);
+  if (size > maxSize && given.size !== undefined)
+    throw new ArgumentRangeError("ERR_INVALID_SIZE", `size (${size}) must not exceed maxSize (${maxSize})`, { expected: maxSize, actual: size });
+  const lifetime = given.lifetime ?? "process";
+  if (lifetime !== "process" && lifetime !== "kernel")
+    throw new ArgumentError("ERR_INVALID_ARGUMENT", `lifetime must be "process" or "kernel", not ${show(lifetime)}`, { actual: lifetime });
+  return {
+    sizeBytes: Math.min(size, maxSize),
+    maxSizeBytes: maxSize,
+    mode: given.mode === undefined ? 0o600 : wholeNumber(given.mode, "mode", 0, 0o777),
+    maxMembers: given.maxMembers === undefined ? 64 : wholeNumber(given.maxMembers, "maxMembers", 1, MEMBER_LIMIT),
+    lifetime,
+    label: labelOf(given.label),
+    shared: flag(given.shared, "shared"),
+    allowOtherUser: flag(given.allowOtherUser, "allowOtherUser"),
+    wait: flag(given.wait, "wait"),
+    given: { maxSize: given.maxSize !== undefined, maxMembers: given.maxMembers !== undefined, lifetime: given.lifetime !== undefined },
+  };
+}
