@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "death.h"
 #include "exit-plan.h"
 #include "mapping.h"
 
@@ -33,8 +34,58 @@ static void close_descriptors(struct environment *environment) {
   environment->descriptor_count = environment->descriptor_capacity = 0;
 }
 
+static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct environment *all_environments;
+static pid_t exit_handler_process;
+
+/*
+ * `process.exit()` and an uncaught exception end the process without cleanup hooks, by exit() or quick_exit(). Then the
+ * environments of the exiting thread leave their regions here: their JavaScript is over. That of other threads may be
+ * running still (Bun, Deno), so that theirs end as if killed.
+ */
+static void leave_at_exit(void) {
+  /* A forked child that exits has the parent's mappings, but none of its business. */
+  if (getpid() != exit_handler_process) return;
+  pthread_mutex_lock(&list_lock);
+  for (struct environment *environment = all_environments; environment != NULL; environment = environment->next) {
+    if (!pthread_equal(environment->thread, pthread_self())) continue;
+    environment->ended = true;
+    for (size_t i = environment->mapping_count; i-- > 0;) {
+      unwatch_deaths(environment->mappings[i]);
+      waiter_stop_at_exit(environment->mappings[i]);
+      exit_plan_run(environment->mappings[i]);
+    }
+    environment->mapping_count = 0;
+  }
+  pthread_mutex_unlock(&list_lock);
+}
+
+static void list_add(struct environment *environment) {
+  pthread_mutex_lock(&list_lock);
+  environment->thread = pthread_self();
+  environment->next = all_environments;
+  all_environments = environment;
+  if (exit_handler_process != getpid()) {
+    exit_handler_process = getpid();
+    atexit(leave_at_exit);
+    at_quick_exit(leave_at_exit);
+  }
+  pthread_mutex_unlock(&list_lock);
+}
+
+static void list_remove(const struct environment *environment) {
+  pthread_mutex_lock(&list_lock);
+  for (struct environment **link = &all_environments; *link != NULL; link = &(*link)->next) {
+    if (*link != environment) continue;
+    *link = environment->next;
+    break;
+  }
+  pthread_mutex_unlock(&list_lock);
+}
+
 static void environment_end(void *data) {
   struct environment *environment = data;
+  list_remove(environment);
   environment->ended = true;
   while (environment->mapping_count > 0) {
     struct mapping *mapping = environment->mappings[environment->mapping_count - 1];
@@ -58,7 +109,9 @@ bool environment_begin(napi_env env) {
     free(environment);
     return false;
   }
-  return napi_add_env_cleanup_hook(env, environment_end, environment) == napi_ok;
+  if (napi_add_env_cleanup_hook(env, environment_end, environment) != napi_ok) return false;
+  list_add(environment);
+  return true;
 }
 
 bool environment_hook_last(struct environment *environment) {

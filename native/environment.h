@@ -7,6 +7,8 @@
 
 #include "platform.h"
 
+#include <pthread.h>
+
 struct mapping;
 
 struct owned_descriptor {
@@ -18,6 +20,9 @@ struct owned_descriptor {
 struct environment {
   napi_env env;
   bool ended;
+  /* In the list of all environments, for a process that exits without running cleanup hooks. */
+  pthread_t thread;
+  struct environment *next;
   /* One for the instance data, one for the cleanup hook: runtimes disagree on which ends first. */
   int holders;
   uint32_t last_mapping_id;

@@ -42,24 +42,32 @@ static bool take_attach_byte(const struct exit_plan *plan) {
   return false;
 }
 
-/* Holding the attach byte, after dropping the pin. */
-static void remove_name(struct mapping *mapping, const struct exit_plan *plan) {
-  if (plan->path.bytes[0] == '\0') return;
-  if (range_is_held(plan->descriptor, plan->liveness_offset, plan->liveness_count) != 0) return;
-  /* An opener that waits for the attach byte finds the mark and starts over. */
-  atomic_store(mapping_word(mapping, plan->state_offset), plan->closed_value);
-  if (path_is_descriptor(plan->path.bytes, plan->descriptor) == 1) unlink(plan->path.bytes);
+static bool any_is_held(const struct exit_plan *plan, int64_t from, int64_t to) {
+  return from < to && range_is_held(plan->descriptor, from, to - from) != 0;
+}
+
+/* Whether nobody but this mapping's own pin, if it has one, is alive. Holding the attach byte, so that nobody joins. */
+static bool is_last(const struct mapping *mapping, const struct exit_plan *plan) {
+  int64_t begin = plan->liveness_offset;
+  int64_t end = begin + plan->liveness_count;
+  int64_t own = atomic_load(&mapping->pin_page) != NULL ? mapping->pin_offset : -1;
+  if (own < begin || own >= end) return !any_is_held(plan, begin, end);
+  return !any_is_held(plan, begin, own) && !any_is_held(plan, own + 1, end);
 }
 
 void exit_plan_run(struct mapping *mapping) {
   struct exit_plan *plan = mapping->exit_plan;
   /* Every remover of a name holds the attach byte: without it, only leave. The next opener cleans up. */
   bool serialised = plan != NULL && take_attach_byte(plan);
+  bool last = serialised && plan->path.bytes[0] != '\0' && is_last(mapping, plan);
+  /* An opener that waits for the attach byte finds the mark and starts over. */
+  if (last) atomic_store(mapping_word(mapping, plan->state_offset), plan->closed_value);
+  /* First the memory, then the liveness: a pool thread may be writing to a view, and what it writes to may soon be another's. */
+  mapping_replace(mapping);
   drop_pin(mapping);
-  if (!serialised) return;
-  remove_name(mapping, plan);
+  if (last && path_is_descriptor(plan->path.bytes, plan->descriptor) == 1) unlink(plan->path.bytes);
   /* The description may be shared with a descriptor that stays open, so closing would not be enough. */
-  release_byte(plan->descriptor, plan->attach_lock_offset);
+  if (serialised) release_byte(plan->descriptor, plan->attach_lock_offset);
 }
 
 int64_t set_exit_plan(struct call *call) {

@@ -6,7 +6,10 @@
 
 struct mapping;
 
-/* Leaves the region: drops the pin and, as the last one, marks it closed and removes its name. Needs no plan to drop the pin. */
+/*
+ * Leaves the region: takes the memory away, drops the pin and, as the last one, marks the region closed and removes its
+ * name. The mapping is quiet. Without a plan it only leaves.
+ */
 void exit_plan_run(struct mapping *mapping);
 void exit_plan_forget(struct mapping *mapping);
 

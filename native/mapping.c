@@ -31,9 +31,23 @@ bool mapping_can_share(void) {
   return find_create_external_shared() != NULL;
 }
 
+/* Nobody else has this file, and its pages are charged one by one as they are touched. */
+static bool replace_by_empty_file(struct mapping *mapping) {
+  int descriptor = memfd_create("shmkit-closed", MFD_CLOEXEC);
+  if (descriptor < 0) return false;
+  void *base = MAP_FAILED;
+  if (ftruncate(descriptor, (off_t)mapping->length) == 0) {
+    base = mmap(mapping->base, mapping->length, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_SHARED, descriptor, 0);
+  }
+  close(descriptor);
+  return base != MAP_FAILED;
+}
+
 bool mapping_replace(struct mapping *mapping) {
   const int flags = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-  return mmap(mapping->base, mapping->length, PROT_READ | PROT_WRITE, flags, -1, 0) != MAP_FAILED;
+  if (mmap(mapping->base, mapping->length, PROT_READ | PROT_WRITE, flags, -1, 0) != MAP_FAILED) return true;
+  /* Under strict overcommit or RLIMIT_DATA the whole length would be charged now. */
+  return replace_by_empty_file(mapping);
 }
 
 bool mapping_lose(struct mapping *mapping) {
@@ -53,7 +67,10 @@ void mapping_hold(struct mapping *mapping) {
 }
 
 void mapping_release(struct mapping *mapping) {
-  if (atomic_fetch_sub(&mapping->range_holders, 1) == 1) munmap(mapping->base, mapping->length);
+  if (atomic_fetch_sub(&mapping->range_holders, 1) == 1) {
+    if (mapping->guard != NULL) guard_remove(mapping);
+    munmap(mapping->base, mapping->length);
+  }
   release_record(mapping);
 }
 
@@ -160,12 +177,15 @@ void mapping_quiesce(struct mapping *mapping) {
   waiter_stop(mapping);
 }
 
-void mapping_close(struct mapping *mapping) {
+int mapping_close(struct mapping *mapping) {
+  /* First the memory, then the liveness, as in exit_plan_run. */
+  bool replaced = mapping_replace(mapping);
   drop_pin(mapping);
   exit_plan_forget(mapping);
-  mapping_replace(mapping);
-  guard_remove(mapping);
+  /* If it is the file's memory still, it can still fault. */
+  if (replaced) guard_remove(mapping);
   mapping_release(mapping);
+  return replaced ? 0 : -ENOMEM;
 }
 
 int64_t close_mapping(struct call *call) {
@@ -175,6 +195,5 @@ int64_t close_mapping(struct call *call) {
   if (mapping == NULL) return id <= call->environment->last_mapping_id ? 0 : -EBADF;
   mapping_quiesce(mapping);
   environment_remove_mapping(call->environment, mapping);
-  mapping_close(mapping);
-  return 0;
+  return mapping_close(mapping);
 }

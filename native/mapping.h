@@ -39,6 +39,7 @@ struct mapping {
   struct guard_entry *guard;
   /* The page whose mapping holds the liveness byte, or NULL. Exchanged by whoever drops it, the fault handler included. */
   _Atomic(void *) pin_page;
+  int64_t pin_offset;
   struct waiter waiter;
   struct exit_plan *exit_plan;
 
@@ -62,7 +63,7 @@ static inline bool mapping_is_lost(struct mapping *mapping) {
   return atomic_load(&mapping->status[STATUS_LOST]) != 0;
 }
 
-/* Replaces the range by private zeroes, over whatever is there. Async-signal-safe. */
+/* Replaces the range by zeroes that nobody else has, over whatever is there. Async-signal-safe. */
 bool mapping_replace(struct mapping *mapping);
 /*
  * What follows a fault: private zeroes, the lost flag, no liveness any more. Async-signal-safe, and harmless when several
@@ -74,7 +75,7 @@ void mapping_hold(struct mapping *mapping);
 void mapping_release(struct mapping *mapping);
 /* After it, no native thread changes the mapping or calls back. */
 void mapping_quiesce(struct mapping *mapping);
-/* The rest of closing; the mapping is quiet and no longer in its environment's table. */
-void mapping_close(struct mapping *mapping);
+/* The rest of closing; the mapping is quiet and no longer in its environment's table. 0 or -ENOMEM, closed either way. */
+int mapping_close(struct mapping *mapping);
 
 #endif

@@ -44,6 +44,7 @@ int64_t pin_byte(struct call *call) {
   if (failure == 0 && page == NULL) failure = -errno;
   close(description);
   if (failure != 0) return failure;
+  mapping->pin_offset = offset;
   atomic_store(&mapping->pin_page, page);
   /* Whoever loses the region drops the pin after setting the flag; so either they see this page or this sees the flag. */
   if (!mapping_is_lost(mapping)) return 0;

@@ -86,9 +86,10 @@ static void *waiter_run(void *data) {
   return NULL;
 }
 
-void waiter_stop(struct mapping *mapping) {
+/* Stops the thread; answers the callback, which is the caller's now, or NULL. */
+static napi_threadsafe_function silence(struct mapping *mapping) {
   struct waiter *waiter = &mapping->waiter;
-  if (!waiter->started) return;
+  if (!waiter->started) return NULL;
   waiter->started = false;
   pthread_mutex_lock(&waiter->lock);
   atomic_store(&waiter->stopped, true);
@@ -99,7 +100,16 @@ void waiter_stop(struct mapping *mapping) {
   atomic_uint_least32_t *bell = mapping_word(mapping, waiter->bell_offset);
   atomic_fetch_add(bell, 1);
   futex_wake(bell, SLEEPER_EVENT_LOOP);
+  return callback;
+}
+
+void waiter_stop(struct mapping *mapping) {
+  napi_threadsafe_function callback = silence(mapping);
   if (callback != NULL) napi_release_threadsafe_function(callback, napi_tsfn_abort);
+}
+
+void waiter_stop_at_exit(struct mapping *mapping) {
+  silence(mapping);
 }
 
 static napi_status create_callback(struct call *call, napi_value callback, struct waiter *waiter) {

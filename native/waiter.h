@@ -32,5 +32,7 @@ struct waiter {
 
 /* Stops the thread, if any: after this it neither changes the mapping nor calls back. On the environment's thread. */
 void waiter_stop(struct mapping *mapping);
+/* The same when the runtime may be gone already. */
+void waiter_stop_at_exit(struct mapping *mapping);
 
 #endif
