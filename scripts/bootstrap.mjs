@@ -6,7 +6,7 @@
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer, connect } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
@@ -214,11 +214,16 @@ async function ensureCompiler() {
 }
 
 async function buildAddon() {
-  const script = join(ROOT, "scripts/build-addon.mjs");
-  if (!existsSync(script)) return;
   await ensureCompiler();
   const addon = await import("./build-addon.mjs");
-  await addon.buildAddon({ root: ROOT, force: false });
+  const started = Date.now();
+  let path;
+  try {
+    path = addon.buildAddon({ root: ROOT });
+  } catch (error) {
+    throw new SetupFailure(error.message);
+  }
+  if (statSync(path).mtimeMs >= started) say("compiled the addon");
 }
 
 /** TypeScript's own incremental build decides what is current. `start` needs no tests. */

@@ -22,6 +22,7 @@ const GATES = [
   "names-and-paths",
   "doc-examples",
   "package-contents",
+  "package-use",
 ];
 
 const args = process.argv.slice(2);

@@ -271,8 +271,10 @@ describe("the test runner", { concurrency: 4 }, () => {
 });
 
 describe("the bootstrap", () => {
+  const ADDON = "export const buildAddon = ({ root }) => `${root}/package.json`;";
+
   /** A checkout whose packages, compiler and program are stand-ins. */
-  function checkout(compiler: string, program = ""): string {
+  function checkout(compiler: string, program = "", addon = ADDON): string {
     const lock = "{}";
     const root = folderWith({
       "package.json": '{ "type": "module" }',
@@ -286,6 +288,7 @@ describe("the bootstrap", () => {
     for (const name of ["bootstrap.mjs", "stale-outputs.mjs"]) {
       cpSync(join(ROOT, "scripts", name), join(root, "scripts", name));
     }
+    writeFileSync(join(root, "scripts/build-addon.mjs"), addon);
     return root;
   }
   function start(root: string, ...args: string[]): ChildProcess {
@@ -321,6 +324,22 @@ describe("the bootstrap", () => {
     assert.match(failing.output, /does not compile\nplanted/);
     const passing = await ending(start(checkout('console.log("planted")'), "build"));
     assert.deepEqual(passing, { code: 0, signal: null, output: "" });
+  });
+
+  test("says why the addon cannot be built, without a stack", async () => {
+    const addon = 'export function buildAddon() { throw new Error("planted"); }';
+    const { code, output } = await ending(start(checkout("", "", addon), "build"));
+    assert.equal(code, 1);
+    assert.equal(output, "shmkit: planted\n");
+  });
+
+  test("names the package when there is no compiler, to an ordinary user", async () => {
+    const root = checkout("");
+    const env = { PATH: join(root, "nothing") };
+    const child = spawn(process.execPath, [join(root, "scripts/bootstrap.mjs"), "build"], { env });
+    const { code, output } = await ending(child);
+    assert.equal(code, 1);
+    assert.match(output, /"cc" is not on the PATH: install the package gcc/);
   });
 
   test("takes turns with others of the same checkout", async () => {
