@@ -5,9 +5,11 @@ import { native } from "../native/addon.js";
 import { MAX_RUN_PAGES, packRun, PAGE_MAP_BYTES, runOwner, runPages, runPunched, RunState, runState } from "../layout/heap.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
 import { ringOne } from "../members/doorbell.js";
+import { NO_ENTRY, Op } from "../layout/member-slot.js";
 import type { Member } from "../members/member.js";
+import type { LocalQueue, Waitable } from "../members/waits.js";
 import { HEADER } from "../members/region-words.js";
-import { isFree, lockWaiters, tryLock, unlock } from "../locking/robust-lock.js";
+import { blockedOnLock, isFree, lockWaiters, tryLock, unlock } from "../locking/robust-lock.js";
 
 /** Words of a page: word index of page p is p * PAGE_WORDS. */
 export const PAGE_WORDS = PAGE_BYTES / 4;
@@ -176,12 +178,27 @@ export class PageHeap {
     );
   }
 
-  /** Grows the region to at least `pages`: 0, `lockBusy` or `noSpace`. */
-  growTo(pages: number): number {
-    if (!tryLock(this.member, HEADER.heapLock)) return HeapAnswer.lockBusy;
-    const result = this.commitTo(pages);
-    unlock(this.member, HEADER.heapLock);
-    return result;
+  /** Growing the region to at least `pages` of the file, to be waited for. */
+  growing(pages: number, what: string, queue: LocalQueue): Waitable<true> {
+    return {
+      what,
+      queue,
+      attempt: () => {
+        const { member } = this;
+        member.begin(Op["heap.allocate"], NO_ENTRY);
+        try {
+          if (!tryLock(member, HEADER.heapLock)) return blockedOnLock(member, HEADER.heapLock);
+          if (this.commitTo(pages) < 0) throw this.noSpaceError();
+          member.committed();
+          unlock(member, HEADER.heapLock);
+          member.end();
+          return true;
+        } catch (error) {
+          return member.failed(error);
+        }
+      },
+      remains: () => this.lockIsFree,
+    };
   }
 
   /** Names this member as owner of a block it has the exclusive right to free, before the step that makes freeing due. */

@@ -83,6 +83,13 @@ export class Deaths implements DeathWatch {
     return now() < this.windowEnd ? 2 : Number.POSITIVE_INFINITY;
   }
 
+  /** Recovers the dead now; whether there were any. */
+  recoverAndReport(): boolean {
+    const found = this.recoverTheDead();
+    this.report();
+    return found;
+  }
+
   /** The same from the event loop, which looks again by itself while a hint is fresh. */
   lookFromEventLoop(): void {
     if (this.member.closed || this.member.segment.lost) return;

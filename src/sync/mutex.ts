@@ -206,6 +206,11 @@ export class Mutex extends NamedObject {
     }
   }
 
+  /** @internal The attempt that took or released it was cut off: nobody will ever see its guard. */
+  forgetGuard(): void {
+    this.guard = undefined;
+  }
+
   protected override beforeDetach(): void {
     if (this.guard !== undefined) this.unlock(this.guard);
   }

@@ -1,0 +1,15 @@
+export { open, Region, type CounterOptions } from "./region/region.js";
+export type { RegionOptions } from "./region/options.js";
+export type { Collection, OpenOptions } from "./region/collection.js";
+export type { ObjectInfo, RegionInfo } from "./region/snapshot.js";
+export type { MemberInfo } from "./region/members.js";
+export type { MemberDeath } from "./members/deaths.js";
+export { Pipe, Lease, type ProcessOptions, type ReceiveOptions } from "./channels/pipe.js";
+export type { PipeOptions } from "./channels/pipe-options.js";
+export type { PipeStatistics } from "./channels/pipe-statistics.js";
+export { Counter, type Integer } from "./values/counter.js";
+export { Mutex, MutexGuard, type MutexOptions } from "./sync/mutex.js";
+export { ArgumentError, ArgumentRangeError, ERROR_CODES, ShmkitError, type ErrorCode, type ErrorDetails } from "./base/errors.js";
+export type { WaitOptions } from "./base/deadline.js";
+export type { Size } from "./base/sizes.js";
+export type { HeapStatistics } from "./heap/page-heap.js";

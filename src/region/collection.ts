@@ -1,0 +1,105 @@
+import { knownOptions, objectName } from "../base/arguments.js";
+import type { WaitOptions } from "../base/deadline.js";
+import type { Directory, ObjectPlan, ObjectRef, OpenMode } from "../heap/directory.js";
+import type { NamedObject } from "../heap/named-object.js";
+import type { Kind } from "../layout/heap.js";
+import type { Waits } from "../members/waits.js";
+
+/** Options of `open` on a kind of object. */
+export interface OpenOptions extends WaitOptions {
+  /** Wait for the name to appear. Default false. */
+  wait?: boolean;
+}
+
+/** What a collection needs from its region. */
+export interface CollectionHost {
+  readonly directory: Directory;
+  readonly waits: Waits;
+  check(): void;
+  /** The handle of an object, made at most once per object and region handle. */
+  handle<O extends NamedObject>(ref: ObjectRef, make: () => O): O;
+}
+
+/** How one kind of object is planned and made. */
+export interface KindFace<Options extends object, O extends NamedObject> {
+  readonly kind: Kind;
+  readonly optionNames: readonly string[];
+  plan(options: Options): ObjectPlan;
+  make(ref: ObjectRef): O;
+}
+
+/** The objects of one kind in a region: `create` (must not exist), `open` (must), `openOrCreate`, `remove`, `list`. */
+export class Collection<Options extends object, O extends NamedObject> {
+  /** @internal */
+  constructor(
+    private readonly host: CollectionHost,
+    private readonly face: KindFace<Options, O>,
+  ) {}
+
+  /** Makes an object. @throws ERR_EXISTS, ERR_INVALID_NAME, ERR_UNKNOWN_OPTION, ERR_REGION_FULL, ERR_NO_SPACE, ERR_TIMEOUT */
+  create(name: string, options?: Options & WaitOptions): Promise<O> {
+    return this.async(name, "create", options);
+  }
+  /** {@link create}, blocking the thread. */
+  createSync(name: string, options?: Options & WaitOptions): O {
+    return this.sync(name, "create", options);
+  }
+
+  /** Opens an existing object. @throws ERR_NOT_FOUND (unless told to wait), ERR_WRONG_KIND, ERR_TIMEOUT */
+  open(name: string, options?: OpenOptions): Promise<O> {
+    return this.async(name, "open", options as (Options & OpenOptions) | undefined);
+  }
+  /** {@link open}, blocking the thread. */
+  openSync(name: string, options?: OpenOptions): O {
+    return this.sync(name, "open", options as (Options & OpenOptions) | undefined);
+  }
+
+  /** Opens an object, or makes it if there is none. @throws ERR_OPTIONS_DIFFER, ERR_WRONG_KIND, and as {@link create} */
+  openOrCreate(name: string, options?: Options & WaitOptions): Promise<O> {
+    return this.async(name, "openOrCreate", options);
+  }
+  /** {@link openOrCreate}, blocking the thread. */
+  openOrCreateSync(name: string, options?: Options & WaitOptions): O {
+    return this.sync(name, "openOrCreate", options);
+  }
+
+  /** Removes an object; who has it open gets ERR_CLOSED from the next call on. Resolves to false when there was none. @throws ERR_WRONG_KIND, ERR_TIMEOUT */
+  async remove(name: string, options?: WaitOptions): Promise<boolean> {
+    this.host.check();
+    knownOptions(options, ["timeoutMs", "signal"], "remove");
+    return this.host.waits.async(this.host.directory.removing(objectName(name), this.face.kind), options);
+  }
+  /** {@link remove}, blocking the thread. */
+  removeSync(name: string, options?: WaitOptions): boolean {
+    this.host.check();
+    return this.host.waits.sync(this.host.directory.removing(objectName(name), this.face.kind), options);
+  }
+
+  /** Names of the objects of this kind, in the order of their making where places were not reused. */
+  list(): string[] {
+    this.host.check();
+    return this.host.directory.list().filter((ref) => ref.kind === this.face.kind).map((ref) => ref.name);
+  }
+
+  private prepare(name: string, mode: OpenMode, options: (Options & OpenOptions) | undefined): { plan: ObjectPlan; wait: boolean } {
+    this.host.check();
+    objectName(name);
+    const own = mode === "open" ? ["wait"] : this.face.optionNames;
+    const { timeoutMs: _timeoutMs, signal: _signal, wait, ...rest } = knownOptions(options, [...own, "timeoutMs", "signal"], `${this.face.kind} ${mode}`);
+    return { plan: this.face.plan(rest as unknown as Options), wait: wait === true };
+  }
+
+  private async async(name: string, mode: OpenMode, options?: Options & OpenOptions): Promise<O> {
+    const { plan, wait } = this.prepare(name, mode, options);
+    const { directory, waits } = this.host;
+    const ref = await waits.async(directory.opening(name, plan, mode, wait), options);
+    return this.host.handle(ref, () => this.face.make(ref));
+  }
+
+  private sync(name: string, mode: OpenMode, options?: Options & OpenOptions): O {
+    const { plan, wait } = this.prepare(name, mode, options);
+    const { directory, waits } = this.host;
+    const ref = waits.sync(directory.opening(name, plan, mode, wait), options);
+    return this.host.handle(ref, () => this.face.make(ref));
+  }
+}

@@ -1,0 +1,42 @@
+import * as words from "#words";
+import { native } from "../native/addon.js";
+import { LABEL_BYTES, OPERATIONS, operationCode, SlotState, type OperationName } from "../layout/member-slot.js";
+import { LOCK_BASE } from "../layout/region-header.js";
+import type { Segment } from "../memory/segment.js";
+import { SLOT, slotWord, type Geometry } from "../members/region-words.js";
+
+/** A member as its slot shows it. */
+export interface MemberInfo {
+  readonly slot: number;
+  readonly generation: number;
+  /** Process id in the member's own PID namespace, for people. */
+  readonly pid: number;
+  readonly threadId: number;
+  readonly label: string;
+  readonly joinedAt: Date;
+  /** Whether its liveness byte is locked; a dead member's slot is freed by whoever recovers it. */
+  readonly alive: boolean;
+  /** What it did last, or does now. */
+  readonly operation: OperationName;
+}
+
+/** The members of a region; `self` is the caller's slot, whose byte it cannot probe through the same description. */
+export function readMembers(segment: Segment, geometry: Geometry, descriptor: number, self: number): MemberInfo[] {
+  const members: MemberInfo[] = [];
+  for (let slot = 0; slot < geometry.maxMembers; slot++) {
+    const base = slotWord(geometry, slot);
+    if (words.load(segment.words, base + SLOT.state) === SlotState.free) continue;
+    const labelBytes = Math.min(words.read(segment.words, base + SLOT.labelBytes) >>> 0, LABEL_BYTES);
+    members.push({
+      slot,
+      generation: words.read(segment.words, base + SLOT.generation) >>> 0,
+      pid: words.read(segment.words, base + SLOT.pid),
+      threadId: words.read(segment.words, base + SLOT.threadId),
+      label: Buffer.from(words.copy(segment.bytes, base * 4 + SLOT.label, labelBytes)).toString(),
+      joinedAt: new Date(words.readFloat(segment.floats, base / 2 + SLOT.joinedAt)),
+      alive: slot === self || native.probe(descriptor, LOCK_BASE + 1 + slot, 1) === 1,
+      operation: OPERATIONS[operationCode(words.load(segment.words, base + SLOT.operation))] ?? "none",
+    });
+  }
+  return members;
+}

@@ -1,0 +1,301 @@
+import { EventEmitter } from "node:events";
+import { ShmkitError } from "../base/errors.js";
+import { wholeNumber } from "../base/arguments.js";
+import type { WaitOptions } from "../base/deadline.js";
+import { formatBytes, sizeBytes, type Size } from "../base/sizes.js";
+import { Pipe } from "../channels/pipe.js";
+import { pipePlan, type PipeOptions } from "../channels/pipe-options.js";
+import type { ObjectRef } from "../heap/directory.js";
+import type { NamedObject } from "../heap/named-object.js";
+import { HeapAnswer, type HeapStatistics } from "../heap/page-heap.js";
+import { PAGE_BYTES } from "../layout/region-header.js";
+import type { MemberDeath } from "../members/deaths.js";
+import { LocalQueue } from "../members/waits.js";
+import { Mutex, mutexPlan, type MutexOptions } from "../sync/mutex.js";
+import { Counter, counterPlan } from "../values/counter.js";
+import { attach, clean, remove, run, runSync, type Attached, type OpenMode } from "./attach.js";
+import { Collection } from "./collection.js";
+import type { LifetimeName } from "./geometry.js";
+import { readMembers, type MemberInfo } from "./members.js";
+import type { Membership } from "./membership.js";
+import { checkOptions, type RegionOptions } from "./options.js";
+import { regionNames, snapshot, snapshots, type RegionInfo } from "./snapshot.js";
+
+interface RegionEvents {
+  /** A member died and was recovered: who, what it was doing, and whether that took effect. */
+  memberDied: [death: MemberDeath];
+}
+
+/** Options of a counter: none yet. */
+export type CounterOptions = Record<never, never>;
+
+/**
+ * A named region of memory that processes share. An attached region does not keep its process alive; a pending wait does.
+ * When the process ends without `close()`, the region notices; when it is killed, the others clean up.
+ */
+export class Region extends EventEmitter<RegionEvents> implements AsyncDisposable {
+  readonly name: string;
+  /** Path of the shared-memory file: `/dev/shm/shmkit.NAME`. */
+  readonly path: string;
+  readonly lifetime: LifetimeName;
+  readonly createdAt: Date;
+  /** Random number of this region, in hexadecimal: tells it from an earlier one of the same name. */
+  readonly epoch: string;
+  /** Whether this call made the region. */
+  readonly created: boolean;
+  /** Named pipes: `create`, `open`, `openOrCreate`, `remove`, `list`. */
+  readonly pipes: Collection<PipeOptions, Pipe>;
+  /** Named counters. */
+  readonly counters: Collection<CounterOptions, Counter>;
+  /** Named mutexes. */
+  readonly mutexes: Collection<MutexOptions, Mutex>;
+  private readonly membership: Membership;
+  private readonly handles = new Map<string, NamedObject>();
+
+  private constructor(name: string, attached: Attached) {
+    super();
+    this.name = name;
+    this.path = attached.path;
+    this.lifetime = attached.lifetime;
+    this.createdAt = attached.createdAt;
+    this.epoch = attached.epoch;
+    this.created = attached.created;
+    this.membership = attached.membership;
+    const { member, heap, directory, waits, deaths, recovery } = attached.membership;
+    deaths.onDeath = (death) => this.emit("memberDied", death);
+    recovery.onOwnMutex = (entry) => {
+      for (const object of this.handles.values()) if (object instanceof Mutex && object.ref.entry === entry) object.forgetGuard();
+    };
+    const context = { member, heap, directory, waits, forget: (object: NamedObject) => this.handles.delete(keyOf(object.ref)) };
+    const host = {
+      directory,
+      waits,
+      check: () => member.checkUsable(),
+      handle: <O extends NamedObject>(ref: ObjectRef, make: () => O): O => {
+        const known = this.handles.get(keyOf(ref));
+        if (known !== undefined) return known as O;
+        const made = make();
+        this.handles.set(keyOf(ref), made);
+        return made;
+      },
+    };
+    this.pipes = new Collection(host, {
+      kind: "pipe", optionNames: ["capacity", "maxLeased"], plan: (options) => pipePlan(member, options), make: (ref) => new Pipe(context, ref),
+    });
+    this.counters = new Collection(host, { kind: "counter", optionNames: [], plan: () => counterPlan(), make: (ref) => new Counter(context, ref) });
+    this.mutexes = new Collection(host, {
+      kind: "mutex", optionNames: ["words"], plan: (options) => mutexPlan(member, options), make: (ref) => new Mutex(context, ref),
+    });
+  }
+
+  // Making and finding regions.
+
+  /** Makes a region. @throws ERR_EXISTS, ERR_NO_SPACE, ERR_INVALID_NAME, ERR_INVALID_SIZE, ERR_UNKNOWN_OPTION, ERR_PERMISSION, ERR_RUNTIME_LIMIT */
+  static create(name: string, options?: RegionOptions): Promise<Region> {
+    return Region.attach(name, "create", options);
+  }
+  /** {@link create}, blocking the thread. */
+  static createSync(name: string, options?: RegionOptions): Region {
+    return Region.attachSync(name, "create", options);
+  }
+
+  /**
+   * Joins a region that exists; with `{ wait: true }` waits for it to appear.
+   * @throws ERR_NOT_FOUND, ERR_NOT_OWNER, ERR_BAD_REGION, ERR_VERSION, ERR_OPTIONS_DIFFER, ERR_TOO_MANY_MEMBERS, ERR_TIMEOUT
+   */
+  static open(name: string, options?: RegionOptions): Promise<Region> {
+    return Region.attach(name, "open", options);
+  }
+  /** {@link open}, blocking the thread. */
+  static openSync(name: string, options?: RegionOptions): Region {
+    return Region.attachSync(name, "open", options);
+  }
+
+  /** Joins a region, or makes it: any process may be first. Errors as {@link create} and {@link open}. */
+  static openOrCreate(name: string, options?: RegionOptions): Promise<Region> {
+    return Region.attach(name, "openOrCreate", options);
+  }
+  /** {@link openOrCreate}, blocking the thread. */
+  static openOrCreateSync(name: string, options?: RegionOptions): Region {
+    return Region.attachSync(name, "openOrCreate", options);
+  }
+
+  /**
+   * Takes a region's name away. Who is attached goes on with the memory; nobody can join it any more, and the name is free.
+   * Resolves to false when there was none. Removes a corrupt file of that name as well.
+   * @throws ERR_PERMISSION, ERR_TIMEOUT
+   */
+  static remove(name: string, options?: WaitOptions): Promise<boolean> {
+    return run(remove(name), `removing ${name}`, options);
+  }
+  /** {@link remove}, blocking the thread. */
+  static removeSync(name: string, options?: WaitOptions): boolean {
+    return runSync(remove(name), `removing ${name}`, options);
+  }
+
+  /** The regions there are; those that nobody alive uses (and that were not asked to stay) are removed first. */
+  static async list(): Promise<RegionInfo[]> {
+    await Region.clean();
+    return snapshots();
+  }
+
+  /** One region from outside, without attaching; undefined when there is none. @throws ERR_BAD_REGION, ERR_VERSION, ERR_PERMISSION */
+  static inspect(name: string): RegionInfo | undefined {
+    return snapshot(name);
+  }
+
+  /**
+   * Removes regions that no living process uses; of lifetime `"kernel"` only if told to. Leaves alone what it may not
+   * touch or cannot understand. Resolves to the names removed.
+   */
+  static async clean(options: { kernel?: boolean } = {}): Promise<string[]> {
+    const removed: string[] = [];
+    for (const name of regionNames()) {
+      try {
+        if (await run(clean(name, options.kernel === true), `cleaning ${name}`, { timeoutMs: 1000 })) removed.push(name);
+      } catch (error) {
+        if (!(error instanceof ShmkitError)) throw error;
+      }
+    }
+    return removed;
+  }
+
+  private static async attach(name: string, mode: OpenMode, options: RegionOptions | undefined): Promise<Region> {
+    const checked = checkOptions(options, `Region.${mode}`);
+    return new Region(name, await run(attach(name, mode, checked), `opening the region ${name}`, options));
+  }
+
+  private static attachSync(name: string, mode: OpenMode, options: RegionOptions | undefined): Region {
+    const checked = checkOptions(options, `Region.${mode}`);
+    return new Region(name, runSync(attach(name, mode, checked), `opening the region ${name}`, options));
+  }
+
+  // Objects.
+
+  /** Opens a pipe, or makes it: any process may be first. Shorthand for `pipes.openOrCreate`. */
+  pipe<T = unknown>(name: string, options?: PipeOptions & WaitOptions): Promise<Pipe<T>> {
+    return this.pipes.openOrCreate(name, options) as Promise<Pipe<T>>;
+  }
+  /** {@link pipe}, blocking the thread. */
+  pipeSync<T = unknown>(name: string, options?: PipeOptions & WaitOptions): Pipe<T> {
+    return this.pipes.openOrCreateSync(name, options) as Pipe<T>;
+  }
+
+  /** Opens a counter, or makes it with value 0. Shorthand for `counters.openOrCreate`. */
+  counter(name: string, options?: WaitOptions): Promise<Counter> {
+    return this.counters.openOrCreate(name, options);
+  }
+  /** {@link counter}, blocking the thread. */
+  counterSync(name: string, options?: WaitOptions): Counter {
+    return this.counters.openOrCreateSync(name, options);
+  }
+
+  /** Opens a mutex, or makes it. Shorthand for `mutexes.openOrCreate`. */
+  mutex(name: string, options?: MutexOptions & WaitOptions): Promise<Mutex> {
+    return this.mutexes.openOrCreate(name, options);
+  }
+  /** {@link mutex}, blocking the thread. */
+  mutexSync(name: string, options?: MutexOptions & WaitOptions): Mutex {
+    return this.mutexes.openOrCreateSync(name, options);
+  }
+
+  // State.
+
+  /** Bytes backed for objects and messages now. */
+  get sizeBytes(): number {
+    return this.statistics().committedBytes;
+  }
+
+  /** Bytes the region can grow to. */
+  get maxSizeBytes(): number {
+    const { maxPages, heapPage } = this.membership.geometry;
+    return (maxPages - heapPage) * PAGE_BYTES;
+  }
+
+  /** This member's slot, 0 to maxMembers - 1. */
+  get slot(): number {
+    return this.membership.member.slot;
+  }
+
+  /** Where the memory goes; a walk over the blocks, without locks. */
+  statistics(): HeapStatistics {
+    this.membership.member.checkUsable();
+    return this.membership.heap.statistics();
+  }
+
+  /** Who is attached. */
+  members(): MemberInfo[] {
+    this.membership.member.checkUsable();
+    const { segment, geometry, descriptor, member } = this.membership;
+    return readMembers(segment, geometry, descriptor, member.slot);
+  }
+
+  /**
+   * The region's bytes from offset 0 to the end of its address space: for tools and experts; docs/layout.md says what is
+   * where. Stays valid after `close()`, then reading zeroes. Bytes beyond what is backed must not be touched.
+   */
+  get buffer(): ArrayBuffer | SharedArrayBuffer {
+    return this.membership.segment.bytes.buffer;
+  }
+
+  /**
+   * Backs memory ahead of need, up to `maxSize`, so that later messages find it. Never shrinks.
+   * @throws ERR_NO_SPACE, ERR_REGION_FULL, ERR_TIMEOUT
+   */
+  async grow(size: Size, options?: WaitOptions): Promise<void> {
+    const { member, heap, geometry, waits } = this.membership;
+    const bytes = sizeBytes(size, "size", 1, Number.MAX_SAFE_INTEGER);
+    if (bytes > this.maxSizeBytes)
+      throw new ShmkitError("ERR_REGION_FULL", `${this.name} can grow to ${formatBytes(this.maxSizeBytes)}, not to ${formatBytes(bytes)}; create it with a larger maxSize`, {
+        expected: this.maxSizeBytes, actual: bytes,
+      });
+    const pages = geometry.heapPage + Math.ceil(bytes / PAGE_BYTES);
+    await waits.async(heap.growing(wholeNumber(pages, "size", 0, geometry.maxPages), `growing ${this.name}`, new LocalQueue()), options);
+    member.checkUsable();
+  }
+
+  /** Looks whether somebody died and recovers them now, instead of when it is noticed. Returns whether there was anybody. */
+  recoverTheDead(): boolean {
+    this.membership.member.checkUsable();
+    return this.membership.deaths.recoverAndReport();
+  }
+
+  /**
+   * Leaves the region: pending waits reject with ERR_CLOSED, leases go back, held mutexes pass on as abandoned. The last
+   * member takes the region with it, unless its lifetime is `"kernel"`. Idempotent.
+   */
+  async close(): Promise<void> {
+    this.closeSync();
+    await Promise.resolve();
+  }
+
+  /** {@link close}; does not wait for anything long. */
+  closeSync(): void {
+    if (this.closed) return;
+    this.closed = true;
+    const { membership } = this;
+    membership.waits.rejectAll(new ShmkitError("ERR_CLOSED", `the region ${this.name} was closed`, { path: this.name }));
+    membership.leave(this.path, this.lifetime === "process");
+    this.handles.clear();
+  }
+  private closed = false;
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+const keyOf = (ref: ObjectRef): string => `${ref.entry}:${ref.generation}`;
+
+/**
+ * Joins the region of that name, or makes it: any process may be first. The same as `Region.openOrCreate`.
+ * @example
+ * const app = await open("my-app");
+ * const jobs = await app.pipe("jobs", { capacity: 1000 });
+ * await jobs.send({ url: "https://example.org" });
+ * console.log(await jobs.receive());
+ * await app.close();
+ */
+export function open(name: string, options?: RegionOptions): Promise<Region> {
+  return Region.openOrCreate(name, options);
+}
