@@ -168,7 +168,8 @@ export class Pipe<T = unknown> extends NamedObject {
   receive(options?: ReceiveOptions): Promise<T | Lease<T>> {
     try {
       knownOptions(options, [...WAIT_OPTIONS, "lease"], "receive");
-      return this.context.waits.async(options?.lease === true ? this.leasing() : this.receiving(), options);
+      const { waits } = this.context;
+      return options?.lease === true ? waits.async(this.leasing(), options) : waits.async(this.receiving(), options);
     } catch (error) {
       return Promise.reject(error as Error);
     }
@@ -218,7 +219,7 @@ export class Pipe<T = unknown> extends NamedObject {
   private receiving(): Waitable<T> {
     return this.waitable("receiving from", () => {
       const bytes = this.ended(this.receiver.attempt(undefined));
-      return bytes === BLOCKED ? BLOCKED : this.valueOf(bytes as Uint8Array, this.receiver.kind);
+      return bytes === BLOCKED ? BLOCKED : this.valueFrom(bytes as Uint8Array, this.receiver.kind);
     });
   }
 
@@ -233,7 +234,7 @@ export class Pipe<T = unknown> extends NamedObject {
       const taken = this.ended(this.receiver.attemptLease());
       if (taken === BLOCKED) return BLOCKED;
       try {
-        return new Lease(this.receiver, taken, this.valueOf(taken.bytes, taken.kind));
+        return new Lease(this.receiver, taken, this.valueFrom(taken.bytes, taken.kind));
       } catch (error) {
         this.receiver.giveBack(taken.index);
         throw error;
@@ -260,7 +261,7 @@ export class Pipe<T = unknown> extends NamedObject {
     return result;
   }
 
-  private valueOf(bytes: Uint8Array, kind: number): T {
+  private valueFrom(bytes: Uint8Array, kind: number): T {
     return (kind === RecordKind.bytes ? bytes : decode(bytes)) as T;
   }
 

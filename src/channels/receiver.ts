@@ -92,7 +92,7 @@ export class Receiver {
     const { member } = this;
     member.withdrawn();
     unlock(member, this.headLock);
-    const blocked = member.blocked(set);
+    const blocked: Blocked = member.blocked(set);
     member.blockedLock = lock;
     return blocked;
   }

@@ -136,7 +136,7 @@ export class Sender {
     const { member } = this;
     member.withdrawn();
     unlock(member, this.tailLock);
-    const blocked = member.blocked(set);
+    const blocked: Blocked = member.blocked(set);
     member.blockedLock = lock;
     return blocked;
   }

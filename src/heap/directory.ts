@@ -173,7 +173,7 @@ export class Directory {
         if (!wait) throw new ShmkitError("ERR_NOT_FOUND", `there is no ${plan.kind} ${path}; create it, or open with { wait: true }`, { path });
         return this.release(HEADER.directoryWaiters);
       } else {
-        const made = this.make(bytes, plan, path);
+        const made: ObjectRef | Blocked = this.make(bytes, plan, path);
         if (made === BLOCKED) return BLOCKED;
         result = made;
       }
@@ -246,7 +246,7 @@ export class Directory {
 
   private full(answer: number, path: string): Blocked {
     if (answer === HeapAnswer.lockBusy) {
-      const blocked = this.release(this.heap.lockSet);
+      const blocked: Blocked = this.release(this.heap.lockSet);
       this.member.blockedLock = HEADER.heapLock;
       return blocked;
     }

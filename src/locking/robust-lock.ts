@@ -18,7 +18,7 @@ export function tryLock(member: Member, lock: number): boolean {
 
 /** Ends an attempt that found the lock taken. */
 export function blockedOnLock(member: Member, lock: number): Blocked {
-  const blocked = member.blocked(lock + WAITERS);
+  const blocked: Blocked = member.blocked(lock + WAITERS);
   member.blockedLock = lock;
   return blocked;
 }

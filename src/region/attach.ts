@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ShmkitError } from "../base/errors.js";
 import { deadlineOf, now, signalOf, timeoutError, type WaitOptions } from "../base/deadline.js";
-import { checkResult, ERRNO, systemError } from "../base/system-errors.js";
+import { checkResult, ERRNO } from "../base/system-errors.js";
 import { native } from "../native/addon.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
 import { Segment } from "../memory/segment.js";

@@ -13,7 +13,7 @@ import { Member } from "../members/member.js";
 import { HEADER, SLOT, slotWord, type Geometry } from "../members/region-words.js";
 import { Waits } from "../members/waits.js";
 import { RegionRecovery } from "./recovery.js";
-import { anybodyAlive, tryLockAttach, unlinkIfSame, unlockAttach } from "./region-file.js";
+import { anybodyAlive, tryLockAttach, unlinkIfSame } from "./region-file.js";
 
 /** A slot in a region with everything that works on it. */
 export class Membership {

@@ -7,7 +7,7 @@ import { Pipe } from "../channels/pipe.js";
 import { pipePlan, type PipeOptions } from "../channels/pipe-options.js";
 import type { ObjectRef } from "../heap/directory.js";
 import type { NamedObject } from "../heap/named-object.js";
-import { HeapAnswer, type HeapStatistics } from "../heap/page-heap.js";
+import type { HeapStatistics } from "../heap/page-heap.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
 import type { MemberDeath } from "../members/deaths.js";
 import { LocalQueue } from "../members/waits.js";
