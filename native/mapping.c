@@ -69,7 +69,7 @@ void mapping_hold(struct mapping *mapping) {
 void mapping_release(struct mapping *mapping) {
   if (atomic_fetch_sub(&mapping->range_holders, 1) == 1) {
     if (mapping->guard != NULL) guard_remove(mapping);
-    munmap(mapping->base, mapping->length);
+    if (mapping->base != NULL) munmap(mapping->base, mapping->length);
   }
   release_record(mapping);
 }
@@ -108,13 +108,23 @@ static int mapping_begin(struct mapping *mapping, int descriptor, size_t length,
   return failure;
 }
 
-/* A buffer over the range. A false answer leaves the buffer's hold on the range in place: see map_file. */
+/* A buffer over the range. */
 static bool create_buffer(struct call *call, struct mapping *mapping, bool shared, napi_value *buffer) {
   if (shared) {
     create_external_shared create = find_create_external_shared();
     return create != NULL && create(call->env, mapping->base, mapping->usable, finalize_shared_buffer, mapping, buffer) == napi_ok;
   }
   return napi_create_external_arraybuffer(call->env, mapping->base, mapping->usable, finalize_buffer, mapping, buffer) == napi_ok;
+}
+
+/*
+ * The runtime refused the buffer, and runtimes disagree on whether the finalizer runs then, and when. So its holds stay,
+ * and with them the record, a few hundred bytes; but the range goes now.
+ */
+static void refuse_buffer(struct mapping *mapping) {
+  guard_remove(mapping);
+  munmap(mapping->base, mapping->length);
+  mapping->base = NULL;
 }
 
 static bool create_answer(struct call *call, struct mapping *mapping, napi_value buffer) {
@@ -162,12 +172,9 @@ int64_t map_file(struct call *call) {
   napi_value buffer = NULL;
   bool created = create_buffer(call, mapping, shared, &buffer);
   if (created && create_answer(call, mapping, buffer)) return 0;
-  /*
-   * Runtimes disagree on whether the finalizer of a buffer that they refused runs, and when. So nothing is freed on its
-   * behalf: the range becomes private zeroes, which cost address space only, and the record is a few hundred bytes.
-   */
   call_clear_exception(call);
   environment_remove_mapping(call->environment, mapping);
+  if (!created) refuse_buffer(mapping);
   mapping_close(mapping);
   return -ENOTSUP;
 }
@@ -179,11 +186,11 @@ void mapping_quiesce(struct mapping *mapping) {
 
 int mapping_close(struct mapping *mapping) {
   /* First the memory, then the liveness, as in exit_plan_run. */
-  bool replaced = mapping_replace(mapping);
+  bool replaced = mapping->base == NULL || mapping_replace(mapping);
   drop_pin(mapping);
   exit_plan_forget(mapping);
   /* If it is the file's memory still, it can still fault. */
-  if (replaced) guard_remove(mapping);
+  if (replaced && mapping->guard != NULL) guard_remove(mapping);
   mapping_release(mapping);
   return replaced ? 0 : -ENOMEM;
 }

@@ -24,6 +24,7 @@ export const pagesFor = (bytes: number): number => Math.ceil(bytes / PAGE_BYTES)
 
 /** Figures of the heap, read without the lock. */
 export interface HeapStatistics {
+  /** Backed for blocks now. */
   readonly committedBytes: number;
   readonly freeBytes: number;
   readonly usedBlocks: number;
@@ -273,6 +274,7 @@ export class PageHeap {
       } else usedBlocks++;
       page += runPages(run);
     }
-    return { committedBytes: end * PAGE_BYTES, freeBytes: freePages * PAGE_BYTES, usedBlocks, largestFreeBytes: largest * PAGE_BYTES };
+    const committed = end - this.member.geometry.heapPage;
+    return { committedBytes: committed * PAGE_BYTES, freeBytes: freePages * PAGE_BYTES, usedBlocks, largestFreeBytes: largest * PAGE_BYTES };
   }
 }

@@ -49,7 +49,7 @@ export function anybodyAlive(descriptor: number): boolean {
 export function inspectHeader(descriptor: number, path: string): HeaderFacts {
   const { sizeBytes } = statOf(descriptor, path);
   if (sizeBytes < PAGE_BYTES) throw new ShmkitError("ERR_BAD_REGION", `${path} is no shmkit region: it has ${sizeBytes} bytes; remove it (shmkit rm)`, { path });
-  const segment = new Segment(descriptor, PAGE_BYTES, path, { writable: true, shared: false });
+  const segment = new Segment(descriptor, PAGE_BYTES, path, { writable: false, shared: false });
   try {
     const facts = readHeader(segment, sizeBytes, path);
     segment.checkNotLost();
