@@ -108,7 +108,13 @@ static int mapping_begin(struct mapping *mapping, int descriptor, size_t length,
   return failure;
 }
 
-/* A buffer over the range. */
+/*
+ * A buffer over the range. V8 counts an ArrayBuffer's whole length as external memory, address space that is not backed
+ * included. Measured on Node 20 to 26: mapping 1 GiB starts one incremental collection, mapping more than half the heap
+ * limit forces a full one, and afterwards collections come as often as before, since V8 counts growth from there. A
+ * correction with napi_adjust_external_memory would lower that baseline, and so cost the same collection sooner or
+ * later, and it would need an environment in the finalizer. A SharedArrayBuffer is not counted at all.
+ */
 static bool create_buffer(struct call *call, struct mapping *mapping, bool shared, napi_value *buffer) {
   if (shared) {
     create_external_shared create = find_create_external_shared();
