@@ -39,13 +39,13 @@ export class Lease<T> {
   readonly sequence: number;
   /** How often it has been delivered, this time included. */
   readonly deliveries: number;
-  private readonly receiver: Receiver;
+  private readonly pipe: Pipe<T>;
   private readonly index: number;
   private done = false;
 
   /** @internal */
-  constructor(receiver: Receiver, taken: LeasedBytes, value: T) {
-    this.receiver = receiver;
+  constructor(pipe: Pipe<T>, taken: LeasedBytes, value: T) {
+    this.pipe = pipe;
     this.index = taken.index;
     this.value = value;
     this.sequence = taken.sequence;
@@ -55,13 +55,13 @@ export class Lease<T> {
   /** The work is done: the message is gone for good. @throws ERR_NOT_HELD when ack or nack was called before, ERR_CLOSED */
   ack(): void {
     this.settle();
-    this.receiver.acknowledge(this.index);
+    this.pipe.settleLease(this.index, true);
   }
 
   /** The message goes back to its place and is delivered again. @throws ERR_NOT_HELD, ERR_CLOSED */
   nack(): void {
     this.settle();
-    this.receiver.giveBack(this.index);
+    this.pipe.settleLease(this.index, false);
   }
 
   /** {@link nack}, unless settled. */
@@ -147,6 +147,7 @@ export class Pipe<T = unknown> extends NamedObject {
     return {
       what: `sending to ${this.address}`,
       queue: this.sends,
+      owner: this,
       attempt: () => {
         this.check();
         return this.sender.attempt(bytes, kind);
@@ -234,7 +235,7 @@ export class Pipe<T = unknown> extends NamedObject {
       const taken = this.ended(this.receiver.attemptLease());
       if (taken === BLOCKED) return BLOCKED;
       try {
-        return new Lease(this.receiver, taken, this.valueFrom(taken.bytes, taken.kind));
+        return new Lease<T>(this, taken, this.valueFrom(taken.bytes, taken.kind));
       } catch (error) {
         this.receiver.giveBack(taken.index);
         throw error;
@@ -242,10 +243,22 @@ export class Pipe<T = unknown> extends NamedObject {
     });
   }
 
+  /** @internal Also on a removed pipe: whoever has it open keeps its memory. */
+  settleLease(index: number, done: boolean): void {
+    if (!this.isAttached) this.check();
+    if (done) this.receiver.acknowledge(index);
+    else this.receiver.giveBack(index);
+  }
+
+  protected override beforeDetach(): void {
+    this.receiver.giveBackAll();
+  }
+
   private waitable<R>(verb: string, attempt: () => R | Blocked): Waitable<R> {
     return {
       what: `${verb} ${this.address}`,
       queue: this.receives,
+      owner: this,
       attempt: () => {
         this.check();
         return attempt();
@@ -337,6 +350,7 @@ export class Pipe<T = unknown> extends NamedObject {
     return {
       what: `closing ${this.address}`,
       queue: this.sends,
+      owner: this,
       attempt: () => {
         this.check();
         return this.sender.attemptClose();
@@ -358,6 +372,7 @@ export class Pipe<T = unknown> extends NamedObject {
       {
         what: `draining ${this.address}`,
         queue: new LocalQueue(),
+        owner: this,
         attempt: () => {
           this.check();
           member.segment.checkNotLost();

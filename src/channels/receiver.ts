@@ -339,6 +339,11 @@ export class Receiver {
     }
   }
 
+  /** Every lease this member holds goes back: its handle is given up. */
+  giveBackAll(): void {
+    for (let i = 0; i < this.shape.maxLeased; i++) if (this.leases.isHeldBy(i, this.member.slot)) this.giveBack(i);
+  }
+
   private checkHeld(index: number): void {
     if (!this.leases.isHeldBy(index, this.member.slot))
       throw new ShmkitError("ERR_NOT_HELD", `this lease of ${this.address} is not held any more`, { path: this.address });

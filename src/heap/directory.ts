@@ -151,6 +151,7 @@ export class Directory {
     return {
       what: `${mode === "open" ? "opening" : "creating"} ${this.member.regionName}/${name}`,
       queue: this.queue,
+      owner: this,
       attempt: () => this.attemptOpen(name, bytes, plan, mode, wait),
       remains: (set) => set === lockWaiters(HEADER.directoryLock) && isFree(this.member, HEADER.directoryLock),
     };
@@ -282,6 +283,7 @@ export class Directory {
     return {
       what: `removing ${this.member.regionName}/${name}`,
       queue: this.queue,
+      owner: this,
       attempt: () => this.attemptRemove(name, bytes, kind),
       remains: () => isFree(this.member, HEADER.directoryLock),
     };
@@ -322,6 +324,18 @@ export class Directory {
     try {
       leaveSet(member.segment, base + ENTRY.openers, member.slot);
       member.committed();
+      member.end();
+    } catch (error) {
+      member.failed(error);
+    }
+    this.trySweep();
+  }
+
+  /** {@link sweep}, unless somebody else has the directory: then the next one who has it does it. */
+  trySweep(): void {
+    const { member } = this;
+    member.begin(Op["object.detach"], NO_ENTRY);
+    try {
       if (tryLock(member, HEADER.directoryLock)) {
         this.sweep();
         unlock(member, HEADER.directoryLock);

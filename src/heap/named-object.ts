@@ -51,6 +51,11 @@ export abstract class NamedObject {
     return `${this.member.regionName}/${this.name}`;
   }
 
+  /** Whether the object's memory can be touched: removed objects stay until the last handle is given up. */
+  protected get isAttached(): boolean {
+    return this.attached && !this.member.closed;
+  }
+
   /** @throws ERR_CLOSED, ERR_REGION_LOST */
   protected check(): void {
     if (!this.attached || this.member.closed)
@@ -64,9 +69,14 @@ export abstract class NamedObject {
   /** Gives this handle up; the object itself stays. Using the handle afterwards is ERR_CLOSED. Idempotent. */
   detach(): void {
     if (!this.attached) return;
-    this.attached = false;
-    if (this.member.closed || this.member.segment.lost) return;
+    if (this.member.closed || this.member.segment.lost) {
+      this.attached = false;
+      return;
+    }
+    const error = new ShmkitError("ERR_CLOSED", `${this.address} was given up while waiting`, { path: this.address });
+    this.context.waits.rejectOf(this, error);
     this.beforeDetach();
+    this.attached = false;
     this.context.forget(this);
     this.context.directory.detach(this.entry);
   }

@@ -184,6 +184,7 @@ export class PageHeap {
     return {
       what,
       queue,
+      owner: this,
       attempt: () => {
         const { member } = this;
         member.begin(Op["heap.allocate"], NO_ENTRY);

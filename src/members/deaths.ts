@@ -44,6 +44,8 @@ export interface Recovery {
   release(slot: number, own: boolean): void;
   /** Name of a directory entry, UTF-8; empty when there is none. */
   nameOf(entry: number): Uint8Array;
+  /** Frees what nobody has open any more, now that the dead one has not either. */
+  sweep(): void;
 }
 
 const WINDOW_MS = 100;
@@ -154,6 +156,7 @@ export class Deaths implements DeathWatch {
     }
     this.recovering = -1;
     checkResult(native.unlock(descriptor, byte), "fcntl(F_OFD_SETLK)");
+    if (dead && this.member.slot >= 0) this.recovery.sweep();
     return dead;
   }
 

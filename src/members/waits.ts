@@ -16,6 +16,8 @@ export interface Waitable<T> {
   readonly what: string;
   /** Waits of one kind on one object of this member go in order. */
   readonly queue: LocalQueue;
+  /** What the wait is on: {@link Waits.rejectOf} ends all of one owner. */
+  readonly owner: object;
   /** Who stands in the way, for ERR_TIMEOUT. */
   holder?(): unknown;
 }
@@ -262,13 +264,22 @@ export class Waits {
     for (const queue of [...this.queues]) this.pump(queue, nudge);
   }
 
-  /** Rejects every pending wait: the region is closing or lost. */
-  rejectAll(error: unknown): void {
+  /** Rejects the pending waits on an object whose handle is given up: its memory may go next. */
+  rejectOf(owner: object, error: unknown): void {
+    this.reject((wait) => wait.waitable.owner === owner, error);
+  }
+
+  private reject(which: (wait: PendingWait<unknown>) => boolean, error: unknown): void {
     for (const queue of [...this.queues])
-      for (const wait of [...queue.waits]) {
+      for (const wait of queue.waits.filter(which)) {
         this.remove(wait);
         wait.settle(error, true);
       }
+  }
+
+  /** Rejects every pending wait: the region is closing or lost. */
+  rejectAll(error: unknown): void {
+    this.reject(() => true, error);
     clearInterval(this.timer);
     this.timer = undefined;
   }

@@ -90,6 +90,7 @@ export class Membership {
     recovery.settle(member.slot);
     recovery.settleLedger(member.slot);
     recovery.release(member.slot, false);
+    recovery.sweep();
     ringEverybody(member);
   }
 

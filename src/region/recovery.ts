@@ -201,6 +201,10 @@ export class RegionRecovery implements Recovery {
     return new LeaseTable(this.member, this.heap, shape, "");
   }
 
+  sweep(): void {
+    this.directory.trySweep();
+  }
+
   nameOf(entry: number): Uint8Array {
     return this.directory.nameOf(entry);
   }

@@ -62,7 +62,8 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     this.created = attached.created;
     this.membership = attached.membership;
     const { member, heap, directory, waits, deaths, recovery } = attached.membership;
-    deaths.onDeath = (death) => this.emit("memberDied", death);
+    // Deaths are noticed inside other calls; listeners run when those are done.
+    deaths.onDeath = (death) => void setImmediate(() => this.emit("memberDied", death));
     recovery.onOwnMutex = (entry) => {
       for (const object of this.handles.values()) if (object instanceof Mutex && object.ref.entry === entry) object.forgetGuard();
     };

@@ -126,6 +126,7 @@ export class Mutex extends NamedObject {
     return {
       what: `locking ${this.address}`,
       queue: this.queue,
+      owner: this,
       attempt: () => this.attempt(),
       remains: () => isFree(this.member, this.base),
       holder: () => `member ${ownerOf(this.member, this.base)}`,

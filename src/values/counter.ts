@@ -96,6 +96,7 @@ export class Counter extends NamedObject {
     return {
       what: `updating ${this.address}`,
       queue: this.updates,
+      owner: this,
       attempt: () => this.attemptUpdate(next),
       remains: () => isFree(this.member, this.lock),
       holder: () => `member ${ownerOf(this.member, this.lock)}`,
@@ -132,6 +133,7 @@ export class Counter extends NamedObject {
     return {
       what: `waiting for ${this.address} to reach ${minimum}`,
       queue: new LocalQueue(),
+      owner: this,
       attempt: () => {
         const value = this.value;
         if (value >= minimum) return value;
