@@ -9,7 +9,14 @@ export type { PipeOptions } from "./channels/pipe-options.js";
 export type { PipeStatistics } from "./channels/pipe-statistics.js";
 export { Counter, type Integer } from "./values/counter.js";
 export { Mutex, MutexGuard, type MutexOptions } from "./sync/mutex.js";
-export { ArgumentError, ArgumentRangeError, ERROR_CODES, ShmkitError, type ErrorCode, type ErrorDetails } from "./base/errors.js";
+export {
+  ArgumentError,
+  ArgumentRangeError,
+  ERROR_CODES,
+  ShmkitError,
+  type ErrorCode,
+  type ErrorDetails,
+} from "./base/errors.js";
 export type { WaitOptions } from "./base/deadline.js";
 export type { Size } from "./base/sizes.js";
 export type { HeapStatistics } from "./heap/page-heap.js";

@@ -14,10 +14,14 @@ export function wholeNumber(value: unknown, name: string, minimum: number, maxim
   if (typeof value !== "number")
     throw new ArgumentError("ERR_INVALID_ARGUMENT", `${name} must be a number, not ${show(value)}`, { actual: value });
   if (!Number.isInteger(value) || value < minimum || value > maximum)
-    throw new ArgumentRangeError("ERR_OUT_OF_RANGE", `${name} must be a whole number from ${minimum} to ${maximum}, not ${value}`, {
-      expected: [minimum, maximum],
-      actual: value,
-    });
+    throw new ArgumentRangeError(
+      "ERR_OUT_OF_RANGE",
+      `${name} must be a whole number from ${minimum} to ${maximum}, not ${value}`,
+      {
+        expected: [minimum, maximum],
+        actual: value,
+      },
+    );
   return value;
 }
 
@@ -26,22 +30,32 @@ function distance(a: string, b: string): number {
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++)
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
+      next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1)));
     row = next;
   }
-  return row[b.length]!;
+  return row[b.length];
 }
 
 /** Checks that `options` is a plain object (or absent) with known keys only; a misspelt option is named with the nearest one. */
-export function knownOptions<T extends object>(options: T | undefined, known: readonly string[], where: string): Partial<T> {
+export function knownOptions<T extends object>(
+  options: T | undefined,
+  known: readonly string[],
+  where: string,
+): Partial<T> {
   if (options === undefined) return {};
   if (typeof options !== "object" || options === null || Array.isArray(options))
     throw new ArgumentError("ERR_INVALID_ARGUMENT", `the options of ${where} must be an object, not ${show(options)}`);
   for (const key of Object.keys(options)) {
     if (known.includes(key)) continue;
     const nearest = [...known].sort((a, b) => distance(key, a) - distance(key, b))[0];
-    const hint = nearest !== undefined && distance(key, nearest) <= 3 ? `; did you mean ${show(nearest)}?` : `; known: ${known.join(", ")}`;
-    throw new ArgumentError("ERR_UNKNOWN_OPTION", `${where} has no option ${show(key)}${hint}`, { actual: key, expected: known });
+    const hint =
+      nearest !== undefined && distance(key, nearest) <= 3
+        ? `; did you mean ${show(nearest)}?`
+        : `; known: ${known.join(", ")}`;
+    throw new ArgumentError("ERR_UNKNOWN_OPTION", `${where} has no option ${show(key)}${hint}`, {
+      actual: key,
+      expected: known,
+    });
   }
   return options;
 }
@@ -54,8 +68,11 @@ export const MAX_OBJECT_NAME_BYTES = 120;
 
 function text(value: unknown, what: string): string {
   if (typeof value !== "string")
-    throw new ArgumentError("ERR_INVALID_NAME", `a ${what} name must be a string, not ${show(value)}`, { actual: value });
-  if (value.length === 0) throw new ArgumentError("ERR_INVALID_NAME", `a ${what} name must not be empty`, { actual: value });
+    throw new ArgumentError("ERR_INVALID_NAME", `a ${what} name must be a string, not ${show(value)}`, {
+      actual: value,
+    });
+  if (value.length === 0)
+    throw new ArgumentError("ERR_INVALID_NAME", `a ${what} name must not be empty`, { actual: value });
   return value;
 }
 
@@ -77,7 +94,12 @@ const FORBIDDEN_IN_OBJECT_NAME = /[\u0000-\u001f\u007f/]|\p{Surrogate}/u;
 /** An object's name: any well-formed text without "/" and control characters, 1 to 120 bytes of UTF-8, not "." or "..". */
 export function objectName(value: unknown): string {
   const name = text(value, "object");
-  if (name === "." || name === ".." || FORBIDDEN_IN_OBJECT_NAME.test(name) || Buffer.byteLength(name) > MAX_OBJECT_NAME_BYTES)
+  if (
+    name === "." ||
+    name === ".." ||
+    FORBIDDEN_IN_OBJECT_NAME.test(name) ||
+    Buffer.byteLength(name) > MAX_OBJECT_NAME_BYTES
+  )
     throw new ArgumentError(
       "ERR_INVALID_NAME",
       `the object name ${show(name)} must be 1 to ${MAX_OBJECT_NAME_BYTES} bytes of UTF-8 without "/" and control characters, and not "." or ".."`,

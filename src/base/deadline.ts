@@ -18,7 +18,9 @@ export function deadlineOf(timeoutMs: unknown): number {
   if (typeof timeoutMs !== "number")
     throw new ArgumentError("ERR_INVALID_ARGUMENT", `timeoutMs must be a number, not ${show(timeoutMs)}`);
   if (Number.isNaN(timeoutMs) || timeoutMs < 0)
-    throw new ArgumentRangeError("ERR_OUT_OF_RANGE", `timeoutMs must be 0 or more milliseconds, not ${timeoutMs}`, { actual: timeoutMs });
+    throw new ArgumentRangeError("ERR_OUT_OF_RANGE", `timeoutMs must be 0 or more milliseconds, not ${timeoutMs}`, {
+      actual: timeoutMs,
+    });
   return now() + timeoutMs;
 }
 
@@ -33,5 +35,9 @@ export function signalOf(signal: unknown): AbortSignal | undefined {
 
 export function timeoutError(what: string, timeoutMs: number | undefined, owner?: unknown): ShmkitError {
   const held = owner === undefined ? "" : `; held by ${show(owner)}`;
-  return new ShmkitError("ERR_TIMEOUT", `${what} did not finish within ${timeoutMs ?? 0} ms${held}`, owner === undefined ? {} : { owner });
+  return new ShmkitError(
+    "ERR_TIMEOUT",
+    `${what} did not finish within ${timeoutMs ?? 0} ms${held}`,
+    owner === undefined ? {} : { owner },
+  );
 }

@@ -3,7 +3,7 @@ export const ERROR_CODES = {
   ERR_INVALID_ARGUMENT: "an argument has the wrong type or an impossible value",
   ERR_OUT_OF_RANGE: "a number lies outside its allowed range",
   ERR_INVALID_NAME: "a region or object name breaks the naming rules",
-  ERR_INVALID_SIZE: "a size is not a whole positive number of bytes or a text such as \"64MiB\"",
+  ERR_INVALID_SIZE: 'a size is not a whole positive number of bytes or a text such as "64MiB"',
   ERR_UNKNOWN_OPTION: "an option does not exist; the nearest one is named",
   ERR_TIMEOUT: "the deadline passed before the operation could be done",
   ERR_CLOSED: "the region, object or pipe is closed",

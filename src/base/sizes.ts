@@ -5,7 +5,17 @@ import { show } from "./arguments.js";
 export type Size = number | string;
 
 const UNITS: Readonly<Record<string, number>> = {
-  "": 1, b: 1, kb: 1e3, mb: 1e6, gb: 1e9, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30,
+  "": 1,
+  b: 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+  k: 2 ** 10,
+  m: 2 ** 20,
+  g: 2 ** 30,
 };
 
 /**
@@ -17,7 +27,7 @@ export function sizeBytes(value: unknown, name: string, minimum: number, maximum
   if (typeof value === "number") bytes = value;
   else if (typeof value === "string") {
     const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(value);
-    const unit = match === null ? undefined : UNITS[match[2]!.toLowerCase()];
+    const unit = match === null ? undefined : UNITS[match[2].toLowerCase()];
     if (match !== null && unit !== undefined) bytes = Number(match[1]) * unit;
   }
   if (!Number.isInteger(bytes) || bytes < minimum || bytes > maximum)

@@ -18,8 +18,8 @@ class StrictPackr extends Packr {
   }
 }
 
-const packr = new StrictPackr(options as ConstructorParameters<typeof Packr>[0]);
-const unpackr = new Unpackr(options as ConstructorParameters<typeof Packr>[0]);
+const packr = new StrictPackr(options);
+const unpackr = new Unpackr(options);
 
 /**
  * MessagePack (msgpack.org specification, with the extensions of msgpackr for bigint of any size, Set and typed arrays).
@@ -32,7 +32,8 @@ export function encode(value: unknown): Uint8Array {
   try {
     return packr.pack(value);
   } catch (error) {
-    const reason = error instanceof RangeError ? "it refers to itself, or is nested too deep" : (error as Error).message;
+    const reason =
+      error instanceof RangeError ? "it refers to itself, or is nested too deep" : (error as Error).message;
     throw new ShmkitError("ERR_NOT_ENCODABLE", `the value cannot be encoded: ${reason}`, { cause: error });
   }
 }
@@ -42,9 +43,13 @@ export function decode(bytes: Uint8Array): unknown {
   try {
     return unpackr.unpack(bytes);
   } catch (error) {
-    throw new ShmkitError("ERR_BAD_MESSAGE", `a message of ${bytes.length} bytes is no valid MessagePack: ${(error as Error).message}`, {
-      bytes,
-      cause: error,
-    });
+    throw new ShmkitError(
+      "ERR_BAD_MESSAGE",
+      `a message of ${bytes.length} bytes is no valid MessagePack: ${(error as Error).message}`,
+      {
+        bytes,
+        cause: error,
+      },
+    );
   }
 }

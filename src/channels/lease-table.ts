@@ -1,7 +1,15 @@
 import * as words from "#words";
 import { ShmkitError } from "../base/errors.js";
 import { PAGE_WORDS, pagesFor, type PageHeap } from "../heap/page-heap.js";
-import { IN_BLOCK, LEASE_BYTES, LEASE_INLINE_BYTES, leaseOwner, leaseState, LeaseState, packLease } from "../layout/pipe.js";
+import {
+  IN_BLOCK,
+  LEASE_BYTES,
+  LEASE_INLINE_BYTES,
+  leaseOwner,
+  leaseState,
+  LeaseState,
+  packLease,
+} from "../layout/pipe.js";
 import type { Member } from "../members/member.js";
 import type { PipeShape } from "./pipe-shape.js";
 import { LEASE_WORD } from "./pipe-words.js";
@@ -82,7 +90,9 @@ export class LeaseTable {
   page(index: number): number {
     const base = this.at(index);
     const shared = this.member.segment.words;
-    return (words.read(shared, base + LEASE_WORD.kind) & IN_BLOCK) === 0 ? 0 : words.read(shared, base + LEASE_WORD.page) >>> 0;
+    return (words.read(shared, base + LEASE_WORD.kind) & IN_BLOCK) === 0
+      ? 0
+      : words.read(shared, base + LEASE_WORD.page) >>> 0;
   }
 
   /** Fills a free slot. `page` 0: `message` goes inline. */
@@ -109,12 +119,22 @@ export class LeaseTable {
     const { segment } = this.member;
     const length = this.length(index);
     const page = this.page(index);
-    if (page === 0 ? length <= LEASE_INLINE_BYTES : this.heap.isBlock(page) && pagesFor(length) <= this.heap.pagesOf(page))
-      return words.copy(segment.bytes, page === 0 ? this.at(index) * 4 + LEASE_WORD.inline : page * PAGE_WORDS * 4, length);
-    throw new ShmkitError("ERR_CORRUPT", `${this.address} holds a lease of impossible length ${length}; remove the pipe`, {
-      path: this.address,
-      actual: length,
-    });
+    if (
+      page === 0 ? length <= LEASE_INLINE_BYTES : this.heap.isBlock(page) && pagesFor(length) <= this.heap.pagesOf(page)
+    )
+      return words.copy(
+        segment.bytes,
+        page === 0 ? this.at(index) * 4 + LEASE_WORD.inline : page * PAGE_WORDS * 4,
+        length,
+      );
+    throw new ShmkitError(
+      "ERR_CORRUPT",
+      `${this.address} holds a lease of impossible length ${length}; remove the pipe`,
+      {
+        path: this.address,
+        actual: length,
+      },
+    );
   }
 
   setState(index: number, state: number, owner: number): void {
@@ -125,5 +145,4 @@ export class LeaseTable {
     const state = this.state(index);
     return leaseState(state) === LeaseState.held && leaseOwner(state) === slot + 1;
   }
-
 }

@@ -36,7 +36,12 @@ function consistent<T>(segment: Segment, counter: number, readCopy: (copyWords: 
 }
 
 /** @internal Statistics of the pipe at a word index; dimensions were checked by the caller. */
-export function readPipeStatistics(segment: Segment, base: number, maxLeased: number, setWords: number): PipeStatistics {
+export function readPipeStatistics(
+  segment: Segment,
+  base: number,
+  maxLeased: number,
+  setWords: number,
+): PipeStatistics {
   const shared = segment.words;
   const { floats } = segment;
   const tail = consistent(segment, base + PIPE_WORD.sent, (copy) => ({

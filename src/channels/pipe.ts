@@ -1,6 +1,7 @@
 import { ArgumentError, ShmkitError } from "../base/errors.js";
 import { knownOptions, show, wholeNumber } from "../base/arguments.js";
 import type { WaitOptions } from "../base/deadline.js";
+import { rejected } from "../base/pause.js";
 import { RecordKind } from "../layout/pipe.js";
 import type { ObjectRef } from "../heap/directory.js";
 import { NamedObject, type ObjectContext } from "../heap/named-object.js";
@@ -116,7 +117,7 @@ export class Pipe<T = unknown> extends NamedObject {
     try {
       return this.context.waits.async(this.sending(message, options), options) as Promise<unknown> as Promise<void>;
     } catch (error) {
-      return Promise.reject(error as Error);
+      return rejected(error);
     }
   }
 
@@ -172,7 +173,7 @@ export class Pipe<T = unknown> extends NamedObject {
       const { waits } = this.context;
       return options?.lease === true ? waits.async(this.leasing(), options) : waits.async(this.receiving(), options);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return rejected(error);
     }
   }
 
@@ -203,7 +204,7 @@ export class Pipe<T = unknown> extends NamedObject {
     try {
       return this.context.waits.async(this.receivingInto(target), options);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return rejected(error);
     }
   }
 
@@ -270,7 +271,9 @@ export class Pipe<T = unknown> extends NamedObject {
 
   private ended<R>(result: R | End): R {
     if (result === END)
-      throw new ShmkitError("ERR_CLOSED", `${this.address} is closed and everything in it has been received`, { path: this.address });
+      throw new ShmkitError("ERR_CLOSED", `${this.address} is closed and everything in it has been received`, {
+        path: this.address,
+      });
     return result;
   }
 
@@ -304,7 +307,8 @@ export class Pipe<T = unknown> extends NamedObject {
    */
   async process(work: (message: T, lease: Lease<T>) => unknown, options?: ProcessOptions): Promise<number> {
     const { concurrency = 1, signal } = knownOptions(options, ["concurrency", "signal"], "process");
-    if (typeof work !== "function") throw new ArgumentError("ERR_INVALID_ARGUMENT", `work must be a function, not ${show(work)}`);
+    if (typeof work !== "function")
+      throw new ArgumentError("ERR_INVALID_ARGUMENT", `work must be a function, not ${show(work)}`);
     wholeNumber(concurrency, "concurrency", 1, 65536);
     let done = 0;
     const loop = async (): Promise<void> => {
@@ -387,7 +391,12 @@ export class Pipe<T = unknown> extends NamedObject {
   /** Depth, totals, rates' raw material; no locks. */
   statistics(): PipeStatistics {
     this.check();
-    const statistics = readPipeStatistics(this.member.segment, this.base, this.shape.maxLeased, this.member.geometry.setWords);
+    const statistics = readPipeStatistics(
+      this.member.segment,
+      this.base,
+      this.shape.maxLeased,
+      this.member.geometry.setWords,
+    );
     this.member.segment.checkNotLost();
     return statistics;
   }

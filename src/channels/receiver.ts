@@ -1,7 +1,14 @@
 import * as words from "#words";
 import { ArgumentRangeError, ShmkitError } from "../base/errors.js";
 import { HeapAnswer, pagesFor, PAGE_WORDS, type PageHeap } from "../heap/page-heap.js";
-import { BLOCK_REFERENCE_BYTES, COPY_BYTES, IN_BLOCK, LEASE_INLINE_BYTES, LeaseState, RecordKind } from "../layout/pipe.js";
+import {
+  BLOCK_REFERENCE_BYTES,
+  COPY_BYTES,
+  IN_BLOCK,
+  LEASE_INLINE_BYTES,
+  LeaseState,
+  RecordKind,
+} from "../layout/pipe.js";
 import { Op } from "../layout/member-slot.js";
 import { blockedOnLock, lockWaiters, tryLock, unlock } from "../locking/robust-lock.js";
 import { ringAll, ringOne } from "../members/doorbell.js";
@@ -135,9 +142,15 @@ export class Receiver {
 
   private checkTarget(target: Uint8Array | undefined, length: number): void {
     if (target !== undefined && target.length < length)
-      throw new ArgumentRangeError("ERR_OUT_OF_RANGE", `the next message of ${this.address} has ${length} bytes, the target only ${target.length}; it stays in the pipe`, {
-        path: this.address, expected: length, actual: target.length,
-      });
+      throw new ArgumentRangeError(
+        "ERR_OUT_OF_RANGE",
+        `the next message of ${this.address} has ${length} bytes, the target only ${target.length}; it stays in the pipe`,
+        {
+          path: this.address,
+          expected: length,
+          actual: target.length,
+        },
+      );
   }
 
   /** Finds the record at the head, past a wrap, and checks it. Head lock held, not empty. */
@@ -166,9 +179,13 @@ export class Receiver {
         : this.length <= shape.inlineLimit) &&
       unit + units <= ringUnits;
     if (!sane)
-      throw new ShmkitError("ERR_CORRUPT", `${this.address} holds an impossible record (kind ${kind & 0xffff}, ${this.length} bytes); remove the pipe`, {
-        path: this.address,
-      });
+      throw new ShmkitError(
+        "ERR_CORRUPT",
+        `${this.address} holds an impossible record (kind ${kind & 0xffff}, ${this.length} bytes); remove the pipe`,
+        {
+          path: this.address,
+        },
+      );
     this.after = position + units;
   }
 
@@ -180,8 +197,16 @@ export class Receiver {
     const old = this.shape.base + (received & 1) * COPY_WORDS;
     const next = this.shape.base + ((received + 1) & 1) * COPY_WORDS;
     words.write(shared, next + PIPE_WORD.headPosition, this.after);
-    words.writeFloat(floats, next / 2 + PIPE_WORD.receivedTotal, words.readFloat(floats, old / 2 + PIPE_WORD.receivedTotal) + 1);
-    words.writeFloat(floats, next / 2 + PIPE_WORD.receivedBytes, words.readFloat(floats, old / 2 + PIPE_WORD.receivedBytes) + this.length);
+    words.writeFloat(
+      floats,
+      next / 2 + PIPE_WORD.receivedTotal,
+      words.readFloat(floats, old / 2 + PIPE_WORD.receivedTotal) + 1,
+    );
+    words.writeFloat(
+      floats,
+      next / 2 + PIPE_WORD.receivedBytes,
+      words.readFloat(floats, old / 2 + PIPE_WORD.receivedBytes) + this.length,
+    );
     member.critical(received);
     // SYNC POINT: the record is read before the senders may reuse its place; pairs with their load of received, in sender.ts
     words.storeRelease(shared, this.received, received + 1);
@@ -226,7 +251,11 @@ export class Receiver {
     this.checkTarget(target, bytes.length);
     this.kind = leases.kind(index);
     const page = leases.page(index);
-    words.write(shared, this.shape.base + PIPE_WORD.redelivered, words.read(shared, this.shape.base + PIPE_WORD.redelivered) + 1);
+    words.write(
+      shared,
+      this.shape.base + PIPE_WORD.redelivered,
+      words.read(shared, this.shape.base + PIPE_WORD.redelivered) + 1,
+    );
     words.write(shared, member.argument, index);
     if (page !== 0) this.heap.adopt(page);
     member.criticalAs(Op["pipe.receive-returned"], this.entry, 0);
@@ -273,7 +302,10 @@ export class Receiver {
       words.copyIn(shared, page * PAGE_WORDS * 4, bytes);
     }
     const floats = member.segment.floats;
-    const sequence = words.readFloat(floats, (this.shape.base + (received & 1) * COPY_WORDS) / 2 + PIPE_WORD.receivedTotal);
+    const sequence = words.readFloat(
+      floats,
+      (this.shape.base + (received & 1) * COPY_WORDS) / 2 + PIPE_WORD.receivedTotal,
+    );
     leases.fill(index, bytes, this.kind, page, sequence);
     words.write(member.segment.words, member.argument, index);
     // Critical before the slot is held: a slot held for a record that is still in the ring is discarded by recovery.
@@ -290,13 +322,23 @@ export class Receiver {
     const shared = member.segment.words;
     const bytes = leases.copy(index);
     leases.delivered(index);
-    words.write(shared, this.shape.base + PIPE_WORD.redelivered, words.read(shared, this.shape.base + PIPE_WORD.redelivered) + 1);
+    words.write(
+      shared,
+      this.shape.base + PIPE_WORD.redelivered,
+      words.read(shared, this.shape.base + PIPE_WORD.redelivered) + 1,
+    );
     words.write(shared, member.argument, index);
     member.criticalAs(Op["pipe.lease-returned"], this.entry, 0);
     leases.setState(index, LeaseState.held, member.me);
     member.committedAs(Op["pipe.lease-returned"], this.entry);
     this.finish();
-    return { index, bytes, kind: leases.kind(index), sequence: leases.sequence(index), deliveries: leases.deliveries(index) };
+    return {
+      index,
+      bytes,
+      kind: leases.kind(index),
+      sequence: leases.sequence(index),
+      deliveries: leases.deliveries(index),
+    };
   }
 
   /** The message of a lease is done with. @throws ERR_NOT_HELD */
@@ -346,6 +388,8 @@ export class Receiver {
 
   private checkHeld(index: number): void {
     if (!this.leases.isHeldBy(index, this.member.slot))
-      throw new ShmkitError("ERR_NOT_HELD", `this lease of ${this.address} is not held any more`, { path: this.address });
+      throw new ShmkitError("ERR_NOT_HELD", `this lease of ${this.address} is not held any more`, {
+        path: this.address,
+      });
   }
 }

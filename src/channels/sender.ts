@@ -65,13 +65,18 @@ export class Sender {
     try {
       if (!tryLock(member, this.tailLock)) return blockedOnLock(member, this.tailLock);
       if (words.read(shared, this.closed) !== 0)
-        throw new ShmkitError("ERR_CLOSED", `${this.address} is closed: nothing more can be sent`, { path: this.address });
+        throw new ShmkitError("ERR_CLOSED", `${this.address} is closed: nothing more can be sent`, {
+          path: this.address,
+        });
       const sent = words.read(shared, this.sent);
       const depth = (sent - words.load(shared, this.received)) >>> 0;
       if (depth >= shape.capacity) return this.release(this.notFull, 0);
       const inline = message.length <= shape.inlineLimit;
       const page = inline ? 0 : this.allocate(message.length, depth);
-      if (page < 0) return page === HeapAnswer.lockBusy ? this.release(this.heap.lockSet, HEADER.heapLock) : this.release(this.heap.spaceSet, 0);
+      if (page < 0)
+        return page === HeapAnswer.lockBusy
+          ? this.release(this.heap.lockSet, HEADER.heapLock)
+          : this.release(this.heap.spaceSet, 0);
       if (page !== 0) words.copyIn(member.segment.bytes, page * PAGE_WORDS * 4, message);
       this.append(message, kind, page, sent, depth + 1);
       if (page !== 0) this.heap.clearLedger();
@@ -111,8 +116,16 @@ export class Sender {
     words.write(shared, next + PIPE_WORD.tailPosition, position + units);
     words.write(shared, next + PIPE_WORD.highWater, Math.max(words.read(shared, old + PIPE_WORD.highWater), depth));
     const floats = member.segment.floats;
-    words.writeFloat(floats, next / 2 + PIPE_WORD.sentTotal, words.readFloat(floats, old / 2 + PIPE_WORD.sentTotal) + 1);
-    words.writeFloat(floats, next / 2 + PIPE_WORD.sentBytes, words.readFloat(floats, old / 2 + PIPE_WORD.sentBytes) + message.length);
+    words.writeFloat(
+      floats,
+      next / 2 + PIPE_WORD.sentTotal,
+      words.readFloat(floats, old / 2 + PIPE_WORD.sentTotal) + 1,
+    );
+    words.writeFloat(
+      floats,
+      next / 2 + PIPE_WORD.sentBytes,
+      words.readFloat(floats, old / 2 + PIPE_WORD.sentBytes) + message.length,
+    );
     member.critical(sent);
     // SYNC POINT: publishes the record and the tail; pairs with the receivers' load of sent, in receiver.ts
     words.storeRelease(shared, this.sent, sent + 1);

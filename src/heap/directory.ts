@@ -1,8 +1,6 @@
 import * as words from "#words";
 import { ShmkitError } from "../base/errors.js";
-import {
-  DIRECTORY_ENTRY, ENTRY_BYTES, EntryState, KINDS, kindCode, OPTION_WORDS, type Kind,
-} from "../layout/heap.js";
+import { DIRECTORY_ENTRY, ENTRY_BYTES, EntryState, KINDS, kindCode, OPTION_WORDS, type Kind } from "../layout/heap.js";
 import { NO_ENTRY, Op } from "../layout/member-slot.js";
 import { DIRECTORY_SEGMENTS, FIRST_SEGMENT_ENTRIES, PAGE_BYTES } from "../layout/region-header.js";
 import { MAX_OBJECT_NAME_BYTES } from "../base/arguments.js";
@@ -16,8 +14,16 @@ import { HeapAnswer, pagesFor, PAGE_WORDS, type PageHeap } from "./page-heap.js"
 
 const at = DIRECTORY_ENTRY.at;
 const ENTRY = {
-  state: at.state >> 2, kind: at.kind >> 2, generation: at.generation >> 2, page: at.page >> 2, nameBytes: at.nameBytes >> 2,
-  nameHash: at.nameHash >> 2, createdAt: at.createdAt >> 3, options: at.options >> 2, openers: at.openers >> 2, name: at.name,
+  state: at.state >> 2,
+  kind: at.kind >> 2,
+  generation: at.generation >> 2,
+  page: at.page >> 2,
+  nameBytes: at.nameBytes >> 2,
+  nameHash: at.nameHash >> 2,
+  createdAt: at.createdAt >> 3,
+  options: at.options >> 2,
+  openers: at.openers >> 2,
+  name: at.name,
 } as const;
 /** Blocks of removed objects from this size on are given back to the system. */
 const PUNCH_PAGES = 64;
@@ -123,9 +129,13 @@ export class Directory {
     const page = words.read(shared, base + ENTRY.page) >>> 0;
     const kind = KINDS[words.read(shared, base + ENTRY.kind)];
     if (kind === undefined || kind === "none" || !this.heap.isBlock(page))
-      throw new ShmkitError("ERR_CORRUPT", `the directory of ${this.member.regionName} is corrupt at entry ${entry}; remove the region`, {
-        path: this.member.regionName,
-      });
+      throw new ShmkitError(
+        "ERR_CORRUPT",
+        `the directory of ${this.member.regionName} is corrupt at entry ${entry}; remove the region`,
+        {
+          path: this.member.regionName,
+        },
+      );
     return {
       kind,
       entry,
@@ -141,7 +151,8 @@ export class Directory {
   /** The named objects there are; read without the lock. */
   list(): ObjectRef[] {
     const found: ObjectRef[] = [];
-    for (const [entry, base] of this.entries()) if (this.stateOf(base) === EntryState.live) found.push(this.ref(entry, base, false));
+    for (const [entry, base] of this.entries())
+      if (this.stateOf(base) === EntryState.live) found.push(this.ref(entry, base, false));
     return found;
   }
 
@@ -157,7 +168,13 @@ export class Directory {
     };
   }
 
-  private attemptOpen(name: string, bytes: Uint8Array, plan: ObjectPlan, mode: OpenMode, wait: boolean): ObjectRef | Blocked {
+  private attemptOpen(
+    name: string,
+    bytes: Uint8Array,
+    plan: ObjectPlan,
+    mode: OpenMode,
+    wait: boolean,
+  ): ObjectRef | Blocked {
     const { member } = this;
     member.begin(mode === "open" ? Op["object.open"] : Op["object.create"], NO_ENTRY);
     try {
@@ -171,7 +188,12 @@ export class Directory {
           throw new ShmkitError("ERR_EXISTS", `${path} exists already; open it, or remove it first`, { path });
         result = this.join(existing[0], existing[1], plan, path);
       } else if (mode === "open") {
-        if (!wait) throw new ShmkitError("ERR_NOT_FOUND", `there is no ${plan.kind} ${path}; create it, or open with { wait: true }`, { path });
+        if (!wait)
+          throw new ShmkitError(
+            "ERR_NOT_FOUND",
+            `there is no ${plan.kind} ${path}; create it, or open with { wait: true }`,
+            { path },
+          );
         return this.release(HEADER.directoryWaiters);
       } else {
         const made: ObjectRef | Blocked = this.make(bytes, plan, path);
@@ -197,7 +219,11 @@ export class Directory {
   private join(entry: number, base: number, plan: ObjectPlan, path: string): ObjectRef {
     const found = this.ref(entry, base, false);
     if (found.kind !== plan.kind)
-      throw new ShmkitError("ERR_WRONG_KIND", `${path} is a ${found.kind}, not a ${plan.kind}`, { path, expected: plan.kind, actual: found.kind });
+      throw new ShmkitError("ERR_WRONG_KIND", `${path} is a ${found.kind}, not a ${plan.kind}`, {
+        path,
+        expected: plan.kind,
+        actual: found.kind,
+      });
     plan.given.forEach((given, i) => {
       if (given && found.options[i] !== plan.options[i])
         throw new ShmkitError(
@@ -216,9 +242,15 @@ export class Directory {
     const { member, heap } = this;
     const shared = member.segment.words;
     if (plan.sizeBytes > heap.largestBlockBytes)
-      throw new ShmkitError("ERR_REGION_FULL", `${path} needs ${plan.sizeBytes} bytes, the region holds at most ${heap.largestBlockBytes}; give it a larger maxSize`, {
-        path, expected: heap.largestBlockBytes, actual: plan.sizeBytes,
-      });
+      throw new ShmkitError(
+        "ERR_REGION_FULL",
+        `${path} needs ${plan.sizeBytes} bytes, the region holds at most ${heap.largestBlockBytes}; give it a larger maxSize`,
+        {
+          path,
+          expected: heap.largestBlockBytes,
+          actual: plan.sizeBytes,
+        },
+      );
     const free = this.freeEntry();
     if (typeof free === "number") return this.full(free, path);
     const page = heap.allocate(pagesFor(plan.sizeBytes));
@@ -252,7 +284,11 @@ export class Directory {
       return blocked;
     }
     if (answer === HeapAnswer.noSpace) throw this.heap.noSpaceError();
-    throw new ShmkitError("ERR_REGION_FULL", `${path} does not fit: the region has reached its maxSize; remove objects or give it a larger one`, { path });
+    throw new ShmkitError(
+      "ERR_REGION_FULL",
+      `${path} does not fit: the region has reached its maxSize; remove objects or give it a larger one`,
+      { path },
+    );
   }
 
   /** A free entry, with a new segment if need be; or what the heap answered. */
@@ -273,7 +309,8 @@ export class Directory {
 
   /** Whether a block is a segment of the directory: then a dead creator's ledger does not own it any more. */
   isSegment(page: number): boolean {
-    for (let k = 0; k < DIRECTORY_SEGMENTS; k++) if (words.load(this.member.segment.words, HEADER.directorySegments + k) === page) return true;
+    for (let k = 0; k < DIRECTORY_SEGMENTS; k++)
+      if (words.load(this.member.segment.words, HEADER.directorySegments + k) === page) return true;
     return false;
   }
 
@@ -299,7 +336,12 @@ export class Directory {
         const [entry, base] = found;
         const path = `${member.regionName}/${name}`;
         const actual = this.ref(entry, base, false).kind;
-        if (actual !== kind) throw new ShmkitError("ERR_WRONG_KIND", `${path} is a ${actual}, not a ${kind}`, { path, expected: kind, actual });
+        if (actual !== kind)
+          throw new ShmkitError("ERR_WRONG_KIND", `${path} is a ${actual}, not a ${kind}`, {
+            path,
+            expected: kind,
+            actual,
+          });
         member.concerns(entry);
         member.critical(0);
         words.store(member.segment.words, base + ENTRY.state, EntryState.removed);

@@ -2,7 +2,16 @@ import * as words from "#words";
 import { ShmkitError } from "../base/errors.js";
 import { ERRNO, systemError } from "../base/system-errors.js";
 import { native } from "../native/addon.js";
-import { MAX_RUN_PAGES, packRun, PAGE_MAP_BYTES, runOwner, runPages, runPunched, RunState, runState } from "../layout/heap.js";
+import {
+  MAX_RUN_PAGES,
+  packRun,
+  PAGE_MAP_BYTES,
+  runOwner,
+  runPages,
+  runPunched,
+  RunState,
+  runState,
+} from "../layout/heap.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
 import { ringOne } from "../members/doorbell.js";
 import { NO_ENTRY, Op } from "../layout/member-slot.js";
@@ -94,13 +103,14 @@ export class PageHeap {
 
   private search(from: number, end: number, pages: number): number {
     const shared = this.member.segment.words;
-    for (let page = from; page < end; ) {
+    for (let page = from; page < end;) {
       let run = this.head(page, end);
       while (runState(run) === RunState.free && page + runPages(run) < end) {
         const next = this.head(page + runPages(run), end);
         const merged = runPages(run) + runPages(next);
         if (runState(next) !== RunState.free || merged > MAX_RUN_PAGES) break;
-        if ((words.read(shared, HEADER.heapRover) >>> 0) === page + runPages(run)) words.store(shared, HEADER.heapRover, page);
+        if (words.read(shared, HEADER.heapRover) >>> 0 === page + runPages(run))
+          words.store(shared, HEADER.heapRover, page);
         run = packRun(RunState.free, runPunched(run) || runPunched(next), 0, merged);
         words.storeRelease(shared, this.entry(page), run);
       }
@@ -115,10 +125,14 @@ export class PageHeap {
     const run = words.load(this.member.segment.words, this.entry(page));
     const state = runState(run);
     if ((state !== RunState.free && state !== RunState.used) || runPages(run) === 0 || page + runPages(run) > end)
-      throw new ShmkitError("ERR_CORRUPT", `the page map of ${this.member.regionName} is corrupt at page ${page}; remove the region`, {
-        path: this.member.regionName,
-        actual: run >>> 0,
-      });
+      throw new ShmkitError(
+        "ERR_CORRUPT",
+        `the page map of ${this.member.regionName} is corrupt at page ${page}; remove the region`,
+        {
+          path: this.member.regionName,
+          actual: run >>> 0,
+        },
+      );
     return run;
   }
 
@@ -128,7 +142,8 @@ export class PageHeap {
     const shared = member.segment.words;
     const run = words.load(shared, this.entry(page));
     const rest = runPages(run) - pages;
-    if (runPunched(run) && native.allocate(member.descriptor, page * PAGE_BYTES, pages * PAGE_BYTES) < 0) return HeapAnswer.noSpace;
+    if (runPunched(run) && native.allocate(member.descriptor, page * PAGE_BYTES, pages * PAGE_BYTES) < 0)
+      return HeapAnswer.noSpace;
     if (rest > 0) words.write(shared, this.entry(page + pages), packRun(RunState.free, runPunched(run), 0, rest));
     words.write(shared, this.entry(page) + 1, words.read(shared, this.entry(page) + 1) + 1);
     words.write(shared, member.ledger, page);
@@ -266,7 +281,7 @@ export class PageHeap {
     let freePages = 0;
     let largest = 0;
     let usedBlocks = 0;
-    for (let page = this.member.geometry.heapPage; page < end; ) {
+    for (let page = this.member.geometry.heapPage; page < end;) {
       const run = words.load(this.member.segment.words, this.entry(page));
       if (runPages(run) === 0) break;
       if (runState(run) === RunState.free) {
@@ -276,6 +291,11 @@ export class PageHeap {
       page += runPages(run);
     }
     const committed = end - this.member.geometry.heapPage;
-    return { committedBytes: committed * PAGE_BYTES, freeBytes: freePages * PAGE_BYTES, usedBlocks, largestFreeBytes: largest * PAGE_BYTES };
+    return {
+      committedBytes: committed * PAGE_BYTES,
+      freeBytes: freePages * PAGE_BYTES,
+      usedBlocks,
+      largestFreeBytes: largest * PAGE_BYTES,
+    };
   }
 }

@@ -35,7 +35,13 @@ export interface Struct {
 export const TYPE_BYTES: Readonly<Record<FieldType, number>> = { u8: 1, u32: 4, i64: 8, f64: 8 };
 
 type FieldRow<N extends string> = readonly [
-  offset: number, name: N, type: FieldType | `${FieldType}[${number}]`, values: string, writer: string, order: Order, afterCrash: string,
+  offset: number,
+  name: N,
+  type: FieldType | `${FieldType}[${number}]`,
+  values: string,
+  writer: string,
+  order: Order,
+  afterCrash: string,
 ];
 
 /** Byte offsets of a structure's fields by name. */
@@ -43,7 +49,10 @@ export type Offsets<N extends string> = Readonly<Record<N, number>>;
 
 /** Declares a structure from rows; refuses overlaps, misalignment and fields beyond the end. */
 export function struct<const N extends string>(
-  name: string, sizeBytes: number, doc: string, rows: readonly FieldRow<N>[],
+  name: string,
+  sizeBytes: number,
+  doc: string,
+  rows: readonly FieldRow<N>[],
 ): { readonly struct: Struct; readonly at: Offsets<N> } {
   const at: Record<string, number> = {};
   const fields: Field[] = [];

@@ -7,5 +7,15 @@ import { REGION_HEADER } from "./region-header.js";
 
 /** Every shared structure, in the order of the layout document. */
 export const STRUCTS: readonly Struct[] = [
-  REGION_HEADER, MEMBER_SLOT, DEATH_RECORD, LOCK, PAGE_MAP_ENTRY, DIRECTORY_ENTRY, PIPE, LEASE_SLOT, RECORD, COUNTER, MUTEX,
+  REGION_HEADER,
+  MEMBER_SLOT,
+  DEATH_RECORD,
+  LOCK,
+  PAGE_MAP_ENTRY,
+  DIRECTORY_ENTRY,
+  PIPE,
+  LEASE_SLOT,
+  RECORD,
+  COUNTER,
+  MUTEX,
 ].map((declared) => declared.struct);

@@ -27,7 +27,8 @@ export function journalledWrite(segment: Segment, base: number, index: number, v
   words.write(shared, base + WORDS + index, value);
 }
 
-export const guardedWord = (segment: Segment, base: number, index: number): number => words.read(segment.words, base + WORDS + index);
+export const guardedWord = (segment: Segment, base: number, index: number): number =>
+  words.read(segment.words, base + WORDS + index);
 
 /** Makes what was written since the last commit final. */
 export function commit(segment: Segment, base: number): void {
@@ -46,4 +47,5 @@ export function undo(segment: Segment, base: number): void {
   words.store(shared, base + ENTRIES, 0);
 }
 
-export const journalIsEmpty = (segment: Segment, base: number): boolean => words.load(segment.words, base + ENTRIES) === 0;
+export const journalIsEmpty = (segment: Segment, base: number): boolean =>
+  words.load(segment.words, base + ENTRIES) === 0;

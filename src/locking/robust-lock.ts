@@ -53,4 +53,5 @@ export function takeAbandoned(member: Member, lock: number): boolean {
   return true;
 }
 
-export const takeovers = (member: Member, lock: number): number => words.load(member.segment.words, lock + TAKEOVERS) >>> 0;
+export const takeovers = (member: Member, lock: number): number =>
+  words.load(member.segment.words, lock + TAKEOVERS) >>> 0;

@@ -4,7 +4,16 @@ import { checkResult, ERRNO } from "../base/system-errors.js";
 import { native } from "../native/addon.js";
 import { StatusWord } from "../native/contract.js";
 import {
-  DEATH_RECORDS, Effect, LABEL_BYTES, NO_ENTRY, OPERATIONS, operationCode, operationEntry, operationPhase, Phase, SlotState,
+  DEATH_RECORDS,
+  Effect,
+  LABEL_BYTES,
+  NO_ENTRY,
+  OPERATIONS,
+  operationCode,
+  operationEntry,
+  operationPhase,
+  Phase,
+  SlotState,
   type OperationName,
 } from "../layout/member-slot.js";
 import { MAX_OBJECT_NAME_BYTES } from "../base/arguments.js";
@@ -74,7 +83,7 @@ export class Deaths implements DeathWatch {
 
   /** Looks at hints and probes if there are new ones (a hint precedes the release of the lock) or if told to. */
   look(force: boolean): number {
-    const hints = Atomics.load(this.member.segment.status, StatusWord.deathHints);
+    const hints = words.loadFresh(this.member.segment.status, StatusWord.deathHints);
     if (hints !== this.hints) {
       this.hints = hints;
       this.windowEnd = now() + WINDOW_MS;
@@ -122,7 +131,7 @@ export class Deaths implements DeathWatch {
     const { geometry, segment } = this.member;
     if (this.recovering >= 0) this.recover(this.recovering);
     let found = false;
-    for (let again = true; again; ) {
+    for (let again = true; again;) {
       again = false;
       for (let slot = 0; slot < geometry.maxMembers; slot++) {
         if (slot === this.member.slot) continue;
@@ -180,7 +189,8 @@ export class Deaths implements DeathWatch {
     words.writeFloat(segment.floats, record / 2 + DEATH.noticedAt, Date.now());
     const label = words.copy(segment.bytes, base * 4 + SLOT.label, labelBytes);
     words.copyIn(segment.bytes, record * 4 + DEATH.label, label);
-    const name = operationEntry(operation) === NO_ENTRY ? new Uint8Array(0) : this.recovery.nameOf(operationEntry(operation));
+    const name =
+      operationEntry(operation) === NO_ENTRY ? new Uint8Array(0) : this.recovery.nameOf(operationEntry(operation));
     words.write(shared, record + DEATH.nameBytes, name.length);
     words.copyIn(segment.bytes, record * 4 + DEATH.name, name);
     words.store(shared, record + DEATH.sequence, (number + 1) | 0);
@@ -228,7 +238,8 @@ export class Deaths implements DeathWatch {
       operation: OPERATIONS[operationCode(operation)] ?? "none",
       object: name === "" ? undefined : name,
       interrupted: effect !== Effect.idle,
-      committed: effect === Effect.committed || (effect === Effect.idle && operationPhase(operation) === Phase.committed),
+      committed:
+        effect === Effect.committed || (effect === Effect.idle && operationPhase(operation) === Phase.committed),
     };
   }
 

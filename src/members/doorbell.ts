@@ -46,7 +46,7 @@ export function ringOne(member: Member, set: number): void {
 function ringOneOf(member: Member, set: number): void {
   const slots = membersOf(member.segment, set, member.geometry.setWords);
   if (slots.length === 0) return;
-  ringMember(member, slots[rotation++ % slots.length]!);
+  ringMember(member, slots[rotation++ % slots.length]);
 }
 
 /** Rings every member of the set. */

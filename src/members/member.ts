@@ -57,7 +57,9 @@ export class Member {
   /** @throws ERR_CLOSED, ERR_REGION_LOST */
   checkUsable(): void {
     if (this.closed)
-      throw new ShmkitError("ERR_CLOSED", `the region ${this.regionName} is closed; open it again`, { path: this.regionName });
+      throw new ShmkitError("ERR_CLOSED", `the region ${this.regionName} is closed; open it again`, {
+        path: this.regionName,
+      });
     this.segment.checkNotLost();
   }
 
@@ -73,7 +75,11 @@ export class Member {
 
   /** The lock is held; the publishing word may change from here on. `counter` is its value, or anything for state words. */
   critical(counter: number): void {
-    words.storeRelease(this.segment.words, this.operation, packOperation(this.code, Phase.critical, counter, this.entry));
+    words.storeRelease(
+      this.segment.words,
+      this.operation,
+      packOperation(this.code, Phase.critical, counter, this.entry),
+    );
   }
 
   /** Names the directory entry the operation turned out to concern. */
@@ -134,5 +140,4 @@ export class Member {
     this.end();
     return BLOCKED;
   }
-
 }

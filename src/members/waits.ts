@@ -1,5 +1,6 @@
 import * as words from "#words";
 import { deadlineOf, now, signalOf, timeoutError, type WaitOptions } from "../base/deadline.js";
+import { rejected } from "../base/pause.js";
 import { native } from "../native/addon.js";
 import { Armed } from "../layout/member-slot.js";
 import { BLOCKED, type Blocked, type Member } from "./member.js";
@@ -140,7 +141,7 @@ export class Waits {
         this.begin(waitable, deadline, options?.timeoutMs, signal, resolve, reject);
       });
     } catch (error) {
-      return Promise.reject(error as Error);
+      return rejected(error);
     }
   }
 
@@ -170,9 +171,10 @@ export class Waits {
         else resolve(value as T);
       },
     };
-    if (deadline !== Number.POSITIVE_INFINITY) timer = setTimeout(expire, Math.min(Math.max(deadline - now(), 0), 2 ** 30));
+    if (deadline !== Number.POSITIVE_INFINITY)
+      timer = setTimeout(expire, Math.min(Math.max(deadline - now(), 0), 2 ** 30));
     signal?.addEventListener("abort", abort, { once: true });
-    waitable.queue.waits.push(wait as PendingWait<unknown>);
+    waitable.queue.waits.push(wait);
     this.queues.add(waitable.queue);
     if (this.pending++ === 0) native.refWaiter(this.member.segment.id);
     this.keepTimer();
@@ -183,7 +185,7 @@ export class Waits {
   private pump(queue: LocalQueue, nudge = false): void {
     const { member } = this;
     while (queue.waits.length > 0) {
-      const wait = queue.waits[0]!;
+      const wait = queue.waits[0];
       let result: unknown;
       try {
         for (;;) {
@@ -212,7 +214,7 @@ export class Waits {
   private giveUp<T>(wait: PendingWait<T>, reason: () => unknown): void {
     const error = reason();
     const { queue } = wait.waitable;
-    this.remove(wait as PendingWait<unknown>);
+    this.remove(wait);
     wait.settle(error, true);
     this.pump(queue);
   }

@@ -14,7 +14,7 @@ export type Words = Int32Array;
 const TOTAL_STORE_ORDER = process.arch === "x64";
 
 export function load(words: Words, index: number): number {
-  return TOTAL_STORE_ORDER ? words[index]! : Atomics.load(words, index);
+  return TOTAL_STORE_ORDER ? words[index] : Atomics.load(words, index);
 }
 export function loadFresh(words: Words, index: number): number {
   return Atomics.load(words, index);
@@ -43,13 +43,13 @@ export function and(words: Words, index: number, bits: number): number {
   return Atomics.and(words, index, bits);
 }
 export function read(words: Words, index: number): number {
-  return words[index]!;
+  return words[index];
 }
 export function write(words: Words, index: number, value: number): void {
   words[index] = value;
 }
 export function readFloat(floats: Float64Array, index: number): number {
-  return floats[index]!;
+  return floats[index];
 }
 export function writeFloat(floats: Float64Array, index: number, value: number): void {
   floats[index] = value;

@@ -33,7 +33,16 @@ export const StatusWord = {
 export const STATUS_WORDS = 4;
 
 /** Indexes into the Float64Array that {@link NativeAddon.stat} fills. */
-export const StatField = { size: 0, uid: 1, gid: 2, mode: 3, inode: 4, device: 5, links: 6, allocatedBytes: 7 } as const;
+export const StatField = {
+  size: 0,
+  uid: 1,
+  gid: 2,
+  mode: 3,
+  inode: 4,
+  device: 5,
+  links: 6,
+  allocatedBytes: 7,
+} as const;
 export const STAT_FIELDS = 8;
 
 /** How an environment leaves a region by itself when it ends (worker terminated, process exits) without `close()`. */
@@ -143,7 +152,13 @@ export interface NativeAddon {
    * `callback` unless one is on its way (status word drainPosted). Unreferenced until {@link refWaiter}. The callback is
    * called as a function without arguments; what it throws goes to the runtime's uncaught-exception path.
    */
-  startWaiter(mapping: MappingId, bellOffset: number, armedOffset: number, sampled: number, callback: () => void): number;
+  startWaiter(
+    mapping: MappingId,
+    bellOffset: number,
+    armedOffset: number,
+    sampled: number,
+    callback: () => void,
+  ): number;
   /** Keeps the event loop alive while waits are pending. */
   refWaiter(mapping: MappingId): number;
   unrefWaiter(mapping: MappingId): number;

@@ -1,16 +1,33 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ShmkitError } from "../base/errors.js";
 import { deadlineOf, now, signalOf, timeoutError, type WaitOptions } from "../base/deadline.js";
+import { pauseSync } from "../base/pause.js";
 import { checkResult, ERRNO } from "../base/system-errors.js";
 import { native } from "../native/addon.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
 import { Segment } from "../memory/segment.js";
-import { dimensionsFor, rangesToBack, readHeader, writeHeader, type HeaderFacts, type LifetimeName } from "./geometry.js";
+import {
+  dimensionsFor,
+  rangesToBack,
+  readHeader,
+  writeHeader,
+  type HeaderFacts,
+  type LifetimeName,
+} from "./geometry.js";
 import { join, type Membership } from "./membership.js";
 import { pathOf } from "./names.js";
 import type { CheckedOptions } from "./options.js";
 import {
-  anybodyAlive, closeName, discard, inspectHeader, newFile, publish, statOf, tryLockAttach, unlinkIfSame, unlockAttach,
+  anybodyAlive,
+  closeName,
+  discard,
+  inspectHeader,
+  newFile,
+  publish,
+  statOf,
+  tryLockAttach,
+  unlinkIfSame,
+  unlockAttach,
   type NewFile,
 } from "./region-file.js";
 
@@ -21,7 +38,8 @@ import {
  */
 
 /** What a step waits for: a while, or the backing of a range of a file. */
-export type Pause = { readonly delayMs: number } | { readonly descriptor: number; readonly offset: number; readonly length: number };
+export type Pause =
+  { readonly delayMs: number } | { readonly descriptor: number; readonly offset: number; readonly length: number };
 export type Steps<T> = Generator<Pause, T, number>;
 
 /** An attached region. */
@@ -47,7 +65,11 @@ export function* attach(name: string, mode: OpenMode, options: CheckedOptions): 
       if (opened !== undefined) return opened;
       if (mode === "open") {
         if (!options.wait)
-          throw new ShmkitError("ERR_NOT_FOUND", `there is no region ${name}; create it, or open it with { wait: true }`, { path });
+          throw new ShmkitError(
+            "ERR_NOT_FOUND",
+            `there is no region ${name}; create it, or open it with { wait: true }`,
+            { path },
+          );
         yield { delayMs: APPEAR_MS };
         continue;
       }
@@ -68,7 +90,10 @@ function* create(name: string, path: string, options: CheckedOptions): Steps<Att
   try {
     for (const [offset, length] of rangesToBack(dimensions))
       checkResult(yield { descriptor: file.descriptor, offset, length }, "fallocate", path);
-    segment = new Segment(file.descriptor, dimensions.geometry.maxPages * PAGE_BYTES, path, { writable: true, shared: options.shared });
+    segment = new Segment(file.descriptor, dimensions.geometry.maxPages * PAGE_BYTES, path, {
+      writable: true,
+      shared: options.shared,
+    });
     writeHeader(segment, dimensions, options.lifetime);
     const { createdAt, epoch } = readHeader(segment, Number.POSITIVE_INFINITY, path);
     membership = join(segment, file.descriptor, dimensions.geometry, name, options.label);
@@ -115,13 +140,23 @@ function attachTo(descriptor: number, name: string, path: string, options: Check
   const header = inspectHeader(descriptor, path);
   if (isGone(descriptor, path, header)) return undefined;
   compare(header, options, name, path);
-  const segment = new Segment(descriptor, header.geometry.maxPages * PAGE_BYTES, path, { writable: true, shared: options.shared });
+  const segment = new Segment(descriptor, header.geometry.maxPages * PAGE_BYTES, path, {
+    writable: true,
+    shared: options.shared,
+  });
   try {
     const membership = join(segment, descriptor, header.geometry, name, options.label);
     membership.deaths.recoverTheDead();
     membership.start(path, header.lifetime === "process");
     segment.checkNotLost();
-    return { membership, path, lifetime: header.lifetime, createdAt: header.createdAt, epoch: header.epoch, created: false };
+    return {
+      membership,
+      path,
+      lifetime: header.lifetime,
+      createdAt: header.createdAt,
+      epoch: header.epoch,
+      created: false,
+    };
   } catch (error) {
     segment.close();
     throw error;
@@ -153,21 +188,32 @@ function checkOwner(descriptor: number, path: string, name: string, allowOtherUs
 
 function compare(header: HeaderFacts, options: CheckedOptions, name: string, path: string): void {
   const differ = (option: string, expected: unknown, actual: unknown): never => {
-    throw new ShmkitError("ERR_OPTIONS_DIFFER", `the region ${name} exists with ${option} ${String(actual)}, not ${String(expected)}; leave the option out`, {
-      path, expected, actual,
-    });
+    throw new ShmkitError(
+      "ERR_OPTIONS_DIFFER",
+      `the region ${name} exists with ${option} ${String(actual)}, not ${String(expected)}; leave the option out`,
+      {
+        path,
+        expected,
+        actual,
+      },
+    );
   };
   const wanted = dimensionsFor(options.sizeBytes, options.maxSizeBytes, header.geometry.maxMembers).geometry;
-  const maxBytes = (geometry: { maxPages: number; heapPage: number }): number => (geometry.maxPages - geometry.heapPage) * PAGE_BYTES;
-  if (options.given.maxSize && maxBytes(wanted) !== maxBytes(header.geometry)) differ("maxSize", maxBytes(wanted), maxBytes(header.geometry));
+  const maxBytes = (geometry: { maxPages: number; heapPage: number }): number =>
+    (geometry.maxPages - geometry.heapPage) * PAGE_BYTES;
+  if (options.given.maxSize && maxBytes(wanted) !== maxBytes(header.geometry))
+    differ("maxSize", maxBytes(wanted), maxBytes(header.geometry));
   if (options.given.maxMembers && options.maxMembers !== header.geometry.maxMembers)
     differ("maxMembers", options.maxMembers, header.geometry.maxMembers);
-  if (options.given.lifetime && options.lifetime !== header.lifetime) differ("lifetime", options.lifetime, header.lifetime);
+  if (options.given.lifetime && options.lifetime !== header.lifetime)
+    differ("lifetime", options.lifetime, header.lifetime);
 }
 
 /** Whether the name belongs to a region in use; takes a dead one's name away. */
 function* isAlive(path: string): Steps<boolean> {
-  return (yield* withExisting(path, (descriptor) => !isGone(descriptor, path, inspectHeader(descriptor, path)))) ?? false;
+  return (
+    (yield* withExisting(path, (descriptor) => !isGone(descriptor, path, inspectHeader(descriptor, path)))) ?? false
+  );
 }
 
 /** Runs `work` on the file of a name under its attach byte; undefined when there is none. */
@@ -219,23 +265,30 @@ export async function run<T>(steps: Steps<T>, what: string, options: WaitOptions
   let next = steps.next();
   while (next.done !== true) {
     const pause = next.value;
-    let answer = 0;
     if ("delayMs" in pause) {
       const failure = waitFailure(deadline, signal, what, options);
       if (failure !== undefined) next = steps.throw(failure.reason);
       else {
-        await sleep(Math.min(pause.delayMs, Math.max(0, deadline - now())), undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
+        await sleep(
+          Math.min(pause.delayMs, Math.max(0, deadline - now())),
+          undefined,
+          signal === undefined ? {} : { signal },
+        ).catch(() => undefined);
         next = steps.next(0);
       }
       continue;
     }
-    answer = await native.allocateAsync(pause.descriptor, pause.offset, pause.length);
-    next = steps.next(answer);
+    next = steps.next(await native.allocateAsync(pause.descriptor, pause.offset, pause.length));
   }
   return next.value;
 }
 
-function waitFailure(deadline: number, signal: AbortSignal | undefined, what: string, options: WaitOptions | undefined): { reason: unknown } | undefined {
+function waitFailure(
+  deadline: number,
+  signal: AbortSignal | undefined,
+  what: string,
+  options: WaitOptions | undefined,
+): { reason: unknown } | undefined {
   if (signal?.aborted === true) return { reason: signal.reason };
   return now() >= deadline ? { reason: timeoutError(what, options?.timeoutMs) } : undefined;
 }
@@ -244,14 +297,13 @@ function waitFailure(deadline: number, signal: AbortSignal | undefined, what: st
 export function runSync<T>(steps: Steps<T>, what: string, options: WaitOptions | undefined): T {
   if (options?.signal !== undefined) signalOf(options.signal);
   const deadline = deadlineOf(options?.timeoutMs);
-  const pauseWord = new Int32Array(new SharedArrayBuffer(4));
   let next = steps.next();
   while (next.done !== true) {
     const pause = next.value;
     if (!("delayMs" in pause)) next = steps.next(native.allocate(pause.descriptor, pause.offset, pause.length));
     else if (now() >= deadline) next = steps.throw(timeoutError(what, options?.timeoutMs));
     else {
-      Atomics.wait(pauseWord, 0, 0, Math.min(pause.delayMs, Math.max(0, deadline - now())));
+      pauseSync(Math.min(pause.delayMs, Math.max(0, deadline - now())));
       next = steps.next(0);
     }
   }

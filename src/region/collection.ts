@@ -78,14 +78,26 @@ export class Collection<Options extends object, O extends NamedObject> {
   /** Names of the objects of this kind, in the order of their making where places were not reused. */
   list(): string[] {
     this.host.check();
-    return this.host.directory.list().filter((ref) => ref.kind === this.face.kind).map((ref) => ref.name);
+    return this.host.directory
+      .list()
+      .filter((ref) => ref.kind === this.face.kind)
+      .map((ref) => ref.name);
   }
 
-  private prepare(name: string, mode: OpenMode, options: (Options & OpenOptions) | undefined): { plan: ObjectPlan; wait: boolean } {
+  private prepare(
+    name: string,
+    mode: OpenMode,
+    options: (Options & OpenOptions) | undefined,
+  ): { plan: ObjectPlan; wait: boolean } {
     this.host.check();
     objectName(name);
     const own = mode === "open" ? ["wait"] : this.face.optionNames;
-    const { timeoutMs: _timeoutMs, signal: _signal, wait, ...rest } = knownOptions(options, [...own, "timeoutMs", "signal"], `${this.face.kind} ${mode}`);
+    const {
+      timeoutMs: _timeoutMs,
+      signal: _signal,
+      wait,
+      ...rest
+    } = knownOptions(options, [...own, "timeoutMs", "signal"], `${this.face.kind} ${mode}`);
     return { plan: this.face.plan(rest as unknown as Options), wait: wait === true };
   }
 

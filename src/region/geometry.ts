@@ -4,7 +4,16 @@ import { ShmkitError } from "../base/errors.js";
 import { packRun, PAGE_MAP_BYTES, RunState } from "../layout/heap.js";
 import { DEATH_BYTES, DEATH_RECORDS, SLOT_BYTES } from "../layout/member-slot.js";
 import {
-  BYTE_ORDER_MARK, LAYOUT_VERSION, Lifetime, LOCK_BASE, MAGIC_0, MAGIC_1, MEMBER_LIMIT, PAGE_BYTES, REGION_HEADER, RegionState,
+  BYTE_ORDER_MARK,
+  LAYOUT_VERSION,
+  Lifetime,
+  LOCK_BASE,
+  MAGIC_0,
+  MAGIC_1,
+  MEMBER_LIMIT,
+  PAGE_BYTES,
+  REGION_HEADER,
+  RegionState,
 } from "../layout/region-header.js";
 import type { Segment } from "../memory/segment.js";
 import { HEADER, type Geometry } from "../members/region-words.js";
@@ -30,13 +39,24 @@ export function dimensionsFor(sizeBytes: number, maxSizeBytes: number, maxMember
   const heapPage = pageMapPage + pages((pageMapPage + maxHeapPages * 1.01 + 64) * PAGE_MAP_BYTES);
   const maxPages = heapPage + maxHeapPages;
   return {
-    geometry: { maxMembers, maxPages, setWords: Math.ceil(maxMembers / 32), memberTablePage, deathTablePage, pageMapPage, heapPage },
+    geometry: {
+      maxMembers,
+      maxPages,
+      setWords: Math.ceil(maxMembers / 32),
+      memberTablePage,
+      deathTablePage,
+      pageMapPage,
+      heapPage,
+    },
     heapPages: pages(sizeBytes),
   };
 }
 
 /** The ranges of the file to back before anything is written: header and tables with the used part of the page map, then the heap. */
-export function rangesToBack({ geometry, heapPages }: Dimensions): readonly (readonly [offset: number, length: number])[] {
+export function rangesToBack({
+  geometry,
+  heapPages,
+}: Dimensions): readonly (readonly [offset: number, length: number])[] {
   const mapped = geometry.pageMapPage * PAGE_BYTES + (geometry.heapPage + heapPages) * PAGE_MAP_BYTES;
   return [
     [0, pages(mapped) * PAGE_BYTES],
@@ -66,7 +86,11 @@ export function writeHeader(segment: Segment, { geometry, heapPages }: Dimension
   set(at.heapPage, geometry.heapPage);
   words.writeFloat(segment.floats, at.lockBase / 8, LOCK_BASE);
   set(at.heapRover, geometry.heapPage);
-  words.write(shared, (geometry.pageMapPage * PAGE_BYTES + geometry.heapPage * PAGE_MAP_BYTES) / 4, packRun(RunState.free, false, 0, heapPages));
+  words.write(
+    shared,
+    (geometry.pageMapPage * PAGE_BYTES + geometry.heapPage * PAGE_MAP_BYTES) / 4,
+    packRun(RunState.free, false, 0, heapPages),
+  );
   words.store(shared, HEADER.committedPages, geometry.heapPage + heapPages);
   words.store(shared, HEADER.state, RegionState.open);
 }
@@ -89,7 +113,11 @@ export function readHeader(segment: Segment, fileBytes: number, path: string): H
   const shared = segment.words;
   const get = (offset: number): number => words.load(shared, word(offset)) >>> 0;
   const bad = (what: string): ShmkitError =>
-    new ShmkitError("ERR_BAD_REGION", `${path} is no valid shmkit region: ${what}; if nobody needs it, remove it (shmkit rm)`, { path });
+    new ShmkitError(
+      "ERR_BAD_REGION",
+      `${path} is no valid shmkit region: ${what}; if nobody needs it, remove it (shmkit rm)`,
+      { path },
+    );
   if (get(at.magic0) !== MAGIC_0 || get(at.magic1) !== MAGIC_1) throw bad("the magic number is wrong");
   if (get(at.byteOrder) !== BYTE_ORDER_MARK) throw bad("the byte order is foreign");
   if (get(at.layoutVersion) !== LAYOUT_VERSION)
@@ -109,19 +137,26 @@ export function readHeader(segment: Segment, fileBytes: number, path: string): H
     heapPage: get(at.heapPage),
   };
   const committed = get(at.committedPages);
-  const lifetime = (Object.keys(Lifetime) as (keyof typeof Lifetime)[]).find((name) => Lifetime[name] === get(at.lifetime));
+  const lifetime = (Object.keys(Lifetime) as (keyof typeof Lifetime)[]).find(
+    (name) => Lifetime[name] === get(at.lifetime),
+  );
   const sane =
-    get(at.headerBytes) === PAGE_BYTES && get(at.pageBytes) === PAGE_BYTES &&
-    maxMembers >= 1 && maxMembers <= MEMBER_LIMIT &&
+    get(at.headerBytes) === PAGE_BYTES &&
+    get(at.pageBytes) === PAGE_BYTES &&
+    maxMembers >= 1 &&
+    maxMembers <= MEMBER_LIMIT &&
     geometry.memberTablePage === 1 &&
     geometry.deathTablePage >= 1 + pages(maxMembers * SLOT_BYTES) &&
     geometry.pageMapPage >= geometry.deathTablePage + pages(DEATH_RECORDS * DEATH_BYTES) &&
     geometry.heapPage >= geometry.pageMapPage + pages(geometry.maxPages * PAGE_MAP_BYTES) &&
-    geometry.maxPages > geometry.heapPage && committed > geometry.heapPage && committed <= geometry.maxPages &&
+    geometry.maxPages > geometry.heapPage &&
+    committed > geometry.heapPage &&
+    committed <= geometry.maxPages &&
     words.readFloat(segment.floats, at.lockBase / 8) === LOCK_BASE &&
     (lifetime === "process" || lifetime === "kernel");
   if (!sane) throw bad("its dimensions are impossible");
-  if (fileBytes < committed * PAGE_BYTES) throw bad(`it was truncated to ${fileBytes} of ${committed * PAGE_BYTES} bytes`);
+  if (fileBytes < committed * PAGE_BYTES)
+    throw bad(`it was truncated to ${fileBytes} of ${committed * PAGE_BYTES} bytes`);
   return {
     geometry,
     lifetime,

@@ -1,7 +1,9 @@
 import * as words from "#words";
 import { ShmkitError } from "../base/errors.js";
 import { checkResult, ERRNO } from "../base/system-errors.js";
+import { pauseSync } from "../base/pause.js";
 import { native } from "../native/addon.js";
+import { StatusWord } from "../native/contract.js";
 import { LOCK_BASE, MEMBER_LIMIT, RegionState } from "../layout/region-header.js";
 import { SlotState } from "../layout/member-slot.js";
 import { Directory } from "../heap/directory.js";
@@ -62,7 +64,7 @@ export class Membership {
   }
 
   private onBell(): void {
-    Atomics.store(this.segment.status, 2, 0);
+    words.store(this.segment.status, StatusWord.drainPosted, 0);
     if (this.member.closed) return;
     if (!this.segment.lost) this.deaths.lookFromEventLoop();
     this.waits.drain();
@@ -96,10 +98,9 @@ export class Membership {
 
   /** Bounded: a stopped process that holds the byte must not stop others from leaving; the next opener then cleans up. */
   private lockAttachForLeaving(path: string): boolean {
-    const pause = new Int32Array(new SharedArrayBuffer(4));
     for (let i = 0; i < 50; i++) {
       if (tryLockAttach(this.descriptor, path)) return true;
-      Atomics.wait(pause, 0, 0, 2);
+      pauseSync(2);
     }
     return false;
   }
@@ -109,7 +110,13 @@ export class Membership {
  * Takes a slot in a mapped region: the liveness byte first, then the state word. Attach byte held.
  * @throws ERR_TOO_MANY_MEMBERS
  */
-export function join(segment: Segment, descriptor: number, geometry: Geometry, name: string, label: Uint8Array): Membership {
+export function join(
+  segment: Segment,
+  descriptor: number,
+  geometry: Geometry,
+  name: string,
+  label: Uint8Array,
+): Membership {
   const shared = segment.words;
   for (let round = 0; ; round++) {
     for (let slot = 0; slot < geometry.maxMembers; slot++) {

@@ -43,7 +43,17 @@ export interface CheckedOptions {
 }
 
 const KNOWN = [
-  "size", "maxSize", "mode", "maxMembers", "lifetime", "label", "shared", "allowOtherUser", "wait", "timeoutMs", "signal",
+  "size",
+  "maxSize",
+  "mode",
+  "maxMembers",
+  "lifetime",
+  "label",
+  "shared",
+  "allowOtherUser",
+  "wait",
+  "timeoutMs",
+  "signal",
 ];
 const DEFAULT_SIZE = 16 * 2 ** 20;
 const DEFAULT_MAX_SIZE = 2 ** 30;
@@ -51,29 +61,41 @@ const MAX_SIZE_LIMIT = 32 * 2 ** 30;
 
 function flag(value: unknown, name: string): boolean {
   if (value === undefined) return false;
-  if (typeof value !== "boolean") throw new ArgumentError("ERR_INVALID_ARGUMENT", `${name} must be true or false, not ${show(value)}`);
+  if (typeof value !== "boolean")
+    throw new ArgumentError("ERR_INVALID_ARGUMENT", `${name} must be true or false, not ${show(value)}`);
   return value;
 }
 
 function labelOf(value: unknown): Uint8Array {
   const text = value ?? (process.argv[1] ?? "").split("/").at(-1) ?? "";
-  if (typeof text !== "string") throw new ArgumentError("ERR_INVALID_ARGUMENT", `label must be a string, not ${show(value)}`);
+  if (typeof text !== "string")
+    throw new ArgumentError("ERR_INVALID_ARGUMENT", `label must be a string, not ${show(value)}`);
   const bytes = new TextEncoder().encode(text);
   if (bytes.length <= LABEL_BYTES) return bytes;
   if (value === undefined) return new TextEncoder().encode([...text].slice(-16).join(""));
-  throw new ArgumentRangeError("ERR_OUT_OF_RANGE", `label must be at most ${LABEL_BYTES} bytes of UTF-8, not ${bytes.length}`);
+  throw new ArgumentRangeError(
+    "ERR_OUT_OF_RANGE",
+    `label must be at most ${LABEL_BYTES} bytes of UTF-8, not ${bytes.length}`,
+  );
 }
 
 export function checkOptions(options: RegionOptions | undefined, where: string): CheckedOptions {
   const given = knownOptions(options, KNOWN, where);
   const size = given.size === undefined ? DEFAULT_SIZE : sizeBytes(given.size, "size", PAGE_BYTES, MAX_SIZE_LIMIT);
   const maxSize =
-    given.maxSize === undefined ? Math.max(DEFAULT_MAX_SIZE, size) : sizeBytes(given.maxSize, "maxSize", PAGE_BYTES, MAX_SIZE_LIMIT);
+    given.maxSize === undefined
+      ? Math.max(DEFAULT_MAX_SIZE, size)
+      : sizeBytes(given.maxSize, "maxSize", PAGE_BYTES, MAX_SIZE_LIMIT);
   if (size > maxSize && given.size !== undefined)
-    throw new ArgumentRangeError("ERR_INVALID_SIZE", `size (${size}) must not exceed maxSize (${maxSize})`, { expected: maxSize, actual: size });
+    throw new ArgumentRangeError("ERR_INVALID_SIZE", `size (${size}) must not exceed maxSize (${maxSize})`, {
+      expected: maxSize,
+      actual: size,
+    });
   const lifetime = given.lifetime ?? "process";
   if (lifetime !== "process" && lifetime !== "kernel")
-    throw new ArgumentError("ERR_INVALID_ARGUMENT", `lifetime must be "process" or "kernel", not ${show(lifetime)}`, { actual: lifetime });
+    throw new ArgumentError("ERR_INVALID_ARGUMENT", `lifetime must be "process" or "kernel", not ${show(lifetime)}`, {
+      actual: lifetime,
+    });
   return {
     sizeBytes: Math.min(size, maxSize),
     maxSizeBytes: maxSize,
@@ -84,6 +106,10 @@ export function checkOptions(options: RegionOptions | undefined, where: string):
     shared: flag(given.shared, "shared"),
     allowOtherUser: flag(given.allowOtherUser, "allowOtherUser"),
     wait: flag(given.wait, "wait"),
-    given: { maxSize: given.maxSize !== undefined, maxMembers: given.maxMembers !== undefined, lifetime: given.lifetime !== undefined },
+    given: {
+      maxSize: given.maxSize !== undefined,
+      maxMembers: given.maxMembers !== undefined,
+      lifetime: given.lifetime !== undefined,
+    },
   };
 }

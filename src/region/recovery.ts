@@ -7,7 +7,15 @@ import { PAGE_WORDS, type PageHeap } from "../heap/page-heap.js";
 import { EntryState, type Kind } from "../layout/heap.js";
 import { LeaseState } from "../layout/pipe.js";
 import {
-  Effect, NO_ENTRY, Op, operationCode, operationEntry, operationNibble, operationPhase, packOperation, Phase,
+  Effect,
+  NO_ENTRY,
+  Op,
+  operationCode,
+  operationEntry,
+  operationNibble,
+  operationPhase,
+  packOperation,
+  Phase,
 } from "../layout/member-slot.js";
 import { commit, journalIsEmpty, undo } from "../locking/journal.js";
 import { freeAbandoned, isOwnedBy, lockWaiters } from "../locking/robust-lock.js";
@@ -18,9 +26,7 @@ import { HEADER, SLOT, slotWord } from "../members/region-words.js";
 import { COUNTER_WORD } from "../values/counter.js";
 
 /** Operations whose ledger block is to be freed when they took effect; the others' when they did not. */
-const FREEING = new Set([
-  Op["pipe.receive"], Op["pipe.ack"], Op["pipe.receive-returned"], Op["heap.free"],
-]);
+const FREEING = new Set([Op["pipe.receive"], Op["pipe.ack"], Op["pipe.receive-returned"], Op["heap.free"]]);
 
 /** What to undo and release, kind by kind. Every step may be repeated: its doer may die, too. */
 export class RegionRecovery implements Recovery {
@@ -101,7 +107,8 @@ export class RegionRecovery implements Recovery {
     const version = words.load(segment.words, base + COUNTER_WORD.version);
     if ((version & 15) !== nibble) return true;
     const stored =
-      words.load64(segment.longs, base / 2 + COUNTER_WORD.value) === words.load64(segment.longs, base / 2 + COUNTER_WORD.target);
+      words.load64(segment.longs, base / 2 + COUNTER_WORD.value) ===
+      words.load64(segment.longs, base / 2 + COUNTER_WORD.target);
     if (stored) words.store(segment.words, base + COUNTER_WORD.version, version + 1);
     return stored;
   }
@@ -135,7 +142,12 @@ export class RegionRecovery implements Recovery {
       freeAbandoned(member, HEADER.heapLock);
     }
     if (own) return;
-    for (const set of [HEADER.spaceWaiters, HEADER.directoryWaiters, lockWaiters(HEADER.directoryLock), lockWaiters(HEADER.heapLock)])
+    for (const set of [
+      HEADER.spaceWaiters,
+      HEADER.directoryWaiters,
+      lockWaiters(HEADER.directoryLock),
+      lockWaiters(HEADER.heapLock),
+    ])
       leaveSet(member.segment, set, slot);
   }
 

@@ -21,10 +21,10 @@ export function statOf(descriptor: number, path: string): FileFacts {
   const facts = new Float64Array(STAT_FIELDS);
   checkResult(native.stat(descriptor, facts), "fstat", path);
   return {
-    sizeBytes: facts[StatField.size]!,
-    uid: facts[StatField.uid]!,
-    mode: facts[StatField.mode]! & 0o777,
-    inode: facts[StatField.inode]!,
+    sizeBytes: facts[StatField.size],
+    uid: facts[StatField.uid],
+    mode: facts[StatField.mode] & 0o777,
+    inode: facts[StatField.inode],
   };
 }
 
@@ -48,7 +48,12 @@ export function anybodyAlive(descriptor: number): boolean {
 /** Reads the header of an open file through a mapping of its own. @throws ERR_BAD_REGION, ERR_VERSION */
 export function inspectHeader(descriptor: number, path: string): HeaderFacts {
   const { sizeBytes } = statOf(descriptor, path);
-  if (sizeBytes < PAGE_BYTES) throw new ShmkitError("ERR_BAD_REGION", `${path} is no shmkit region: it has ${sizeBytes} bytes; remove it (shmkit rm)`, { path });
+  if (sizeBytes < PAGE_BYTES)
+    throw new ShmkitError(
+      "ERR_BAD_REGION",
+      `${path} is no shmkit region: it has ${sizeBytes} bytes; remove it (shmkit rm)`,
+      { path },
+    );
   const segment = new Segment(descriptor, PAGE_BYTES, path, { writable: false, shared: false });
   try {
     const facts = readHeader(segment, sizeBytes, path);
@@ -85,15 +90,21 @@ export interface NewFile {
 export function newFile(mode: number): NewFile {
   const descriptor = native.openTemporary(DIRECTORY, mode);
   if (descriptor >= 0) return { descriptor, temporaryPath: undefined };
-  if (descriptor !== -ERRNO.notSupported && descriptor !== -ERRNO.isDirectory) throw systemError(descriptor, "open(O_TMPFILE)", DIRECTORY);
+  if (descriptor !== -ERRNO.notSupported && descriptor !== -ERRNO.isDirectory)
+    throw systemError(descriptor, "open(O_TMPFILE)", DIRECTORY);
   const temporaryPath = `${DIRECTORY}/.shmkit-${process.pid}-${Math.random().toString(36).slice(2)}`;
-  return { descriptor: checkResult(native.createExclusive(temporaryPath, mode), "open(O_EXCL)", temporaryPath), temporaryPath };
+  return {
+    descriptor: checkResult(native.createExclusive(temporaryPath, mode), "open(O_EXCL)", temporaryPath),
+    temporaryPath,
+  };
 }
 
 /** Gives a complete file its name. False when the name is taken. */
 export function publish(file: NewFile, path: string): boolean {
   const result =
-    file.temporaryPath === undefined ? native.linkDescriptor(file.descriptor, path) : native.linkPath(file.temporaryPath, path);
+    file.temporaryPath === undefined
+      ? native.linkDescriptor(file.descriptor, path)
+      : native.linkPath(file.temporaryPath, path);
   if (file.temporaryPath !== undefined) native.unlink(file.temporaryPath);
   if (result === -ERRNO.exists) return false;
   checkResult(result, "link", path);

@@ -65,9 +65,16 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     // Deaths are noticed inside other calls; listeners run when those are done.
     deaths.onDeath = (death) => void setImmediate(() => this.emit("memberDied", death));
     recovery.onOwnMutex = (entry) => {
-      for (const object of this.handles.values()) if (object instanceof Mutex && object.ref.entry === entry) object.forgetGuard();
+      for (const object of this.handles.values())
+        if (object instanceof Mutex && object.ref.entry === entry) object.forgetGuard();
     };
-    const context = { member, heap, directory, waits, forget: (object: NamedObject) => this.handles.delete(keyOf(object.ref)) };
+    const context = {
+      member,
+      heap,
+      directory,
+      waits,
+      forget: (object: NamedObject) => this.handles.delete(keyOf(object.ref)),
+    };
     const host = {
       directory,
       waits,
@@ -81,11 +88,22 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
       },
     };
     this.pipes = new Collection(host, {
-      kind: "pipe", optionNames: ["capacity", "maxLeased"], plan: (options) => pipePlan(member, options), make: (ref) => new Pipe(context, ref),
+      kind: "pipe",
+      optionNames: ["capacity", "maxLeased"],
+      plan: (options) => pipePlan(member, options),
+      make: (ref) => new Pipe(context, ref),
     });
-    this.counters = new Collection(host, { kind: "counter", optionNames: [], plan: () => counterPlan(), make: (ref) => new Counter(context, ref) });
+    this.counters = new Collection(host, {
+      kind: "counter",
+      optionNames: [],
+      plan: () => counterPlan(),
+      make: (ref) => new Counter(context, ref),
+    });
     this.mutexes = new Collection(host, {
-      kind: "mutex", optionNames: ["words"], plan: (options) => mutexPlan(member, options), make: (ref) => new Mutex(context, ref),
+      kind: "mutex",
+      optionNames: ["words"],
+      plan: (options) => mutexPlan(member, options),
+      make: (ref) => new Mutex(context, ref),
     });
   }
 
@@ -153,7 +171,8 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     const removed: string[] = [];
     for (const name of regionNames()) {
       try {
-        if (await run(clean(name, options.kernel === true), `cleaning ${name}`, { timeoutMs: 1000 })) removed.push(name);
+        if (await run(clean(name, options.kernel === true), `cleaning ${name}`, { timeoutMs: 1000 }))
+          removed.push(name);
       } catch (error) {
         if (!(error instanceof ShmkitError)) throw error;
       }
@@ -247,11 +266,19 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     const { member, heap, geometry, waits } = this.membership;
     const bytes = sizeBytes(size, "size", 1, Number.MAX_SAFE_INTEGER);
     if (bytes > this.maxSizeBytes)
-      throw new ShmkitError("ERR_REGION_FULL", `${this.name} can grow to ${formatBytes(this.maxSizeBytes)}, not to ${formatBytes(bytes)}; create it with a larger maxSize`, {
-        expected: this.maxSizeBytes, actual: bytes,
-      });
+      throw new ShmkitError(
+        "ERR_REGION_FULL",
+        `${this.name} can grow to ${formatBytes(this.maxSizeBytes)}, not to ${formatBytes(bytes)}; create it with a larger maxSize`,
+        {
+          expected: this.maxSizeBytes,
+          actual: bytes,
+        },
+      );
     const pages = geometry.heapPage + Math.ceil(bytes / PAGE_BYTES);
-    await waits.async(heap.growing(wholeNumber(pages, "size", 0, geometry.maxPages), `growing ${this.name}`, new LocalQueue()), options);
+    await waits.async(
+      heap.growing(wholeNumber(pages, "size", 0, geometry.maxPages), `growing ${this.name}`, new LocalQueue()),
+      options,
+    );
     member.checkUsable();
   }
 
@@ -275,7 +302,9 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     if (this.closed) return;
     this.closed = true;
     const { membership } = this;
-    membership.waits.rejectAll(new ShmkitError("ERR_CLOSED", `the region ${this.name} was closed`, { path: this.name }));
+    membership.waits.rejectAll(
+      new ShmkitError("ERR_CLOSED", `the region ${this.name} was closed`, { path: this.name }),
+    );
     membership.leave(this.path, this.lifetime === "process");
     this.handles.clear();
   }

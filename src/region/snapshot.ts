@@ -71,7 +71,10 @@ export function snapshot(name: string): RegionInfo | undefined {
     const { heap, directory, member } = new Membership(segment, descriptor, geometry, name, -1);
     const { uid, mode } = statOf(descriptor, path);
     const info: RegionInfo = {
-      name, path, uid, mode,
+      name,
+      path,
+      uid,
+      mode,
       lifetime: header.lifetime,
       createdAt: header.createdAt,
       epoch: header.epoch,
@@ -87,7 +90,8 @@ export function snapshot(name: string): RegionInfo | undefined {
           const { maxLeased } = readShape(member, heap, ref.page, `${name}/${ref.name}`);
           return { ...common, pipe: readPipeStatistics(view, base, maxLeased, geometry.setWords) };
         }
-        if (ref.kind === "counter") return { ...common, value: words.load64(view.longs, base / 2 + COUNTER_WORD.value) };
+        if (ref.kind === "counter")
+          return { ...common, value: words.load64(view.longs, base / 2 + COUNTER_WORD.value) };
         const owner = words.load(view.words, base) - 1;
         return owner < 0 ? common : { ...common, ownerSlot: owner };
       }),

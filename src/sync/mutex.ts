@@ -10,7 +10,16 @@ import { NamedObject } from "../heap/named-object.js";
 import { BLOCKED, type Blocked, type Member } from "../members/member.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
 import { commit, guardedWord, journalledWrite, undo } from "../locking/journal.js";
-import { blockedOnLock, isFree, lockWaiters, ownerOf, takeAbandoned, takeovers, tryLock, unlock } from "../locking/robust-lock.js";
+import {
+  blockedOnLock,
+  isFree,
+  lockWaiters,
+  ownerOf,
+  takeAbandoned,
+  takeovers,
+  tryLock,
+  unlock,
+} from "../locking/robust-lock.js";
 
 const WORD_COUNT = MUTEX.at.wordCount >> 2;
 
@@ -97,9 +106,13 @@ export class Mutex extends NamedObject {
   /** {@link lock}, blocking the thread. @throws ERR_DEADLOCK when this very thread holds it */
   lockSync(options?: WaitOptions): MutexGuard {
     if (this.guard !== undefined)
-      throw new ShmkitError("ERR_DEADLOCK", `${this.address} is held by this thread, which would wait for itself; release it first`, {
-        path: this.address,
-      });
+      throw new ShmkitError(
+        "ERR_DEADLOCK",
+        `${this.address} is held by this thread, which would wait for itself; release it first`,
+        {
+          path: this.address,
+        },
+      );
     return this.context.waits.sync(this.locking(), options);
   }
 
@@ -159,12 +172,14 @@ export class Mutex extends NamedObject {
   private checkHeld(guard: MutexGuard): void {
     this.check();
     if (this.guard !== guard)
-      throw new ShmkitError("ERR_NOT_HELD", `this guard of ${this.address} was released; lock the mutex again`, { path: this.address });
+      throw new ShmkitError("ERR_NOT_HELD", `this guard of ${this.address} was released; lock the mutex again`, {
+        path: this.address,
+      });
   }
 
   /** Words the mutex guards. */
   get wordCount(): number {
-    return this.ref.options[0]!;
+    return this.ref.options[0];
   }
 
   /** @internal */

@@ -14,7 +14,11 @@ import { blockedOnLock, isFree, ownerOf, tryLock, unlock } from "../locking/robu
 const at = COUNTER.at;
 /** @internal Word offsets inside a counter. */
 export const COUNTER_WORD = {
-  lock: at.lock >> 2, value: at.value >> 3, version: at.version >> 2, target: at.target >> 3, changeWaiters: at.changeWaiters >> 2,
+  lock: at.lock >> 2,
+  value: at.value >> 3,
+  version: at.version >> 2,
+  target: at.target >> 3,
+  changeWaiters: at.changeWaiters >> 2,
 } as const;
 
 const MINIMUM = -(2n ** 63n);
@@ -25,12 +29,18 @@ export type Integer = number | bigint;
 
 function integer(value: unknown, name: string): bigint {
   if (typeof value !== "bigint" && typeof value !== "number")
-    throw new ArgumentError("ERR_INVALID_ARGUMENT", `${name} must be a whole number or bigint, not ${show(value)}`, { actual: value });
+    throw new ArgumentError("ERR_INVALID_ARGUMENT", `${name} must be a whole number or bigint, not ${show(value)}`, {
+      actual: value,
+    });
   if (typeof value === "number" && !Number.isSafeInteger(value))
-    throw new ArgumentRangeError("ERR_OUT_OF_RANGE", `${name} must be a safe whole number or a bigint, not ${value}`, { actual: value });
+    throw new ArgumentRangeError("ERR_OUT_OF_RANGE", `${name} must be a safe whole number or a bigint, not ${value}`, {
+      actual: value,
+    });
   const big = BigInt(value);
   if (big < MINIMUM || big > MAXIMUM)
-    throw new ArgumentRangeError("ERR_OUT_OF_RANGE", `${name} must fit a signed 64-bit integer, not ${big}`, { actual: value });
+    throw new ArgumentRangeError("ERR_OUT_OF_RANGE", `${name} must fit a signed 64-bit integer, not ${big}`, {
+      actual: value,
+    });
   return big;
 }
 
@@ -61,23 +71,35 @@ export class Counter extends NamedObject {
    */
   add(delta: Integer = 1, options?: WaitOptions): Promise<bigint> {
     const by = integer(delta, "delta");
-    return this.context.waits.async(this.updating((old) => BigInt.asIntN(64, old + by)), options);
+    return this.context.waits.async(
+      this.updating((old) => BigInt.asIntN(64, old + by)),
+      options,
+    );
   }
   /** {@link add}, blocking the thread if it must wait. */
   addSync(delta: Integer = 1, options?: WaitOptions): bigint {
     const by = integer(delta, "delta");
-    return this.context.waits.sync(this.updating((old) => BigInt.asIntN(64, old + by)), options);
+    return this.context.waits.sync(
+      this.updating((old) => BigInt.asIntN(64, old + by)),
+      options,
+    );
   }
 
   /** Stores a value and resolves to it. Errors as {@link add}. */
   set(value: Integer, options?: WaitOptions): Promise<bigint> {
     const to = integer(value, "value");
-    return this.context.waits.async(this.updating(() => to), options);
+    return this.context.waits.async(
+      this.updating(() => to),
+      options,
+    );
   }
   /** {@link set}, blocking the thread if it must wait. */
   setSync(value: Integer, options?: WaitOptions): bigint {
     const to = integer(value, "value");
-    return this.context.waits.sync(this.updating(() => to), options);
+    return this.context.waits.sync(
+      this.updating(() => to),
+      options,
+    );
   }
 
   /**
