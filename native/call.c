@@ -115,12 +115,21 @@ void call_text(struct call *call, size_t index, const char *name, struct text *t
   if (memchr(text->bytes, '\0', copied) != NULL) call_range_error(call, name, "free of NUL bytes");
 }
 
-napi_value call_callback(struct call *call, size_t index, const char *name) {
+static napi_value value_of_type(struct call *call, size_t index, napi_valuetype wanted, const char *name,
+                                const char *expected) {
   napi_valuetype type = napi_undefined;
   if (call->stopped) return NULL;
-  if (napi_typeof(call->env, call->values[index], &type) == napi_ok && type == napi_function) return call->values[index];
-  call_type_error(call, name, "a function");
+  if (napi_typeof(call->env, call->values[index], &type) == napi_ok && type == wanted) return call->values[index];
+  call_type_error(call, name, expected);
   return NULL;
+}
+
+napi_value call_callback(struct call *call, size_t index, const char *name) {
+  return value_of_type(call, index, napi_function, name, "a function");
+}
+
+napi_value call_object(struct call *call, size_t index, const char *name) {
+  return value_of_type(call, index, napi_object, name, "an object");
 }
 
 double *call_doubles(struct call *call, size_t index, const char *name, size_t length) {

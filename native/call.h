@@ -53,6 +53,7 @@ bool call_boolean(struct call *call, size_t index, const char *name);
 /* UTF-8 without NUL bytes, at most MAX_TEXT_BYTES. */
 void call_text(struct call *call, size_t index, const char *name, struct text *text);
 napi_value call_callback(struct call *call, size_t index, const char *name);
+napi_value call_object(struct call *call, size_t index, const char *name);
 /* The memory of a Float64Array with at least `length` elements. */
 double *call_doubles(struct call *call, size_t index, const char *name, size_t length);
 int call_descriptor(struct call *call, size_t index);

@@ -1,0 +1,247 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { constants, tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { native } from "#src/native/addon.js";
+import { type NativeAddon, NATIVE_ABI, STAT_FIELDS } from "#src/native/contract.js";
+import { NativeFile } from "./helpers/native-file.js";
+
+type Kind = "integer" | "number" | "text" | "boolean" | "function" | "doubles" | "plan";
+type Functions = {
+  [
+    Name in keyof NativeAddon as NativeAddon[Name] extends (...args: never[]) => unknown ? Name : never
+  ]: readonly Kind[];
+};
+
+/** The kinds of the parameters of every function; the compiler sees to it that none is missing. */
+const SIGNATURES: Functions = {
+  openTemporary: ["text", "integer"],
+  createExclusive: ["text", "integer"],
+  openExisting: ["text", "boolean"],
+  reopen: ["integer"],
+  linkDescriptor: ["integer", "text"],
+  linkPath: ["text", "text"],
+  unlink: ["text"],
+  sameFile: ["text", "integer"],
+  stat: ["integer", "doubles"],
+  close: ["integer"],
+  truncate: ["integer", "integer"],
+  allocate: ["integer", "integer", "integer"],
+  allocateAsync: ["integer", "integer", "integer"],
+  punch: ["integer", "integer", "integer"],
+  effectiveUid: [],
+  startTime: [],
+  threadId: [],
+  lock: ["integer", "integer"],
+  unlock: ["integer", "integer"],
+  probe: ["integer", "integer", "integer"],
+  map: ["integer", "integer", "boolean", "boolean"],
+  closeMapping: ["integer"],
+  pin: ["integer", "integer", "integer"],
+  unpin: ["integer"],
+  setExitPlan: ["integer", "integer", "plan"],
+  wake: ["integer", "integer", "integer"],
+  park: ["integer", "integer", "integer", "number"],
+  startWaiter: ["integer", "integer", "integer", "integer", "function"],
+  refWaiter: ["integer"],
+  unrefWaiter: ["integer"],
+  watchDeaths: ["integer", "integer"],
+};
+
+class Valued {
+  valueOf(): number {
+    throw new Error("arguments are never converted");
+  }
+}
+
+const HOSTILE: readonly unknown[] = [
+  undefined,
+  null,
+  Number.NaN,
+  -1,
+  0.5,
+  -0,
+  2 ** 31,
+  2 ** 32,
+  2 ** 53,
+  2 ** 60,
+  Number.POSITIVE_INFINITY,
+  Number.NEGATIVE_INFINITY,
+  1n,
+  2n ** 70n,
+  true,
+  "",
+  "x",
+  "x\0y",
+  "x".repeat(4097),
+  "\u{1F600}".repeat(1025),
+  "\ud800",
+  {},
+  [],
+  [1],
+  Symbol("s"),
+  new Valued(),
+  () => undefined,
+  new Float64Array(STAT_FIELDS - 1),
+  new Float32Array(STAT_FIELDS),
+  new ArrayBuffer(64),
+  new Proxy({}, { get: () => Number.NaN }),
+  Object.freeze({ path: 1 }),
+];
+
+/** What a value of the right kind may be: everything else is refused by an exception. */
+const FITS: Record<Kind, (value: unknown) => boolean> = {
+  integer: (value) => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= Number.MAX_SAFE_INTEGER,
+  number: (value) => typeof value === "number" && value >= 0,
+  text: (value) => typeof value === "string" && !value.includes("\0") && Buffer.byteLength(value) <= 4096,
+  boolean: (value) => typeof value === "boolean",
+  function: (value) => typeof value === "function",
+  doubles: () => false,
+  plan: () => false,
+};
+
+const PLAN = { path: "", attachLockOffset: 1, livenessOffset: 2, livenessCount: 3, stateOffset: 4, closedValue: 5 };
+
+/** An argument that a function would take, over a file without any content of worth. */
+const GOOD: Record<Exclude<Kind, "integer">, unknown> = {
+  number: 0,
+  text: "no-such-file",
+  boolean: true,
+  function: () => undefined,
+  doubles: new Float64Array(STAT_FIELDS),
+  plan: PLAN,
+};
+
+const addon = native as unknown as Record<string, (...args: unknown[]) => unknown>;
+const folder = mkdtempSync(join(tmpdir(), "shmkit-arguments-"));
+const cwd = process.cwd();
+before(() => process.chdir(folder));
+after(() => {
+  process.chdir(cwd);
+  rmSync(folder, { recursive: true });
+});
+
+/** Calls and answers how it went; anything but a number, a mapping, a promise or misuse fails. */
+async function outcome(name: string, args: unknown[]): Promise<"refused" | number> {
+  let answer: unknown;
+  try {
+    answer = addon[name](...args);
+  } catch (error) {
+    assert.ok(error instanceof TypeError || error instanceof RangeError, `${name}: ${String(error)}`);
+    assert.ok(error.message.startsWith(`${name}: `), error.message);
+    return "refused";
+  }
+  if (answer instanceof Promise) answer = await answer;
+  if (typeof answer === "object" && answer !== null) answer = addon["closeMapping"]((answer as { id: number }).id);
+  assert.equal(typeof answer, "number", name);
+  if (!name.endsWith("Uid") && (answer as number) > 0) addon["close"](answer);
+  return answer as number;
+}
+
+/** Good arguments of a function: a descriptor or a mapping first, then words inside the file. */
+function goodArguments(name: string, kinds: readonly Kind[], file: NativeFile): unknown[] {
+  const takesMapping = /mapping|pin|Plan|wake|park|aiter|watch/i.test(name);
+  return kinds.map((kind, index) => {
+    if (kind !== "integer") return GOOD[kind];
+    if (index === 0) return takesMapping ? file.id : file.descriptor;
+    if (index === 1 && ["pin", "setExitPlan", "watchDeaths", "sameFile"].includes(name)) return file.descriptor;
+    return 64;
+  });
+}
+
+describe("arguments", () => {
+  test("the contract's version, and nothing that the contract does not name", () => {
+    assert.equal(native.abi, NATIVE_ABI);
+    assert.equal(typeof native.hasExternalSharedArrayBuffer, "boolean");
+    const names = [...Object.keys(SIGNATURES), "abi", "hasExternalSharedArrayBuffer"];
+    assert.deepEqual(Object.keys(native).sort(), names.sort());
+  });
+
+  for (const [name, kinds] of Object.entries(SIGNATURES)) {
+    test(`${name} survives any argument in any place`, async () => {
+      for (let place = 0; place < kinds.length; place++) {
+        const kind = kinds[place];
+        for (const value of HOSTILE) {
+          using file = NativeFile.create("hostile");
+          const args = goodArguments(name, kinds, file);
+          args[place] = value;
+          const how = await outcome(name, args);
+          if (!FITS[kind](value))
+            assert.ok(how === "refused" || acceptsNegative(name, place, value), describeCall(name, args));
+        }
+      }
+    });
+
+    test(`${name} survives missing and surplus arguments, and hostile ones everywhere`, async () => {
+      using file = NativeFile.create("count");
+      const good = goodArguments(name, kinds, file);
+      for (let count = 0; count < kinds.length; count++) {
+        assert.equal(await outcome(name, good.slice(0, count)), "refused", `${name} with ${count} arguments`);
+      }
+      for (const value of HOSTILE) await outcome(name, Array<unknown>(10).fill(value));
+    });
+  }
+
+  test("32-bit patterns may be written as signed or unsigned numbers, nothing larger", () => {
+    using file = NativeFile.create("bits");
+    file.words[0] = -1;
+    for (const same of [-1, 2 ** 32 - 1]) assert.equal(native.park(file.id, 0, same, 0), -constants.errno.ETIMEDOUT);
+    for (const wrong of [2 ** 32, -(2 ** 31) - 1]) assert.throws(() => native.park(file.id, 0, wrong, 0), RangeError);
+    assert.throws(() => native.wake(file.id, 0, 0), RangeError);
+  });
+
+  test("words lie inside the mapping and are aligned", () => {
+    using file = NativeFile.create("words", { fileBytes: 4096, mapBytes: 4098 });
+    assert.equal(native.wake(file.id, 4092, -1), 0);
+    for (const offset of [1, 2, 4093, 4095, 4096, 4098, 2 ** 52]) {
+      assert.throws(() => native.wake(file.id, offset, -1), RangeError, `${offset}`);
+    }
+  });
+
+  test("a plan's getter may throw, or close the mapping", () => {
+    using file = NativeFile.create("getter");
+    const plan = (path: () => string) => ({
+      ...PLAN,
+      get path() {
+        return path();
+      },
+    });
+    const failure = new Error("from the getter");
+    const throws = plan(() => {
+      throw failure;
+    });
+    assert.throws(
+      () => native.setExitPlan(file.id, file.descriptor, throws),
+      (error) => error === failure,
+    );
+    const closes = plan(() => {
+      native.closeMapping(file.id);
+      return "";
+    });
+    assert.equal(native.setExitPlan(file.id, file.descriptor, closes), -constants.errno.EBADF);
+  });
+
+  test("functions are no constructors to trip over and need no receiver", () => {
+    const { threadId } = native;
+    assert.equal(threadId(), native.threadId());
+    assert.equal(Reflect.apply(threadId, null, []), threadId());
+    assert.doesNotThrow(() => {
+      try {
+        Reflect.construct(threadId, []);
+      } catch (error) {
+        if (!(error instanceof TypeError)) throw error;
+      }
+    });
+  });
+});
+
+/** Bit patterns (`expected`, `sampled`, `mask`) may be negative. */
+function acceptsNegative(name: string, place: number, value: unknown): boolean {
+  const bits = { wake: 2, park: 2, startWaiter: 3 }[name];
+  return bits === place && Number.isInteger(value) && (value as number) >= -(2 ** 31);
+}
+
+function describeCall(name: string, args: unknown[]): string {
+  return `${name}(${args.map((value) => (typeof value === "object" ? "object" : String(value))).join(", ")}) was not refused`;
+}

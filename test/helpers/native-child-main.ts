@@ -1,0 +1,238 @@
+/** What processes beside the tests of the addon do: `node native-child-main.js ROLE JSON`. */
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Worker, isMainThread, parentPort, workerData } from "node:worker_threads";
+import { native } from "#src/native/addon.js";
+import type { NativeAddon } from "#src/native/contract.js";
+import { NativeFile } from "./native-file.js";
+
+/** Where the roles put things in the file. */
+export const BELL = 64;
+export const ARMED = 68;
+export const STATE = 16;
+export const CLOSED = 77;
+export const ATTACH_LOCK = 100_000;
+export const LIVENESS = 100_001;
+export const LIVENESS_COUNT = 8;
+
+export interface RoleArguments {
+  /** Pins a byte, says so and waits to be killed. */
+  hold: { path: string; offset: number };
+  /** Rings the doorbell so many times, then says so. */
+  ring: { path: string; times: number };
+  /** Parks on the doorbell until its value is no longer `expected`, and says what it is then. */
+  park: { path: string; expected: number };
+  /** Attaches with an exit plan, in a worker if `worker`, and ends in the given way. */
+  leave: { path: string; slot: number; how: Leaving; worker: boolean; plan: "name" | "nameless" };
+  /** Sends itself SIGBUS with the guard installed, then says that it has survived. */
+  signal: { path: string };
+  /** Faults in memory that the guard does not know. */
+  foreignFault: { path: string; addon: string };
+  /** Faults in a region of one copy of the addon after another copy has installed its guard. */
+  twoCopies: { path: string; addon: string };
+  /** Throws from the waiter's callback and says what the process makes of it. */
+  throwInCallback: { path: string };
+  /** Loads the addon in a worker only, lets that end, then rings and faults what is left of it. */
+  workerOnly: { path: string; addon: string };
+  /** Ends by itself with a waiter that nobody waits for; `referenced` needs a ring first. */
+  idle: { path: string; referenced: boolean };
+  /** Closes a mapping that cannot be replaced by private memory. */
+  noPrivateMemory: { path: string };
+}
+export type RoleName = keyof RoleArguments;
+export type Leaving = "natural" | "exit" | "uncaught" | "terminate" | "exit-with-worker" | "killed";
+
+type Roles = { [Role in RoleName]: (argument: RoleArguments[Role]) => void | Promise<void> };
+
+const say = (message: unknown): void => void process.send!(message);
+const told = (): Promise<unknown> => new Promise((resolve) => process.once("message", resolve));
+const forever = (): void => void setInterval(() => undefined, 1000);
+
+function attach({ path, slot, plan }: RoleArguments["leave"]): NativeFile {
+  const file = NativeFile.open(path);
+  native.pin(file.id, file.descriptor, LIVENESS + slot);
+  native.startWaiter(file.id, BELL, ARMED, Atomics.load(file.words, BELL / 4), () => (file.status[2] = 0));
+  native.watchDeaths(file.id, file.descriptor);
+  native.setExitPlan(file.id, file.descriptor, {
+    path: plan === "name" ? path : "",
+    attachLockOffset: ATTACH_LOCK,
+    livenessOffset: LIVENESS,
+    livenessCount: LIVENESS_COUNT,
+    stateOffset: STATE,
+    closedValue: CLOSED,
+  });
+  return file;
+}
+
+function end(how: Leaving): void {
+  if (how === "exit") process.exit(0);
+  if (how === "uncaught") throw new Error("uncaught on purpose");
+  process.disconnect();
+}
+
+function startWorker(data: unknown): Promise<Worker> {
+  const worker = new Worker(fileURLToPath(import.meta.url), { workerData: data });
+  worker.on("error", () => undefined);
+  return new Promise((resolve) => worker.once("message", () => resolve(worker)));
+}
+
+/** The addon a second time, with a state of its own. */
+function loadCopy(addon: string): NativeAddon {
+  const folder = mkdtempSync(join(tmpdir(), "shmkit-copy-"));
+  const copy = join(folder, "copy.node");
+  copyFileSync(addon, copy);
+  const loaded = createRequire(import.meta.url)(copy) as NativeAddon;
+  rmSync(folder, { recursive: true });
+  return loaded;
+}
+
+/** A fault: the file shrinks under the mapping, and somebody looks. */
+function lose(addon: NativeAddon, path: string): Int32Array {
+  const descriptor = addon.openExisting(path, true);
+  const mapping = addon.map(descriptor, 4096, true, false);
+  if (typeof mapping === "number") throw new Error(`map: ${mapping}`);
+  addon.truncate(descriptor, 0);
+  if (new Int32Array(mapping.buffer)[0] !== 0) throw new Error("lost memory reads zero");
+  addon.truncate(descriptor, 4096);
+  return new Int32Array(mapping.status);
+}
+
+const roles: Roles = {
+  hold({ path, offset }) {
+    const file = NativeFile.open(path);
+    say(native.pin(file.id, file.descriptor, offset));
+    native.close(file.descriptor);
+    forever();
+  },
+
+  ring({ path, times }) {
+    const file = NativeFile.open(path);
+    for (let i = 0; i < times; i++) {
+      Atomics.add(file.words, BELL / 4, 1);
+      native.wake(file.id, BELL, -1);
+    }
+    say("rung");
+    process.disconnect();
+  },
+
+  park({ path, expected }) {
+    const file = NativeFile.open(path);
+    say("parking");
+    while (Atomics.load(file.words, BELL / 4) === expected) native.park(file.id, BELL, expected, 50);
+    say(Atomics.load(file.words, BELL / 4));
+    process.disconnect();
+  },
+
+  async leave(argument) {
+    if (!argument.worker) {
+      attach(argument);
+      say("attached");
+      await told();
+      end(argument.how);
+      return;
+    }
+    const worker = await startWorker({ leave: argument });
+    say("attached");
+    await told();
+    if (argument.how === "exit-with-worker") process.exit(0);
+    const ended = new Promise((resolve) => worker.once("exit", resolve));
+    if (argument.how === "terminate") void worker.terminate();
+    else worker.postMessage("end");
+    await ended;
+    say("worker ended");
+    await told();
+    process.disconnect();
+  },
+
+  async signal({ path }) {
+    NativeFile.open(path);
+    process.kill(process.pid, "SIGBUS");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    say("survived");
+    process.disconnect();
+  },
+
+  foreignFault({ path, addon }) {
+    NativeFile.open(path);
+    (createRequire(import.meta.url)(addon) as { fault: () => void }).fault();
+    say("survived");
+    process.disconnect();
+  },
+
+  twoCopies({ path, addon }) {
+    const second = loadCopy(addon);
+    const first = NativeFile.open(path);
+    const lostSecond = lose(second, path)[0];
+    first.words[0] = 1;
+    say([lostSecond, first.status[0], lose(native, path)[0]]);
+    process.disconnect();
+  },
+
+  throwInCallback({ path }) {
+    const file = NativeFile.open(path);
+    process.on("uncaughtException", (error) => {
+      say(error.message);
+      process.disconnect();
+    });
+    native.startWaiter(file.id, BELL, ARMED, Atomics.load(file.words, BELL / 4), () => {
+      throw new Error("from the callback");
+    });
+    Atomics.add(file.words, BELL / 4, 1);
+    native.wake(file.id, BELL, -1);
+  },
+
+  async workerOnly(argument) {
+    // A copy, since this thread has loaded the addon itself.
+    const worker = await startWorker({ workerOnly: argument });
+    await worker.terminate();
+    process.kill(process.pid, "SIGBUS");
+    forever();
+  },
+
+  idle({ path, referenced }) {
+    const file = NativeFile.open(path);
+    native.startWaiter(file.id, BELL, ARMED, Atomics.load(file.words, BELL / 4), () => {
+      say("rung");
+      native.unrefWaiter(file.id);
+    });
+    if (referenced) native.refWaiter(file.id);
+    say("started");
+    process.disconnect();
+  },
+
+  async noPrivateMemory({ path }) {
+    const file = NativeFile.open(path, { mapBytes: 2 ** 30 });
+    file.words[0] = 1;
+    say(process.pid);
+    await told();
+    const closed = native.closeMapping(file.id);
+    say([closed, file.words[0], file.words[2 ** 28 - 1]]);
+    process.disconnect();
+  },
+};
+
+interface WorkerData {
+  readonly leave?: RoleArguments["leave"];
+  readonly workerOnly?: RoleArguments["workerOnly"];
+}
+
+function playWorker({ leave, workerOnly }: WorkerData): void {
+  if (leave !== undefined) attach(leave);
+  if (workerOnly !== undefined) lose(loadCopy(workerOnly.addon), workerOnly.path);
+  parentPort!.once("message", () => {
+    if (leave === undefined) return;
+    if (leave.how === "exit") process.exit(0);
+    if (leave.how === "uncaught") throw new Error("uncaught on purpose");
+  });
+  parentPort!.postMessage("ready");
+}
+
+if (isMainThread) {
+  const [role, argument] = process.argv.slice(2) as [RoleName, string];
+  await (roles[role] as (argument: unknown) => unknown)(JSON.parse(argument));
+} else {
+  playWorker(workerData as WorkerData);
+}
