@@ -17,11 +17,13 @@ function ring(member: Member, slot: number, mask: number): void {
   native.wake(member.segment.id, (base + SLOT.bell) * 4, mask);
 }
 
-/** Rings a member if it is armed. */
-export function ringMember(member: Member, slot: number): void {
+/** Rings a member if it is armed; whether it was. */
+function ringMember(member: Member, slot: number): boolean {
   // SYNC POINT: pairs with arming before the re-check, in waits.ts
   const armed = words.load(member.segment.words, slotWord(member.geometry, slot) + SLOT.armed);
-  if (armed !== 0) ring(member, slot, armed);
+  if (armed === 0) return false;
+  ring(member, slot, armed);
+  return true;
 }
 
 /** Rings a member whether it is armed or not: its event loop then looks after an operation it was cut off in. */
@@ -31,7 +33,10 @@ export function ringAwake(member: Member, slot: number): void {
 
 let rotation = 0;
 
-/** Rings one member of the set, another one each time. Call after a sequentially consistent store or read-modify-write. */
+/**
+ * Rings one armed member of the set, another one each time. Members that are not armed are awake and will look by
+ * themselves, but perhaps not soon. Call after a sequentially consistent store or read-modify-write.
+ */
 export function ringOne(member: Member, set: number): void {
   const { setWords } = member.geometry;
   const shared = member.segment.words;
@@ -45,8 +50,8 @@ export function ringOne(member: Member, set: number): void {
 
 function ringOneOf(member: Member, set: number): void {
   const slots = membersOf(member.segment, set, member.geometry.setWords);
-  if (slots.length === 0) return;
-  ringMember(member, slots[rotation++ % slots.length]);
+  const first = rotation++;
+  for (let i = 0; i < slots.length; i++) if (ringMember(member, slots[(first + i) % slots.length]!)) return;
 }
 
 /** Rings every member of the set. */
