@@ -27,10 +27,8 @@ export interface RoleArguments {
   park: { path: string; expected: number };
   /** Attaches with an exit plan, in a worker if `worker`, and ends in the given way. */
   leave: { path: string; slot: number; how: Leaving; worker: boolean; plan: "name" | "nameless" };
-  /** Sends itself SIGBUS with the guard installed, then says that it has survived. */
-  signal: { path: string };
-  /** Faults in memory that the guard does not know. */
-  foreignFault: { path: string; addon: string };
+  /** Faults in memory that the guard does not know, or gets a signal; before the guard came, SIGBUS was treated as told. */
+  foreignFault: { path: string; addon: string; before: keyof FaultingAddon | "nothing"; then: "fault" | "signal" };
   /** Faults in a region of one copy of the addon after another copy has installed its guard. */
   twoCopies: { path: string; addon: string };
   /** Throws from the waiter's callback and says what the process makes of it. */
@@ -40,7 +38,13 @@ export interface RoleArguments {
   /** Ends by itself with a waiter that nobody waits for; `referenced` needs a ring first. */
   idle: { path: string; referenced: boolean };
   /** Closes a mapping that cannot be replaced by private memory. */
-  noPrivateMemory: { path: string };
+  noPrivateMemory: { path: string; mapBytes: number };
+}
+/** Made by `native-faulting-addon.ts`. */
+interface FaultingAddon {
+  fault(): void;
+  ignore(): void;
+  handle(): void;
 }
 export type RoleName = keyof RoleArguments;
 export type Leaving = "natural" | "exit" | "uncaught" | "terminate" | "exit-with-worker" | "killed";
@@ -147,17 +151,13 @@ const roles: Roles = {
     process.disconnect();
   },
 
-  async signal({ path }) {
+  async foreignFault({ path, addon, before, then }) {
+    const faulting = createRequire(import.meta.url)(addon) as FaultingAddon;
+    if (before !== "nothing") faulting[before]();
     NativeFile.open(path);
-    process.kill(process.pid, "SIGBUS");
+    if (then === "fault") faulting.fault();
+    else process.kill(process.pid, "SIGBUS");
     await new Promise((resolve) => setTimeout(resolve, 50));
-    say("survived");
-    process.disconnect();
-  },
-
-  foreignFault({ path, addon }) {
-    NativeFile.open(path);
-    (createRequire(import.meta.url)(addon) as { fault: () => void }).fault();
     say("survived");
     process.disconnect();
   },
@@ -203,13 +203,11 @@ const roles: Roles = {
     process.disconnect();
   },
 
-  async noPrivateMemory({ path }) {
-    const file = NativeFile.open(path, { mapBytes: 2 ** 30 });
+  noPrivateMemory({ path, mapBytes }) {
+    const file = NativeFile.open(path, { mapBytes });
     file.words[0] = 1;
-    say(process.pid);
-    await told();
     const closed = native.closeMapping(file.id);
-    say([closed, file.words[0], file.words[2 ** 28 - 1]]);
+    say([closed, file.words[0], file.words[mapBytes / 4 - 1]]);
     process.disconnect();
   },
 };
