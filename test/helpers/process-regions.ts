@@ -1,0 +1,20 @@
+import type { TestContext } from "node:test";
+import { open, Region, type RegionOptions } from "shmkit";
+import { uniqueRegionName } from "./leftovers.js";
+
+/** Small enough for many at a time in 64 MB of shared memory. */
+export const SMALL: RegionOptions = { size: "256KiB", maxSize: "8MiB", maxMembers: 16 };
+
+/** A new region of this process, which is closed after the test. */
+export async function testRegion(t: TestContext, label: string, options: RegionOptions = SMALL): Promise<Region> {
+  const region = await Region.create(uniqueRegionName(label), options);
+  t.after(() => region.close());
+  return region;
+}
+
+/** Another handle of this process on an existing region, closed after the test. */
+export async function joinRegion(t: TestContext, name: string, options: RegionOptions = {}): Promise<Region> {
+  const region = await open(name, options);
+  t.after(() => region.close());
+  return region;
+}
