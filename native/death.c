@@ -73,13 +73,12 @@ static void *death_run(void *data) {
     pthread_mutex_lock(&lock);
     if (length > 0) handle_events(bytes, (size_t)length);
     if (length <= 0) forget_watches();
-    if (watches == NULL) {
-      inotify = -1;
-      close(descriptor);
-      pthread_mutex_unlock(&lock);
-      return NULL;
-    }
+    bool over = watches == NULL;
+    if (over) inotify = -1;
     pthread_mutex_unlock(&lock);
+    if (!over) continue;
+    close(descriptor); /* takes the kernel milliseconds: not under the lock, which the event loop takes */
+    return NULL;
   }
 }
 

@@ -7,47 +7,9 @@ import { fileURLToPath } from "node:url";
 import { Worker, isMainThread, parentPort, workerData } from "node:worker_threads";
 import { native } from "#src/native/addon.js";
 import type { NativeAddon } from "#src/native/contract.js";
+import { ARMED, ATTACH_LOCK, BELL, CLOSED, LIVENESS, LIVENESS_COUNT, STATE } from "./native-roles.js";
+import type { FaultingAddon, Leaving, RoleArguments, RoleName } from "./native-roles.js";
 import { NativeFile } from "./native-file.js";
-
-/** Where the roles put things in the file. */
-export const BELL = 64;
-export const ARMED = 68;
-export const STATE = 16;
-export const CLOSED = 77;
-export const ATTACH_LOCK = 100_000;
-export const LIVENESS = 100_001;
-export const LIVENESS_COUNT = 8;
-
-export interface RoleArguments {
-  /** Pins a byte, says so and waits to be killed. */
-  hold: { path: string; offset: number };
-  /** Rings the doorbell so many times, then says so. */
-  ring: { path: string; times: number };
-  /** Parks on the doorbell until its value is no longer `expected`, and says what it is then. */
-  park: { path: string; expected: number };
-  /** Attaches with an exit plan, in a worker if `worker`, and ends in the given way. */
-  leave: { path: string; slot: number; how: Leaving; worker: boolean; plan: "name" | "nameless" };
-  /** Faults in memory that the guard does not know, or gets a signal; before the guard came, SIGBUS was treated as told. */
-  foreignFault: { path: string; addon: string; before: keyof FaultingAddon | "nothing"; then: "fault" | "signal" };
-  /** Faults in a region of one copy of the addon after another copy has installed its guard. */
-  twoCopies: { path: string; addon: string };
-  /** Throws from the waiter's callback and says what the process makes of it. */
-  throwInCallback: { path: string };
-  /** Loads the addon in a worker only, lets that end, then rings and faults what is left of it. */
-  workerOnly: { path: string; addon: string };
-  /** Ends by itself with a waiter that nobody waits for; `referenced` needs a ring first. */
-  idle: { path: string; referenced: boolean };
-  /** Closes a mapping that cannot be replaced by private memory. */
-  noPrivateMemory: { path: string; mapBytes: number };
-}
-/** Made by `native-faulting-addon.ts`. */
-interface FaultingAddon {
-  fault(): void;
-  ignore(): void;
-  handle(): void;
-}
-export type RoleName = keyof RoleArguments;
-export type Leaving = "natural" | "exit" | "uncaught" | "terminate" | "exit-with-worker" | "killed";
 
 type Roles = { [Role in RoleName]: (argument: RoleArguments[Role]) => void | Promise<void> };
 
@@ -175,11 +137,13 @@ const roles: Roles = {
     const file = NativeFile.open(path);
     process.on("uncaughtException", (error) => {
       say(error.message);
+      native.unrefWaiter(file.id);
       process.disconnect();
     });
     native.startWaiter(file.id, BELL, ARMED, Atomics.load(file.words, BELL / 4), () => {
       throw new Error("from the callback");
     });
+    native.refWaiter(file.id);
     Atomics.add(file.words, BELL / 4, 1);
     native.wake(file.id, BELL, -1);
   },
@@ -195,7 +159,6 @@ const roles: Roles = {
   idle({ path, referenced }) {
     const file = NativeFile.open(path);
     native.startWaiter(file.id, BELL, ARMED, Atomics.load(file.words, BELL / 4), () => {
-      say("rung");
       native.unrefWaiter(file.id);
     });
     if (referenced) native.refWaiter(file.id);

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import type { RoleArguments, RoleName } from "./native-child-main.js";
+import type { RoleArguments, RoleName } from "./native-roles.js";
 
 const MAIN = fileURLToPath(new URL("./native-child-main.js", import.meta.url));
 
@@ -55,8 +55,12 @@ export class NativeChild {
     this.process.send(message);
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.process.kill(signal);
+  }
+
   async kill(): Promise<Ending> {
-    this.process.kill("SIGKILL");
+    this.signal("SIGKILL");
     return this.ended;
   }
 }
