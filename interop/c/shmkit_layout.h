@@ -1,0 +1,517 @@
+/*
+ * Layout of a shmkit region, version 1; docs/layout.md explains it.
+ * Generated from src/layout by scripts/generate-layout.mjs: do not edit.
+ *
+ * Fields marked "publish" or "atomic" in the document are read and written with atomic operations only
+ * (GCC and Clang: the __atomic builtins).
+ */
+
+#ifndef SHMKIT_LAYOUT_H
+#define SHMKIT_LAYOUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the layout is little-endian"
+#endif
+
+/* A region NAME is the file SHMKIT_DIRECTORY "/" SHMKIT_PREFIX NAME. */
+#define SHMKIT_DIRECTORY "/dev/shm"
+#define SHMKIT_PREFIX "shmkit."
+
+#define SHMKIT_BYTE_ORDER_MARK UINT32_C(0x1020304)
+#define SHMKIT_DIRECTORY_SEGMENTS 15
+#define SHMKIT_FIRST_SEGMENT_ENTRIES 32
+#define SHMKIT_LAYOUT_VERSION 1
+#define SHMKIT_LOCK_BASE INT64_C(4503599627370496)
+#define SHMKIT_MAGIC_0 UINT32_C(0x4b4d4853)
+#define SHMKIT_MAGIC_1 UINT32_C(0xa0d5449)
+#define SHMKIT_MEMBER_LIMIT 256
+#define SHMKIT_PAGE_BYTES 4096
+#define SHMKIT_SET_WORDS 8
+#define SHMKIT_DEATH_BYTES 256
+#define SHMKIT_DEATH_RECORDS 64
+#define SHMKIT_LABEL_BYTES 64
+#define SHMKIT_NO_ENTRY UINT32_C(0xfffff)
+#define SHMKIT_SLOT_BYTES 512
+#define SHMKIT_COUNTER_BYTES 192
+#define SHMKIT_LOCK_BYTES 64
+#define SHMKIT_MUTEX_BYTES 1024
+#define SHMKIT_MUTEX_WORDS 64
+#define SHMKIT_ENTRY_BYTES 256
+#define SHMKIT_MAX_RUN_PAGES UINT32_C(0xfffff)
+#define SHMKIT_OPTION_WORDS 8
+#define SHMKIT_PAGE_MAP_BYTES 8
+#define SHMKIT_BLOCK_REFERENCE_BYTES 8
+#define SHMKIT_COPY_BYTES 32
+#define SHMKIT_IN_BLOCK 256
+#define SHMKIT_LEASE_BYTES 256
+#define SHMKIT_LEASE_INLINE_BYTES 208
+#define SHMKIT_PIPE_BYTES 1024
+#define SHMKIT_RECORD_HEADER_BYTES 8
+
+enum shmkit_lifetime {
+  SHMKIT_LIFETIME_PROCESS = 1,
+  SHMKIT_LIFETIME_KERNEL = 2,
+  SHMKIT_LIFETIME_FILE = 3,
+};
+
+enum shmkit_region_state {
+  SHMKIT_REGION_STATE_BUILDING = 0,
+  SHMKIT_REGION_STATE_OPEN = 1,
+  SHMKIT_REGION_STATE_CLOSED = 2,
+};
+
+enum shmkit_armed {
+  SHMKIT_ARMED_EVENT_LOOP = 1,
+  SHMKIT_ARMED_SYNC = 2,
+};
+
+enum shmkit_effect {
+  SHMKIT_EFFECT_IDLE = 0,
+  SHMKIT_EFFECT_NONE = 1,
+  SHMKIT_EFFECT_COMMITTED = 2,
+};
+
+enum shmkit_phase {
+  SHMKIT_PHASE_NONE = 0,
+  SHMKIT_PHASE_BEGUN = 1,
+  SHMKIT_PHASE_CRITICAL = 2,
+  SHMKIT_PHASE_COMMITTED = 3,
+};
+
+enum shmkit_slot_state {
+  SHMKIT_SLOT_STATE_FREE = 0,
+  SHMKIT_SLOT_STATE_ACTIVE = 1,
+};
+
+enum shmkit_entry_state {
+  SHMKIT_ENTRY_STATE_FREE = 0,
+  SHMKIT_ENTRY_STATE_LIVE = 1,
+  SHMKIT_ENTRY_STATE_REMOVED = 2,
+};
+
+enum shmkit_run_state {
+  SHMKIT_RUN_STATE_INTERIOR = 0,
+  SHMKIT_RUN_STATE_FREE = 1,
+  SHMKIT_RUN_STATE_USED = 2,
+};
+
+enum shmkit_lease_state {
+  SHMKIT_LEASE_STATE_FREE = 0,
+  SHMKIT_LEASE_STATE_HELD = 1,
+  SHMKIT_LEASE_STATE_RETURNED = 2,
+};
+
+enum shmkit_record_kind {
+  SHMKIT_RECORD_KIND_BYTES = 1,
+  SHMKIT_RECORD_KIND_VALUE = 2,
+  SHMKIT_RECORD_KIND_WRAP = 3,
+};
+
+enum shmkit_operation {
+  SHMKIT_OPERATION_NONE = 0,
+  SHMKIT_OPERATION_PIPE_SEND = 1,
+  SHMKIT_OPERATION_PIPE_RECEIVE = 2,
+  SHMKIT_OPERATION_PIPE_LEASE = 3,
+  SHMKIT_OPERATION_PIPE_RECEIVE_RETURNED = 4,
+  SHMKIT_OPERATION_PIPE_LEASE_RETURNED = 5,
+  SHMKIT_OPERATION_PIPE_ACK = 6,
+  SHMKIT_OPERATION_PIPE_NACK = 7,
+  SHMKIT_OPERATION_PIPE_CLOSE = 8,
+  SHMKIT_OPERATION_COUNTER_UPDATE = 9,
+  SHMKIT_OPERATION_MUTEX_LOCK = 10,
+  SHMKIT_OPERATION_MUTEX_UNLOCK = 11,
+  SHMKIT_OPERATION_OBJECT_CREATE = 12,
+  SHMKIT_OPERATION_OBJECT_OPEN = 13,
+  SHMKIT_OPERATION_OBJECT_REMOVE = 14,
+  SHMKIT_OPERATION_OBJECT_DETACH = 15,
+  SHMKIT_OPERATION_HEAP_ALLOCATE = 16,
+  SHMKIT_OPERATION_HEAP_FREE = 17,
+};
+#define SHMKIT_OPERATION_NAMES {\
+    "none",\
+    "pipe.send",\
+    "pipe.receive",\
+    "pipe.lease",\
+    "pipe.receive-returned",\
+    "pipe.lease-returned",\
+    "pipe.ack",\
+    "pipe.nack",\
+    "pipe.close",\
+    "counter.update",\
+    "mutex.lock",\
+    "mutex.unlock",\
+    "object.create",\
+    "object.open",\
+    "object.remove",\
+    "object.detach",\
+    "heap.allocate",\
+    "heap.free",\
+}
+
+enum shmkit_kind {
+  SHMKIT_KIND_NONE = 0,
+  SHMKIT_KIND_PIPE = 1,
+  SHMKIT_KIND_COUNTER = 2,
+  SHMKIT_KIND_MUTEX = 3,
+};
+#define SHMKIT_KIND_NAMES {\
+    "none",\
+    "pipe",\
+    "counter",\
+    "mutex",\
+}
+
+/* run of page_map_entry */
+#define SHMKIT_RUN_PAGES(word) (((uint32_t)(word) >> 0) & UINT32_C(0xfffff))
+#define SHMKIT_RUN_OWNER(word) (((uint32_t)(word) >> 20) & UINT32_C(0x1ff))
+#define SHMKIT_RUN_PUNCHED(word) (((uint32_t)(word) >> 29) & UINT32_C(0x1))
+#define SHMKIT_RUN_STATE(word) (((uint32_t)(word) >> 30) & UINT32_C(0x3))
+#define SHMKIT_RUN_PACK(pages, owner, punched, state) \
+  ((((uint32_t)(pages) & UINT32_C(0xfffff)) << 0) | \
+   (((uint32_t)(owner) & UINT32_C(0x1ff)) << 20) | \
+   (((uint32_t)(punched) & UINT32_C(0x1)) << 29) | \
+   (((uint32_t)(state) & UINT32_C(0x3)) << 30))
+
+/* operation of member_slot and death_record */
+#define SHMKIT_OPERATION_ENTRY(word) (((uint32_t)(word) >> 0) & UINT32_C(0xfffff))
+#define SHMKIT_OPERATION_NIBBLE(word) (((uint32_t)(word) >> 20) & UINT32_C(0xf))
+#define SHMKIT_OPERATION_PHASE(word) (((uint32_t)(word) >> 24) & UINT32_C(0x3))
+#define SHMKIT_OPERATION_CODE(word) (((uint32_t)(word) >> 26) & UINT32_C(0x3f))
+#define SHMKIT_OPERATION_PACK(entry, nibble, phase, code) \
+  ((((uint32_t)(entry) & UINT32_C(0xfffff)) << 0) | \
+   (((uint32_t)(nibble) & UINT32_C(0xf)) << 20) | \
+   (((uint32_t)(phase) & UINT32_C(0x3)) << 24) | \
+   (((uint32_t)(code) & UINT32_C(0x3f)) << 26))
+
+/* state of lease_slot */
+#define SHMKIT_LEASE_STATE(word) (((uint32_t)(word) >> 0) & UINT32_C(0xff))
+#define SHMKIT_LEASE_OWNER(word) (((uint32_t)(word) >> 8) & UINT32_C(0xffffff))
+#define SHMKIT_LEASE_PACK(state, owner) \
+  ((((uint32_t)(state) & UINT32_C(0xff)) << 0) | \
+   (((uint32_t)(owner) & UINT32_C(0xffffff)) << 8))
+
+/* kind of record */
+#define SHMKIT_RECORD_KIND_KIND(word) (((uint32_t)(word) >> 0) & UINT32_C(0xff))
+#define SHMKIT_RECORD_KIND_IN_BLOCK(word) (((uint32_t)(word) >> 8) & UINT32_C(0x1))
+#define SHMKIT_RECORD_KIND_SENDER(word) (((uint32_t)(word) >> 16) & UINT32_C(0xffff))
+#define SHMKIT_RECORD_KIND_PACK(kind, in_block, sender) \
+  ((((uint32_t)(kind) & UINT32_C(0xff)) << 0) | \
+   (((uint32_t)(in_block) & UINT32_C(0x1)) << 8) | \
+   (((uint32_t)(sender) & UINT32_C(0xffff)) << 16))
+
+struct shmkit_lock {
+  uint32_t owner;
+  uint32_t abandoned;
+  uint32_t takeovers;
+  uint8_t reserved_12[20];
+  uint32_t waiters[8];
+};
+_Static_assert(offsetof(struct shmkit_lock, owner) == 0, "lock.owner");
+_Static_assert(offsetof(struct shmkit_lock, abandoned) == 4, "lock.abandoned");
+_Static_assert(offsetof(struct shmkit_lock, takeovers) == 8, "lock.takeovers");
+_Static_assert(offsetof(struct shmkit_lock, waiters) == 32, "lock.waiters");
+_Static_assert(sizeof(struct shmkit_lock) == 64, "lock");
+
+struct shmkit_region_header {
+  uint32_t magic0;
+  uint32_t magic1;
+  uint32_t layout_version;
+  uint32_t byte_order;
+  uint32_t header_bytes;
+  uint32_t page_bytes;
+  uint32_t max_members;
+  uint32_t max_pages;
+  uint32_t state;
+  uint32_t lifetime;
+  uint32_t epoch[2];
+  double created_at;
+  uint32_t member_table_page;
+  uint32_t death_table_page;
+  uint32_t page_map_page;
+  uint32_t heap_page;
+  double lock_base;
+  uint32_t committed_pages;
+  uint32_t attachments;
+  uint32_t deaths;
+  uint32_t heap_rover;
+  uint32_t grown_pages;
+  uint8_t reserved_100[28];
+  struct shmkit_lock heap_lock;
+  uint32_t space_waiters[8];
+  uint32_t directory_waiters[8];
+  struct shmkit_lock directory_lock;
+  uint8_t reserved_320[64];
+  uint32_t directory_segments[15];
+  uint8_t reserved_444[3652];
+};
+_Static_assert(offsetof(struct shmkit_region_header, magic0) == 0, "region_header.magic0");
+_Static_assert(offsetof(struct shmkit_region_header, magic1) == 4, "region_header.magic1");
+_Static_assert(offsetof(struct shmkit_region_header, layout_version) == 8, "region_header.layout_version");
+_Static_assert(offsetof(struct shmkit_region_header, byte_order) == 12, "region_header.byte_order");
+_Static_assert(offsetof(struct shmkit_region_header, header_bytes) == 16, "region_header.header_bytes");
+_Static_assert(offsetof(struct shmkit_region_header, page_bytes) == 20, "region_header.page_bytes");
+_Static_assert(offsetof(struct shmkit_region_header, max_members) == 24, "region_header.max_members");
+_Static_assert(offsetof(struct shmkit_region_header, max_pages) == 28, "region_header.max_pages");
+_Static_assert(offsetof(struct shmkit_region_header, state) == 32, "region_header.state");
+_Static_assert(offsetof(struct shmkit_region_header, lifetime) == 36, "region_header.lifetime");
+_Static_assert(offsetof(struct shmkit_region_header, epoch) == 40, "region_header.epoch");
+_Static_assert(offsetof(struct shmkit_region_header, created_at) == 48, "region_header.created_at");
+_Static_assert(offsetof(struct shmkit_region_header, member_table_page) == 56, "region_header.member_table_page");
+_Static_assert(offsetof(struct shmkit_region_header, death_table_page) == 60, "region_header.death_table_page");
+_Static_assert(offsetof(struct shmkit_region_header, page_map_page) == 64, "region_header.page_map_page");
+_Static_assert(offsetof(struct shmkit_region_header, heap_page) == 68, "region_header.heap_page");
+_Static_assert(offsetof(struct shmkit_region_header, lock_base) == 72, "region_header.lock_base");
+_Static_assert(offsetof(struct shmkit_region_header, committed_pages) == 80, "region_header.committed_pages");
+_Static_assert(offsetof(struct shmkit_region_header, attachments) == 84, "region_header.attachments");
+_Static_assert(offsetof(struct shmkit_region_header, deaths) == 88, "region_header.deaths");
+_Static_assert(offsetof(struct shmkit_region_header, heap_rover) == 92, "region_header.heap_rover");
+_Static_assert(offsetof(struct shmkit_region_header, grown_pages) == 96, "region_header.grown_pages");
+_Static_assert(offsetof(struct shmkit_region_header, heap_lock) == 128, "region_header.heap_lock");
+_Static_assert(offsetof(struct shmkit_region_header, space_waiters) == 192, "region_header.space_waiters");
+_Static_assert(offsetof(struct shmkit_region_header, directory_waiters) == 224, "region_header.directory_waiters");
+_Static_assert(offsetof(struct shmkit_region_header, directory_lock) == 256, "region_header.directory_lock");
+_Static_assert(offsetof(struct shmkit_region_header, directory_segments) == 384, "region_header.directory_segments");
+_Static_assert(sizeof(struct shmkit_region_header) == 4096, "region_header");
+
+struct shmkit_member_slot {
+  uint32_t state;
+  uint32_t generation;
+  uint32_t pid;
+  uint32_t thread_id;
+  double start_time;
+  double joined_at;
+  uint32_t label_bytes;
+  uint32_t effect;
+  uint8_t reserved_40[24];
+  uint32_t bell;
+  uint32_t armed;
+  uint8_t reserved_72[56];
+  uint32_t operation;
+  uint32_t ledger_page;
+  uint32_t argument;
+  uint8_t reserved_140[52];
+  uint8_t label[64];
+  uint8_t reserved_256[256];
+};
+_Static_assert(offsetof(struct shmkit_member_slot, state) == 0, "member_slot.state");
+_Static_assert(offsetof(struct shmkit_member_slot, generation) == 4, "member_slot.generation");
+_Static_assert(offsetof(struct shmkit_member_slot, pid) == 8, "member_slot.pid");
+_Static_assert(offsetof(struct shmkit_member_slot, thread_id) == 12, "member_slot.thread_id");
+_Static_assert(offsetof(struct shmkit_member_slot, start_time) == 16, "member_slot.start_time");
+_Static_assert(offsetof(struct shmkit_member_slot, joined_at) == 24, "member_slot.joined_at");
+_Static_assert(offsetof(struct shmkit_member_slot, label_bytes) == 32, "member_slot.label_bytes");
+_Static_assert(offsetof(struct shmkit_member_slot, effect) == 36, "member_slot.effect");
+_Static_assert(offsetof(struct shmkit_member_slot, bell) == 64, "member_slot.bell");
+_Static_assert(offsetof(struct shmkit_member_slot, armed) == 68, "member_slot.armed");
+_Static_assert(offsetof(struct shmkit_member_slot, operation) == 128, "member_slot.operation");
+_Static_assert(offsetof(struct shmkit_member_slot, ledger_page) == 132, "member_slot.ledger_page");
+_Static_assert(offsetof(struct shmkit_member_slot, argument) == 136, "member_slot.argument");
+_Static_assert(offsetof(struct shmkit_member_slot, label) == 192, "member_slot.label");
+_Static_assert(sizeof(struct shmkit_member_slot) == 512, "member_slot");
+
+struct shmkit_death_record {
+  uint32_t sequence;
+  uint32_t slot;
+  uint32_t generation;
+  uint32_t pid;
+  uint32_t thread_id;
+  uint32_t operation;
+  uint32_t effect;
+  uint32_t label_bytes;
+  double noticed_at;
+  uint32_t name_bytes;
+  uint8_t reserved_44[20];
+  uint8_t label[64];
+  uint8_t name[120];
+  uint8_t reserved_248[8];
+};
+_Static_assert(offsetof(struct shmkit_death_record, sequence) == 0, "death_record.sequence");
+_Static_assert(offsetof(struct shmkit_death_record, slot) == 4, "death_record.slot");
+_Static_assert(offsetof(struct shmkit_death_record, generation) == 8, "death_record.generation");
+_Static_assert(offsetof(struct shmkit_death_record, pid) == 12, "death_record.pid");
+_Static_assert(offsetof(struct shmkit_death_record, thread_id) == 16, "death_record.thread_id");
+_Static_assert(offsetof(struct shmkit_death_record, operation) == 20, "death_record.operation");
+_Static_assert(offsetof(struct shmkit_death_record, effect) == 24, "death_record.effect");
+_Static_assert(offsetof(struct shmkit_death_record, label_bytes) == 28, "death_record.label_bytes");
+_Static_assert(offsetof(struct shmkit_death_record, noticed_at) == 32, "death_record.noticed_at");
+_Static_assert(offsetof(struct shmkit_death_record, name_bytes) == 40, "death_record.name_bytes");
+_Static_assert(offsetof(struct shmkit_death_record, label) == 64, "death_record.label");
+_Static_assert(offsetof(struct shmkit_death_record, name) == 128, "death_record.name");
+_Static_assert(sizeof(struct shmkit_death_record) == 256, "death_record");
+
+struct shmkit_page_map_entry {
+  uint32_t run;
+  uint32_t generation;
+};
+_Static_assert(offsetof(struct shmkit_page_map_entry, run) == 0, "page_map_entry.run");
+_Static_assert(offsetof(struct shmkit_page_map_entry, generation) == 4, "page_map_entry.generation");
+_Static_assert(sizeof(struct shmkit_page_map_entry) == 8, "page_map_entry");
+
+struct shmkit_directory_entry {
+  uint32_t state;
+  uint32_t kind;
+  uint32_t generation;
+  uint32_t page;
+  uint32_t name_bytes;
+  uint32_t name_hash;
+  double created_at;
+  uint32_t options[8];
+  uint32_t openers[8];
+  uint8_t reserved_96[32];
+  uint8_t name[120];
+  uint8_t reserved_248[8];
+};
+_Static_assert(offsetof(struct shmkit_directory_entry, state) == 0, "directory_entry.state");
+_Static_assert(offsetof(struct shmkit_directory_entry, kind) == 4, "directory_entry.kind");
+_Static_assert(offsetof(struct shmkit_directory_entry, generation) == 8, "directory_entry.generation");
+_Static_assert(offsetof(struct shmkit_directory_entry, page) == 12, "directory_entry.page");
+_Static_assert(offsetof(struct shmkit_directory_entry, name_bytes) == 16, "directory_entry.name_bytes");
+_Static_assert(offsetof(struct shmkit_directory_entry, name_hash) == 20, "directory_entry.name_hash");
+_Static_assert(offsetof(struct shmkit_directory_entry, created_at) == 24, "directory_entry.created_at");
+_Static_assert(offsetof(struct shmkit_directory_entry, options) == 32, "directory_entry.options");
+_Static_assert(offsetof(struct shmkit_directory_entry, openers) == 64, "directory_entry.openers");
+_Static_assert(offsetof(struct shmkit_directory_entry, name) == 128, "directory_entry.name");
+_Static_assert(sizeof(struct shmkit_directory_entry) == 256, "directory_entry");
+
+struct shmkit_pipe {
+  uint32_t capacity;
+  uint32_t ring_units;
+  uint32_t max_leased;
+  uint32_t inline_limit;
+  uint32_t lease_offset;
+  uint32_t ring_offset;
+  uint32_t closed;
+  uint8_t reserved_28[36];
+  struct shmkit_lock tail_lock;
+  uint32_t sent;
+  uint8_t reserved_132[12];
+  uint32_t tail_position0;
+  uint32_t high_water0;
+  double sent_total0;
+  double sent_bytes0;
+  uint8_t reserved_168[8];
+  uint32_t tail_position1;
+  uint32_t high_water1;
+  double sent_total1;
+  double sent_bytes1;
+  uint8_t reserved_200[56];
+  struct shmkit_lock head_lock;
+  uint32_t received;
+  uint8_t reserved_324[12];
+  uint32_t head_position0;
+  uint8_t reserved_340[4];
+  double received_total0;
+  double received_bytes0;
+  uint8_t reserved_360[8];
+  uint32_t head_position1;
+  uint8_t reserved_372[4];
+  double received_total1;
+  double received_bytes1;
+  uint8_t reserved_392[56];
+  uint32_t returned_hint;
+  uint32_t redelivered;
+  uint8_t reserved_456[56];
+  uint32_t not_empty[8];
+  uint32_t not_full[8];
+  uint32_t drained[8];
+  uint8_t reserved_608[416];
+};
+_Static_assert(offsetof(struct shmkit_pipe, capacity) == 0, "pipe.capacity");
+_Static_assert(offsetof(struct shmkit_pipe, ring_units) == 4, "pipe.ring_units");
+_Static_assert(offsetof(struct shmkit_pipe, max_leased) == 8, "pipe.max_leased");
+_Static_assert(offsetof(struct shmkit_pipe, inline_limit) == 12, "pipe.inline_limit");
+_Static_assert(offsetof(struct shmkit_pipe, lease_offset) == 16, "pipe.lease_offset");
+_Static_assert(offsetof(struct shmkit_pipe, ring_offset) == 20, "pipe.ring_offset");
+_Static_assert(offsetof(struct shmkit_pipe, closed) == 24, "pipe.closed");
+_Static_assert(offsetof(struct shmkit_pipe, tail_lock) == 64, "pipe.tail_lock");
+_Static_assert(offsetof(struct shmkit_pipe, sent) == 128, "pipe.sent");
+_Static_assert(offsetof(struct shmkit_pipe, tail_position0) == 144, "pipe.tail_position0");
+_Static_assert(offsetof(struct shmkit_pipe, high_water0) == 148, "pipe.high_water0");
+_Static_assert(offsetof(struct shmkit_pipe, sent_total0) == 152, "pipe.sent_total0");
+_Static_assert(offsetof(struct shmkit_pipe, sent_bytes0) == 160, "pipe.sent_bytes0");
+_Static_assert(offsetof(struct shmkit_pipe, tail_position1) == 176, "pipe.tail_position1");
+_Static_assert(offsetof(struct shmkit_pipe, high_water1) == 180, "pipe.high_water1");
+_Static_assert(offsetof(struct shmkit_pipe, sent_total1) == 184, "pipe.sent_total1");
+_Static_assert(offsetof(struct shmkit_pipe, sent_bytes1) == 192, "pipe.sent_bytes1");
+_Static_assert(offsetof(struct shmkit_pipe, head_lock) == 256, "pipe.head_lock");
+_Static_assert(offsetof(struct shmkit_pipe, received) == 320, "pipe.received");
+_Static_assert(offsetof(struct shmkit_pipe, head_position0) == 336, "pipe.head_position0");
+_Static_assert(offsetof(struct shmkit_pipe, received_total0) == 344, "pipe.received_total0");
+_Static_assert(offsetof(struct shmkit_pipe, received_bytes0) == 352, "pipe.received_bytes0");
+_Static_assert(offsetof(struct shmkit_pipe, head_position1) == 368, "pipe.head_position1");
+_Static_assert(offsetof(struct shmkit_pipe, received_total1) == 376, "pipe.received_total1");
+_Static_assert(offsetof(struct shmkit_pipe, received_bytes1) == 384, "pipe.received_bytes1");
+_Static_assert(offsetof(struct shmkit_pipe, returned_hint) == 448, "pipe.returned_hint");
+_Static_assert(offsetof(struct shmkit_pipe, redelivered) == 452, "pipe.redelivered");
+_Static_assert(offsetof(struct shmkit_pipe, not_empty) == 512, "pipe.not_empty");
+_Static_assert(offsetof(struct shmkit_pipe, not_full) == 544, "pipe.not_full");
+_Static_assert(offsetof(struct shmkit_pipe, drained) == 576, "pipe.drained");
+_Static_assert(sizeof(struct shmkit_pipe) == 1024, "pipe");
+
+struct shmkit_lease_slot {
+  uint32_t state;
+  uint32_t length;
+  uint32_t kind;
+  uint32_t page;
+  uint32_t deliveries;
+  uint8_t reserved_20[4];
+  double sequence;
+  double leased_at;
+  uint8_t reserved_40[8];
+  uint8_t inline_[208];
+};
+_Static_assert(offsetof(struct shmkit_lease_slot, state) == 0, "lease_slot.state");
+_Static_assert(offsetof(struct shmkit_lease_slot, length) == 4, "lease_slot.length");
+_Static_assert(offsetof(struct shmkit_lease_slot, kind) == 8, "lease_slot.kind");
+_Static_assert(offsetof(struct shmkit_lease_slot, page) == 12, "lease_slot.page");
+_Static_assert(offsetof(struct shmkit_lease_slot, deliveries) == 16, "lease_slot.deliveries");
+_Static_assert(offsetof(struct shmkit_lease_slot, sequence) == 24, "lease_slot.sequence");
+_Static_assert(offsetof(struct shmkit_lease_slot, leased_at) == 32, "lease_slot.leased_at");
+_Static_assert(offsetof(struct shmkit_lease_slot, inline_) == 48, "lease_slot.inline_");
+_Static_assert(sizeof(struct shmkit_lease_slot) == 256, "lease_slot");
+
+struct shmkit_record {
+  uint32_t length;
+  uint32_t kind;
+};
+_Static_assert(offsetof(struct shmkit_record, length) == 0, "record.length");
+_Static_assert(offsetof(struct shmkit_record, kind) == 4, "record.kind");
+_Static_assert(sizeof(struct shmkit_record) == 8, "record");
+
+struct shmkit_counter {
+  struct shmkit_lock lock;
+  int64_t value;
+  uint32_t version;
+  uint8_t reserved_76[4];
+  int64_t target;
+  uint8_t reserved_88[40];
+  uint32_t change_waiters[8];
+  uint8_t reserved_160[32];
+};
+_Static_assert(offsetof(struct shmkit_counter, lock) == 0, "counter.lock");
+_Static_assert(offsetof(struct shmkit_counter, value) == 64, "counter.value");
+_Static_assert(offsetof(struct shmkit_counter, version) == 72, "counter.version");
+_Static_assert(offsetof(struct shmkit_counter, target) == 80, "counter.target");
+_Static_assert(offsetof(struct shmkit_counter, change_waiters) == 128, "counter.change_waiters");
+_Static_assert(sizeof(struct shmkit_counter) == 192, "counter");
+
+struct shmkit_mutex {
+  struct shmkit_lock lock;
+  uint32_t journal_entries;
+  uint32_t word_count;
+  uint8_t reserved_72[56];
+  uint32_t words[64];
+  uint32_t journal[128];
+  uint8_t reserved_896[128];
+};
+_Static_assert(offsetof(struct shmkit_mutex, lock) == 0, "mutex.lock");
+_Static_assert(offsetof(struct shmkit_mutex, journal_entries) == 64, "mutex.journal_entries");
+_Static_assert(offsetof(struct shmkit_mutex, word_count) == 68, "mutex.word_count");
+_Static_assert(offsetof(struct shmkit_mutex, words) == 128, "mutex.words");
+_Static_assert(offsetof(struct shmkit_mutex, journal) == 384, "mutex.journal");
+_Static_assert(sizeof(struct shmkit_mutex) == 1024, "mutex");
+
+#endif

@@ -1,0 +1,340 @@
+"""Layout of a shmkit region, version 1; docs/layout.md explains it.
+
+Generated from src/layout by scripts/generate-layout.mjs: do not edit.
+"""
+
+import struct
+from typing import NamedTuple
+
+DIRECTORY = "/dev/shm"
+PREFIX = "shmkit."
+
+BYTE_ORDER_MARK = 0x1020304
+DIRECTORY_SEGMENTS = 15
+FIRST_SEGMENT_ENTRIES = 32
+LAYOUT_VERSION = 1
+LOCK_BASE = 4503599627370496
+MAGIC_0 = 0x4b4d4853
+MAGIC_1 = 0xa0d5449
+MEMBER_LIMIT = 256
+PAGE_BYTES = 4096
+SET_WORDS = 8
+DEATH_BYTES = 256
+DEATH_RECORDS = 64
+LABEL_BYTES = 64
+NO_ENTRY = 0xfffff
+SLOT_BYTES = 512
+COUNTER_BYTES = 192
+LOCK_BYTES = 64
+MUTEX_BYTES = 1024
+MUTEX_WORDS = 64
+ENTRY_BYTES = 256
+MAX_RUN_PAGES = 0xfffff
+OPTION_WORDS = 8
+PAGE_MAP_BYTES = 8
+BLOCK_REFERENCE_BYTES = 8
+COPY_BYTES = 32
+IN_BLOCK = 256
+LEASE_BYTES = 256
+LEASE_INLINE_BYTES = 208
+PIPE_BYTES = 1024
+RECORD_HEADER_BYTES = 8
+
+LIFETIME_PROCESS = 1
+LIFETIME_KERNEL = 2
+LIFETIME_FILE = 3
+
+REGION_STATE_BUILDING = 0
+REGION_STATE_OPEN = 1
+REGION_STATE_CLOSED = 2
+
+ARMED_EVENT_LOOP = 1
+ARMED_SYNC = 2
+
+EFFECT_IDLE = 0
+EFFECT_NONE = 1
+EFFECT_COMMITTED = 2
+
+PHASE_NONE = 0
+PHASE_BEGUN = 1
+PHASE_CRITICAL = 2
+PHASE_COMMITTED = 3
+
+SLOT_STATE_FREE = 0
+SLOT_STATE_ACTIVE = 1
+
+ENTRY_STATE_FREE = 0
+ENTRY_STATE_LIVE = 1
+ENTRY_STATE_REMOVED = 2
+
+RUN_STATE_INTERIOR = 0
+RUN_STATE_FREE = 1
+RUN_STATE_USED = 2
+
+LEASE_STATE_FREE = 0
+LEASE_STATE_HELD = 1
+LEASE_STATE_RETURNED = 2
+
+RECORD_KIND_BYTES = 1
+RECORD_KIND_VALUE = 2
+RECORD_KIND_WRAP = 3
+
+OPERATIONS = (
+    "none",
+    "pipe.send",
+    "pipe.receive",
+    "pipe.lease",
+    "pipe.receive-returned",
+    "pipe.lease-returned",
+    "pipe.ack",
+    "pipe.nack",
+    "pipe.close",
+    "counter.update",
+    "mutex.lock",
+    "mutex.unlock",
+    "object.create",
+    "object.open",
+    "object.remove",
+    "object.detach",
+    "heap.allocate",
+    "heap.free",
+)
+
+KINDS = (
+    "none",
+    "pipe",
+    "counter",
+    "mutex",
+)
+
+
+class Field(NamedTuple):
+    """Where a field is: its offset, its type as a character of the struct module, its number of elements."""
+
+    offset: int
+    format: str
+    count: int
+
+    def read(self, buffer, base: int = 0):
+        """The field of the structure at `base`: a number, a tuple of numbers, or bytes."""
+        at = base + self.offset
+        if self.format == "B":
+            return bytes(buffer[at : at + self.count])
+        values = struct.unpack_from(f"<{self.count}{self.format}", buffer, at)
+        return values[0] if self.count == 1 else values
+
+
+REGION_HEADER_SIZE = 4096
+REGION_HEADER = {
+    "magic0": Field(0, "I", 1),
+    "magic1": Field(4, "I", 1),
+    "layout_version": Field(8, "I", 1),
+    "byte_order": Field(12, "I", 1),
+    "header_bytes": Field(16, "I", 1),
+    "page_bytes": Field(20, "I", 1),
+    "max_members": Field(24, "I", 1),
+    "max_pages": Field(28, "I", 1),
+    "state": Field(32, "I", 1),
+    "lifetime": Field(36, "I", 1),
+    "epoch": Field(40, "I", 2),
+    "created_at": Field(48, "d", 1),
+    "member_table_page": Field(56, "I", 1),
+    "death_table_page": Field(60, "I", 1),
+    "page_map_page": Field(64, "I", 1),
+    "heap_page": Field(68, "I", 1),
+    "lock_base": Field(72, "d", 1),
+    "committed_pages": Field(80, "I", 1),
+    "attachments": Field(84, "I", 1),
+    "deaths": Field(88, "I", 1),
+    "heap_rover": Field(92, "I", 1),
+    "grown_pages": Field(96, "I", 1),
+    "heap_lock": Field(128, "I", 16),
+    "space_waiters": Field(192, "I", 8),
+    "directory_waiters": Field(224, "I", 8),
+    "directory_lock": Field(256, "I", 16),
+    "directory_segments": Field(384, "I", 15),
+}
+
+MEMBER_SLOT_SIZE = 512
+MEMBER_SLOT = {
+    "state": Field(0, "I", 1),
+    "generation": Field(4, "I", 1),
+    "pid": Field(8, "I", 1),
+    "thread_id": Field(12, "I", 1),
+    "start_time": Field(16, "d", 1),
+    "joined_at": Field(24, "d", 1),
+    "label_bytes": Field(32, "I", 1),
+    "effect": Field(36, "I", 1),
+    "bell": Field(64, "I", 1),
+    "armed": Field(68, "I", 1),
+    "operation": Field(128, "I", 1),
+    "ledger_page": Field(132, "I", 1),
+    "argument": Field(136, "I", 1),
+    "label": Field(192, "B", 64),
+}
+
+DEATH_RECORD_SIZE = 256
+DEATH_RECORD = {
+    "sequence": Field(0, "I", 1),
+    "slot": Field(4, "I", 1),
+    "generation": Field(8, "I", 1),
+    "pid": Field(12, "I", 1),
+    "thread_id": Field(16, "I", 1),
+    "operation": Field(20, "I", 1),
+    "effect": Field(24, "I", 1),
+    "label_bytes": Field(28, "I", 1),
+    "noticed_at": Field(32, "d", 1),
+    "name_bytes": Field(40, "I", 1),
+    "label": Field(64, "B", 64),
+    "name": Field(128, "B", 120),
+}
+
+LOCK_SIZE = 64
+LOCK = {
+    "owner": Field(0, "I", 1),
+    "abandoned": Field(4, "I", 1),
+    "takeovers": Field(8, "I", 1),
+    "waiters": Field(32, "I", 8),
+}
+
+PAGE_MAP_ENTRY_SIZE = 8
+PAGE_MAP_ENTRY = {
+    "run": Field(0, "I", 1),
+    "generation": Field(4, "I", 1),
+}
+
+DIRECTORY_ENTRY_SIZE = 256
+DIRECTORY_ENTRY = {
+    "state": Field(0, "I", 1),
+    "kind": Field(4, "I", 1),
+    "generation": Field(8, "I", 1),
+    "page": Field(12, "I", 1),
+    "name_bytes": Field(16, "I", 1),
+    "name_hash": Field(20, "I", 1),
+    "created_at": Field(24, "d", 1),
+    "options": Field(32, "I", 8),
+    "openers": Field(64, "I", 8),
+    "name": Field(128, "B", 120),
+}
+
+PIPE_SIZE = 1024
+PIPE = {
+    "capacity": Field(0, "I", 1),
+    "ring_units": Field(4, "I", 1),
+    "max_leased": Field(8, "I", 1),
+    "inline_limit": Field(12, "I", 1),
+    "lease_offset": Field(16, "I", 1),
+    "ring_offset": Field(20, "I", 1),
+    "closed": Field(24, "I", 1),
+    "tail_lock": Field(64, "I", 16),
+    "sent": Field(128, "I", 1),
+    "tail_position0": Field(144, "I", 1),
+    "high_water0": Field(148, "I", 1),
+    "sent_total0": Field(152, "d", 1),
+    "sent_bytes0": Field(160, "d", 1),
+    "tail_position1": Field(176, "I", 1),
+    "high_water1": Field(180, "I", 1),
+    "sent_total1": Field(184, "d", 1),
+    "sent_bytes1": Field(192, "d", 1),
+    "head_lock": Field(256, "I", 16),
+    "received": Field(320, "I", 1),
+    "head_position0": Field(336, "I", 1),
+    "received_total0": Field(344, "d", 1),
+    "received_bytes0": Field(352, "d", 1),
+    "head_position1": Field(368, "I", 1),
+    "received_total1": Field(376, "d", 1),
+    "received_bytes1": Field(384, "d", 1),
+    "returned_hint": Field(448, "I", 1),
+    "redelivered": Field(452, "I", 1),
+    "not_empty": Field(512, "I", 8),
+    "not_full": Field(544, "I", 8),
+    "drained": Field(576, "I", 8),
+}
+
+LEASE_SLOT_SIZE = 256
+LEASE_SLOT = {
+    "state": Field(0, "I", 1),
+    "length": Field(4, "I", 1),
+    "kind": Field(8, "I", 1),
+    "page": Field(12, "I", 1),
+    "deliveries": Field(16, "I", 1),
+    "sequence": Field(24, "d", 1),
+    "leased_at": Field(32, "d", 1),
+    "inline": Field(48, "B", 208),
+}
+
+RECORD_SIZE = 8
+RECORD = {
+    "length": Field(0, "I", 1),
+    "kind": Field(4, "I", 1),
+}
+
+COUNTER_SIZE = 192
+COUNTER = {
+    "lock": Field(0, "I", 16),
+    "value": Field(64, "q", 1),
+    "version": Field(72, "I", 1),
+    "target": Field(80, "q", 1),
+    "change_waiters": Field(128, "I", 8),
+}
+
+MUTEX_SIZE = 1024
+MUTEX = {
+    "lock": Field(0, "I", 16),
+    "journal_entries": Field(64, "I", 1),
+    "word_count": Field(68, "I", 1),
+    "words": Field(128, "I", 64),
+    "journal": Field(384, "I", 128),
+}
+
+
+def run_pages(word: int) -> int:
+    return (word >> 0) & 0xfffff
+
+
+def run_owner(word: int) -> int:
+    return (word >> 20) & 511
+
+
+def run_punched(word: int) -> int:
+    return (word >> 29) & 1
+
+
+def run_state(word: int) -> int:
+    return (word >> 30) & 3
+
+
+def operation_entry(word: int) -> int:
+    return (word >> 0) & 0xfffff
+
+
+def operation_nibble(word: int) -> int:
+    return (word >> 20) & 15
+
+
+def operation_phase(word: int) -> int:
+    return (word >> 24) & 3
+
+
+def operation_code(word: int) -> int:
+    return (word >> 26) & 63
+
+
+def lease_state(word: int) -> int:
+    return (word >> 0) & 255
+
+
+def lease_owner(word: int) -> int:
+    return (word >> 8) & 0xffffff
+
+
+def record_kind_kind(word: int) -> int:
+    return (word >> 0) & 255
+
+
+def record_kind_in_block(word: int) -> int:
+    return (word >> 8) & 1
+
+
+def record_kind_sender(word: int) -> int:
+    return (word >> 16) & 65535
