@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { inspect } from "node:util";
 import { native } from "#src/native/addon.js";
 import { type NativeAddon, NATIVE_ABI, STAT_FIELDS } from "#src/native/contract.js";
 import { NativeFile } from "./helpers/native-file.js";
@@ -223,7 +224,7 @@ describe("arguments", () => {
   });
 
   test("functions are no constructors to trip over and need no receiver", () => {
-    const { threadId } = native;
+    const threadId = addon["threadId"];
     assert.equal(threadId(), native.threadId());
     assert.equal(Reflect.apply(threadId, null, []), threadId());
     assert.doesNotThrow(() => {
@@ -243,5 +244,5 @@ function acceptsNegative(name: string, place: number, value: unknown): boolean {
 }
 
 function describeCall(name: string, args: unknown[]): string {
-  return `${name}(${args.map((value) => (typeof value === "object" ? "object" : String(value))).join(", ")}) was not refused`;
+  return `${name}(${args.map((value) => inspect(value)).join(", ")}) was not refused`;
 }

@@ -340,7 +340,7 @@ describe("notice of death", () => {
       assert.equal(native.watchDeaths(file.id, file.descriptor), 0);
       if (i % 3 === 0) continue;
       native.close(native.reopen(file.descriptor));
-      await until(() => file.status[StatusWord.deathHints]! > 0);
+      await until(() => file.status[StatusWord.deathHints] > 0);
     }
     await until(() => inotifyDescriptors() === 0 && threadsNamed("shmkit-deaths") === 0);
   });
@@ -354,7 +354,7 @@ describe("notice of death", () => {
     }
     native.truncate(file.descriptor, 0);
     native.close(native.reopen(file.descriptor));
-    await until(() => file.status[StatusWord.lost] === 1 && file.status[StatusWord.deathHints]! > 0);
+    await until(() => file.status[StatusWord.lost] === 1 && file.status[StatusWord.deathHints] > 0);
     native.close(native.reopen(healthy.descriptor));
     await until(() => healthy.status[StatusWord.deathHints] === 1);
   });

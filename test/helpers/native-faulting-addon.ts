@@ -53,6 +53,6 @@ export function buildFaultingAddon(): { path: string; remove: () => void } {
   const path = join(folder, "fault.node");
   writeFileSync(source, SOURCE);
   const [compiler, ...args] = (process.env["CC"] ?? "cc").split(/\s+/);
-  execFileSync(compiler!, [...args, "-shared", "-fPIC", `-I${HEADERS}`, source, "-o", path]);
+  execFileSync(compiler, [...args, "-shared", "-fPIC", `-I${HEADERS}`, source, "-o", path]);
   return { path, remove: () => rmSync(folder, { recursive: true }) };
 }
