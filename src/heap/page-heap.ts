@@ -53,7 +53,7 @@ export class PageHeap {
   }
 
   private get committed(): number {
-    return words.load(this.member.segment.words, HEADER.committedPages) >>> 0;
+    return Math.min(words.load(this.member.segment.words, HEADER.committedPages) >>> 0, this.member.geometry.maxPages);
   }
 
   /** Most bytes a single block can ever have in this region. */

@@ -88,8 +88,14 @@ export class Deaths implements DeathWatch {
       this.hints = hints;
       this.windowEnd = now() + WINDOW_MS;
     }
+    // The window stays open although somebody was found: two may have died, and a hint precedes the lock's release.
     const open = now() < this.windowEnd;
-    if ((open || force) && this.recoverTheDead()) this.windowEnd = 0;
+    try {
+      if (open || force) this.recoverTheDead();
+    } catch {
+      // What is corrupt cannot be recovered; the calls that touch it say so. Nobody called for this look.
+      this.windowEnd = 0;
+    }
     this.report();
     return now() < this.windowEnd ? 2 : Number.POSITIVE_INFINITY;
   }
@@ -243,14 +249,24 @@ export class Deaths implements DeathWatch {
     };
   }
 
-  /** Undoes or completes this member's own operation after a vm timeout cut it off. */
+  /**
+   * Undoes or completes this member's own operation after a vm timeout cut it off. Cut off itself, it runs again at the
+   * next operation: only an exception runs the `finally`.
+   */
   recoverSelf(): void {
-    this.member.inOperation = false;
-    if (this.member.closed || this.member.segment.lost) return;
-    if (this.recovering >= 0) this.recover(this.recovering);
-    this.recovery.settle(this.member.slot);
-    this.recovery.settleLedger(this.member.slot);
-    this.recovery.release(this.member.slot, true);
-    ringEverybody(this.member);
+    const { member, recovery } = this;
+    if (member.closed || member.segment.lost) {
+      member.inOperation = false;
+      return;
+    }
+    try {
+      if (this.recovering >= 0) this.recover(this.recovering);
+      recovery.settle(member.slot);
+      recovery.settleLedger(member.slot);
+      recovery.release(member.slot, true);
+      ringEverybody(member);
+    } finally {
+      member.inOperation = false;
+    }
   }
 }

@@ -261,7 +261,11 @@ export class Waits {
       this.rejectAll(this.member.segment.lostError());
       return;
     }
-    if (this.member.inOperation) this.member.onInterrupted();
+    try {
+      if (this.member.inOperation) this.member.onInterrupted();
+    } catch (error) {
+      this.rejectAll(error);
+    }
     if (this.pending > 0) words.or(this.member.segment.words, this.member.armed, Armed.eventLoop);
     for (const queue of [...this.queues]) this.pump(queue, nudge);
   }
