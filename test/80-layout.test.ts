@@ -137,8 +137,8 @@ async function withRegion(check: (name: string, expected: string) => void): Prom
     (await jobs.receive({ lease: true })).nack();
     await closed.close();
     const header = new Uint32Array(app.buffer, 0, PAGE_BYTES / 4);
-    const committed = header[REGION_HEADER.at.committedPages / 4]!;
-    const largest = header[REGION_HEADER.at.maxPages / 4]!;
+    const committed = header[REGION_HEADER.at.committedPages / 4];
+    const largest = header[REGION_HEADER.at.maxPages / 4];
     check(
       name,
       [
