@@ -60,13 +60,43 @@ export function load64(longs: BigInt64Array, index: number): bigint {
 export function store64(longs: BigInt64Array, index: number, value: bigint): void {
   Atomics.store(longs, index, value);
 }
+/** Up to here a loop over words beats the view that `TypedArray.set` needs for a part of an array. */
+const SMALL_COPY_BYTES = 128;
+const NO_BYTES = new Uint8Array(0);
+
+/** Remembers the word view of the array it saw last: receivers use one target again and again. */
+class WordView {
+  private bytes: Uint8Array = NO_BYTES;
+  private words: Words = new Int32Array(0);
+  wordsOf(bytes: Uint8Array): Int32Array {
+    if (bytes === this.bytes) return this.words;
+    const aligned = (bytes.byteOffset & 3) === 0;
+    this.words = aligned
+      ? new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2)
+      : new Int32Array(0);
+    this.bytes = bytes;
+    return this.words;
+  }
+}
+const sourceView = new WordView();
+const targetView = new WordView();
+
 /** Copies `source` into shared bytes at `at`. */
 export function copyIn(bytes: Uint8Array, at: number, source: Uint8Array): void {
   bytes.set(source, at);
 }
 /** Copies `length` shared bytes from `at` into `target` at `targetAt`. */
 export function copyOut(bytes: Uint8Array, at: number, length: number, target: Uint8Array, targetAt: number): void {
-  target.set(bytes.subarray(at, at + length), targetAt);
+  const whole = length & ~3;
+  const from = sourceView.wordsOf(bytes);
+  const to = targetView.wordsOf(target);
+  const fits = ((at | targetAt) & 3) === 0 && to.length * 4 >= targetAt + whole && from.length * 4 >= at + whole;
+  if (length > SMALL_COPY_BYTES || !fits) {
+    target.set(bytes.subarray(at, at + length), targetAt);
+    return;
+  }
+  for (let i = at / 4, j = targetAt / 4, end = i + whole / 4; i < end; i++, j++) to[j] = from[i]!;
+  for (let i = whole; i < length; i++) target[targetAt + i] = bytes[at + i]!;
 }
 /** A private copy of `length` shared bytes from `at`. */
 export function copy(bytes: Uint8Array, at: number, length: number): Uint8Array {
