@@ -60,6 +60,16 @@ export function knownOptions<T extends object>(
   return options;
 }
 
+/** An option that is true or false; absent means false. */
+export function flag(value: unknown, name: string): boolean {
+  if (value === undefined) return false;
+  if (typeof value !== "boolean")
+    throw new ArgumentError("ERR_INVALID_ARGUMENT", `${name} must be true or false, not ${show(value)}`, {
+      actual: value,
+    });
+  return value;
+}
+
 const REGION_NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]*$/;
 /** Longest region name in bytes: the file `shmkit.NAME` plus a temporary suffix stays below NAME_MAX (255). */
 export const MAX_REGION_NAME_BYTES = 200;

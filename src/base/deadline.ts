@@ -1,5 +1,5 @@
 import { ArgumentError, ArgumentRangeError, ShmkitError } from "./errors.js";
-import { show } from "./arguments.js";
+import { knownOptions, show } from "./arguments.js";
 
 /** How long an operation may wait. */
 export interface WaitOptions {
@@ -7,6 +7,15 @@ export interface WaitOptions {
   timeoutMs?: number;
   /** Ends an asynchronous wait with the signal's reason. Sync forms look at it on entry only. */
   signal?: AbortSignal;
+}
+
+/** Names of the options that every waiting call takes. */
+export const WAIT_OPTIONS = ["timeoutMs", "signal"] as const;
+
+/** Passes on options that may only say how long to wait. @throws ERR_UNKNOWN_OPTION, ERR_INVALID_ARGUMENT */
+export function onlyWaitOptions(options: WaitOptions | undefined, where: string): WaitOptions | undefined {
+  if (options !== undefined) knownOptions(options, WAIT_OPTIONS, where);
+  return options;
 }
 
 /** Monotonic milliseconds. */

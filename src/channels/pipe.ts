@@ -1,6 +1,6 @@
 import { ArgumentError, ShmkitError } from "../base/errors.js";
-import { knownOptions, show, wholeNumber } from "../base/arguments.js";
-import type { WaitOptions } from "../base/deadline.js";
+import { flag, knownOptions, show, wholeNumber } from "../base/arguments.js";
+import { onlyWaitOptions, WAIT_OPTIONS, type WaitOptions } from "../base/deadline.js";
 import { rejected } from "../base/pause.js";
 import { RecordKind } from "../layout/pipe.js";
 import type { ObjectRef } from "../heap/directory.js";
@@ -28,7 +28,7 @@ export interface ProcessOptions {
   signal?: AbortSignal;
 }
 
-const WAIT_OPTIONS = ["timeoutMs", "signal"] as const;
+const RECEIVE_OPTIONS = [...WAIT_OPTIONS, "lease"] as const;
 
 /**
  * A message on lease. It stays in shared memory until {@link ack}; {@link nack}, or the death of this process, puts it
@@ -134,12 +134,15 @@ export class Pipe<T = unknown> extends NamedObject {
   /** {@link sendSync} for bytes, without the look at what it is. Bytes are copied. */
   sendBytesSync(bytes: Uint8Array, options?: WaitOptions): void {
     this.check();
-    if (this.sends.waits.length === 0 && this.sender.attempt(bytes, RecordKind.bytes) === true) return;
-    this.context.waits.sync(this.sendingBytes(bytes, RecordKind.bytes), options);
+    if (!(bytes instanceof Uint8Array))
+      throw new ArgumentError("ERR_INVALID_ARGUMENT", `bytes must be a Uint8Array, not ${show(bytes)}`);
+    if (options === undefined && this.sends.waits.length === 0 && this.sender.attempt(bytes, RecordKind.bytes) === true)
+      return;
+    this.context.waits.sync(this.sendingBytes(bytes, RecordKind.bytes), onlyWaitOptions(options, "sendBytesSync"));
   }
 
   private sending(message: T, options?: WaitOptions): Waitable<true> {
-    knownOptions(options, WAIT_OPTIONS, "send");
+    onlyWaitOptions(options, "send");
     const isBytes = message instanceof Uint8Array;
     return this.sendingBytes(isBytes ? message : encode(message), isBytes ? RecordKind.bytes : RecordKind.value);
   }
@@ -169,9 +172,10 @@ export class Pipe<T = unknown> extends NamedObject {
   receive(options?: ReceiveOptions): Promise<T>;
   receive(options?: ReceiveOptions): Promise<T | Lease<T>> {
     try {
-      knownOptions(options, [...WAIT_OPTIONS, "lease"], "receive");
       const { waits } = this.context;
-      return options?.lease === true ? waits.async(this.leasing(), options) : waits.async(this.receiving(), options);
+      return isLeasing(options, "receive")
+        ? waits.async(this.leasing(), options)
+        : waits.async(this.receiving(), options);
     } catch (error) {
       return rejected(error);
     }
@@ -181,9 +185,9 @@ export class Pipe<T = unknown> extends NamedObject {
   tryReceive(options: { lease: true }): Lease<T> | undefined;
   tryReceive(options?: { lease?: false }): T | undefined;
   tryReceive(options?: { lease?: boolean }): T | Lease<T> | undefined {
-    knownOptions(options, ["lease"], "tryReceive");
     const waits = this.context.waits;
-    const result = options?.lease === true ? waits.try(this.leasing()) : waits.try(this.receiving());
+    const leasing = flag(knownOptions(options, ["lease"], "tryReceive").lease, "lease");
+    const result = leasing ? waits.try(this.leasing()) : waits.try(this.receiving());
     return result === BLOCKED ? undefined : result;
   }
 
@@ -191,9 +195,10 @@ export class Pipe<T = unknown> extends NamedObject {
   receiveSync(options: ReceiveOptions & { lease: true }): Lease<T>;
   receiveSync(options?: ReceiveOptions): T;
   receiveSync(options?: ReceiveOptions): T | Lease<T> {
-    knownOptions(options, [...WAIT_OPTIONS, "lease"], "receiveSync");
     const waits = this.context.waits;
-    return options?.lease === true ? waits.sync(this.leasing(), options) : waits.sync(this.receiving(), options);
+    return isLeasing(options, "receiveSync")
+      ? waits.sync(this.leasing(), options)
+      : waits.sync(this.receiving(), options);
   }
 
   /**
@@ -202,7 +207,7 @@ export class Pipe<T = unknown> extends NamedObject {
    */
   receiveInto(target: Uint8Array, options?: WaitOptions): Promise<number> {
     try {
-      return this.context.waits.async(this.receivingInto(target), options);
+      return this.context.waits.async(this.receivingInto(target), onlyWaitOptions(options, "receiveInto"));
     } catch (error) {
       return rejected(error);
     }
@@ -211,11 +216,11 @@ export class Pipe<T = unknown> extends NamedObject {
   /** {@link receiveInto}, blocking the thread: spins first, then sleeps. */
   receiveIntoSync(target: Uint8Array, options?: WaitOptions): number {
     this.check();
-    if (this.receives.waits.length === 0 && target instanceof Uint8Array) {
+    if (options === undefined && this.receives.waits.length === 0 && target instanceof Uint8Array) {
       const result = this.receiver.attempt(target);
       if (typeof result === "number") return result;
     }
-    return this.context.waits.sync(this.receivingInto(target), options);
+    return this.context.waits.sync(this.receivingInto(target), onlyWaitOptions(options, "receiveIntoSync"));
   }
 
   private receiving(): Waitable<T> {
@@ -342,12 +347,12 @@ export class Pipe<T = unknown> extends NamedObject {
    * @throws ERR_TIMEOUT, ERR_CLOSED when the region is, ERR_REGION_LOST
    */
   async close(options?: WaitOptions): Promise<void> {
-    await this.context.waits.async(this.closing(), options);
+    await this.context.waits.async(this.closing(), onlyWaitOptions(options, "close"));
   }
 
   /** {@link close}, blocking the thread. */
   closeSync(options?: WaitOptions): void {
-    this.context.waits.sync(this.closing(), options);
+    this.context.waits.sync(this.closing(), onlyWaitOptions(options, "closeSync"));
   }
 
   private closing(): Waitable<boolean> {
@@ -384,7 +389,7 @@ export class Pipe<T = unknown> extends NamedObject {
         },
         remains: () => false,
       },
-      options,
+      onlyWaitOptions(options, "drain"),
     );
   }
 
@@ -400,6 +405,10 @@ export class Pipe<T = unknown> extends NamedObject {
     this.member.segment.checkNotLost();
     return statistics;
   }
+}
+
+function isLeasing(options: ReceiveOptions | undefined, where: string): boolean {
+  return options !== undefined && flag(knownOptions(options, RECEIVE_OPTIONS, where).lease, "lease");
 }
 
 function describeOwner(slot: number): string | undefined {

@@ -80,9 +80,9 @@ export class Waits {
   /** Blocks the thread. @throws ERR_TIMEOUT */
   sync<T>(waitable: Waitable<T>, options: WaitOptions | undefined): T {
     if (options?.signal !== undefined) signalOf(options.signal);
+    const deadline = deadlineOf(options?.timeoutMs);
     let result = this.try(waitable);
     if (result !== BLOCKED) return result;
-    const deadline = deadlineOf(options?.timeoutMs);
     if (options?.timeoutMs === 0) throw timeoutError(waitable.what, 0, waitable.holder?.());
     for (let i = this.spins; i > 0; i--) {
       words.loadFresh(this.member.segment.words, this.member.bell);
@@ -134,9 +134,9 @@ export class Waits {
   async<T>(waitable: Waitable<T>, options: WaitOptions | undefined): Promise<T> {
     try {
       const signal = options?.signal === undefined ? undefined : signalOf(options.signal);
+      const deadline = deadlineOf(options?.timeoutMs);
       const result = this.try(waitable);
       if (result !== BLOCKED) return Promise.resolve(result);
-      const deadline = deadlineOf(options?.timeoutMs);
       return new Promise<T>((resolve, reject) => {
         this.begin(waitable, deadline, options?.timeoutMs, signal, resolve, reject);
       });

@@ -1,5 +1,5 @@
-import { knownOptions, objectName } from "../base/arguments.js";
-import type { WaitOptions } from "../base/deadline.js";
+import { flag, knownOptions, objectName } from "../base/arguments.js";
+import { onlyWaitOptions, WAIT_OPTIONS, type WaitOptions } from "../base/deadline.js";
 import type { Directory, ObjectPlan, ObjectRef, OpenMode } from "../heap/directory.js";
 import type { NamedObject } from "../heap/named-object.js";
 import type { Kind } from "../layout/heap.js";
@@ -66,13 +66,14 @@ export class Collection<Options extends object, O extends NamedObject> {
   /** Removes an object; who has it open gets ERR_CLOSED from the next call on. Resolves to false when there was none. @throws ERR_WRONG_KIND, ERR_TIMEOUT */
   async remove(name: string, options?: WaitOptions): Promise<boolean> {
     this.host.check();
-    knownOptions(options, ["timeoutMs", "signal"], "remove");
-    return this.host.waits.async(this.host.directory.removing(objectName(name), this.face.kind), options);
+    const removing = this.host.directory.removing(objectName(name), this.face.kind);
+    return this.host.waits.async(removing, onlyWaitOptions(options, `${this.face.kind} remove`));
   }
   /** {@link remove}, blocking the thread. */
   removeSync(name: string, options?: WaitOptions): boolean {
     this.host.check();
-    return this.host.waits.sync(this.host.directory.removing(objectName(name), this.face.kind), options);
+    const removing = this.host.directory.removing(objectName(name), this.face.kind);
+    return this.host.waits.sync(removing, onlyWaitOptions(options, `${this.face.kind} removeSync`));
   }
 
   /** Names of the objects of this kind, in the order of their making where places were not reused. */
@@ -97,8 +98,8 @@ export class Collection<Options extends object, O extends NamedObject> {
       signal: _signal,
       wait,
       ...rest
-    } = knownOptions(options, [...own, "timeoutMs", "signal"], `${this.face.kind} ${mode}`);
-    return { plan: this.face.plan(rest as unknown as Options), wait: wait === true };
+    } = knownOptions(options, [...own, ...WAIT_OPTIONS], `${this.face.kind} ${mode}`);
+    return { plan: this.face.plan(rest as unknown as Options), wait: flag(wait, "wait") };
   }
 
   private async async(name: string, mode: OpenMode, options?: Options & OpenOptions): Promise<O> {

@@ -1,5 +1,5 @@
 import { ArgumentError, ArgumentRangeError } from "../base/errors.js";
-import { knownOptions, show, wholeNumber } from "../base/arguments.js";
+import { flag, knownOptions, show, wholeNumber } from "../base/arguments.js";
 import type { WaitOptions } from "../base/deadline.js";
 import { sizeBytes, type Size } from "../base/sizes.js";
 import { LABEL_BYTES } from "../layout/member-slot.js";
@@ -58,13 +58,6 @@ const KNOWN = [
 const DEFAULT_SIZE = 16 * 2 ** 20;
 const DEFAULT_MAX_SIZE = 2 ** 30;
 const MAX_SIZE_LIMIT = 32 * 2 ** 30;
-
-function flag(value: unknown, name: string): boolean {
-  if (value === undefined) return false;
-  if (typeof value !== "boolean")
-    throw new ArgumentError("ERR_INVALID_ARGUMENT", `${name} must be true or false, not ${show(value)}`);
-  return value;
-}
 
 function labelOf(value: unknown): Uint8Array {
   const text = value ?? (process.argv[1] ?? "").split("/").at(-1) ?? "";

@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import { ShmkitError } from "../base/errors.js";
-import { wholeNumber } from "../base/arguments.js";
-import type { WaitOptions } from "../base/deadline.js";
+import { flag, knownOptions, regionName, wholeNumber } from "../base/arguments.js";
+import { onlyWaitOptions, type WaitOptions } from "../base/deadline.js";
 import { formatBytes, sizeBytes, type Size } from "../base/sizes.js";
 import { Pipe } from "../channels/pipe.js";
 import { pipePlan, type PipeOptions } from "../channels/pipe-options.js";
@@ -144,12 +144,12 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
    * Resolves to false when there was none. Removes a corrupt file of that name as well.
    * @throws ERR_PERMISSION, ERR_TIMEOUT
    */
-  static remove(name: string, options?: WaitOptions): Promise<boolean> {
-    return run(remove(name), `removing ${name}`, options);
+  static async remove(name: string, options?: WaitOptions): Promise<boolean> {
+    return run(remove(name), `removing ${regionName(name)}`, onlyWaitOptions(options, "Region.remove"));
   }
   /** {@link remove}, blocking the thread. */
   static removeSync(name: string, options?: WaitOptions): boolean {
-    return runSync(remove(name), `removing ${name}`, options);
+    return runSync(remove(name), `removing ${regionName(name)}`, onlyWaitOptions(options, "Region.removeSync"));
   }
 
   /** The regions there are; those that nobody alive uses (and that were not asked to stay) are removed first. */
@@ -167,12 +167,12 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
    * Removes regions that no living process uses; of lifetime `"kernel"` only if told to. Leaves alone what it may not
    * touch or cannot understand. Resolves to the names removed.
    */
-  static async clean(options: { kernel?: boolean } = {}): Promise<string[]> {
+  static async clean(options?: { kernel?: boolean }): Promise<string[]> {
+    const kernel = flag(knownOptions(options, ["kernel"], "Region.clean").kernel, "kernel");
     const removed: string[] = [];
     for (const name of regionNames()) {
       try {
-        if (await run(clean(name, options.kernel === true), `cleaning ${name}`, { timeoutMs: 1000 }))
-          removed.push(name);
+        if (await run(clean(name, kernel), `cleaning ${name}`, { timeoutMs: 1000 })) removed.push(name);
       } catch (error) {
         if (!(error instanceof ShmkitError)) throw error;
       }
@@ -182,12 +182,12 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
 
   private static async attach(name: string, mode: OpenMode, options: RegionOptions | undefined): Promise<Region> {
     const checked = checkOptions(options, `Region.${mode}`);
-    return new Region(name, await run(attach(name, mode, checked), `opening the region ${name}`, options));
+    return new Region(name, await run(attach(name, mode, checked), `opening the region ${regionName(name)}`, options));
   }
 
   private static attachSync(name: string, mode: OpenMode, options: RegionOptions | undefined): Region {
     const checked = checkOptions(options, `Region.${mode}`);
-    return new Region(name, runSync(attach(name, mode, checked), `opening the region ${name}`, options));
+    return new Region(name, runSync(attach(name, mode, checked), `opening the region ${regionName(name)}`, options));
   }
 
   // Objects.
@@ -277,7 +277,7 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     const pages = geometry.heapPage + Math.ceil(bytes / PAGE_BYTES);
     await waits.async(
       heap.growing(wholeNumber(pages, "size", 0, geometry.maxPages), `growing ${this.name}`, new LocalQueue()),
-      options,
+      onlyWaitOptions(options, "grow"),
     );
     member.checkUsable();
   }

@@ -1,7 +1,7 @@
 import * as words from "#words";
 import { ShmkitError } from "../base/errors.js";
 import { wholeNumber } from "../base/arguments.js";
-import type { WaitOptions } from "../base/deadline.js";
+import { onlyWaitOptions, type WaitOptions } from "../base/deadline.js";
 import { MUTEX, MUTEX_BYTES, MUTEX_WORDS } from "../layout/lock.js";
 import { Op } from "../layout/member-slot.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
@@ -99,8 +99,8 @@ export class Mutex extends NamedObject {
   private guard: MutexGuard | undefined;
 
   /** Resolves to the guard. @throws ERR_TIMEOUT (its `owner` says who holds it), the signal's reason, ERR_CLOSED, ERR_REGION_LOST */
-  lock(options?: WaitOptions): Promise<MutexGuard> {
-    return this.context.waits.async(this.locking(), options);
+  async lock(options?: WaitOptions): Promise<MutexGuard> {
+    return this.context.waits.async(this.locking(), onlyWaitOptions(options, "lock"));
   }
 
   /** {@link lock}, blocking the thread. @throws ERR_DEADLOCK when this very thread holds it */
@@ -113,7 +113,7 @@ export class Mutex extends NamedObject {
           path: this.address,
         },
       );
-    return this.context.waits.sync(this.locking(), options);
+    return this.context.waits.sync(this.locking(), onlyWaitOptions(options, "lockSync"));
   }
 
   /** The guard, or undefined when somebody holds the mutex. Never waits. */

@@ -1,7 +1,7 @@
 import * as words from "#words";
 import { ArgumentError, ArgumentRangeError } from "../base/errors.js";
 import { show } from "../base/arguments.js";
-import type { WaitOptions } from "../base/deadline.js";
+import { onlyWaitOptions, type WaitOptions } from "../base/deadline.js";
 import { COUNTER, COUNTER_BYTES } from "../layout/lock.js";
 import { Op } from "../layout/member-slot.js";
 import type { ObjectPlan } from "../heap/directory.js";
@@ -69,11 +69,11 @@ export class Counter extends NamedObject {
    * Adds `delta` (default 1) and resolves to the value after. Wraps around at 64 bits, as `Atomics.add` does.
    * @throws ERR_OUT_OF_RANGE, ERR_TIMEOUT while a stopped process holds the counter, ERR_CLOSED, ERR_REGION_LOST
    */
-  add(delta: Integer = 1, options?: WaitOptions): Promise<bigint> {
+  async add(delta: Integer = 1, options?: WaitOptions): Promise<bigint> {
     const by = integer(delta, "delta");
     return this.context.waits.async(
       this.updating((old) => BigInt.asIntN(64, old + by)),
-      options,
+      onlyWaitOptions(options, "add"),
     );
   }
   /** {@link add}, blocking the thread if it must wait. */
@@ -81,16 +81,16 @@ export class Counter extends NamedObject {
     const by = integer(delta, "delta");
     return this.context.waits.sync(
       this.updating((old) => BigInt.asIntN(64, old + by)),
-      options,
+      onlyWaitOptions(options, "addSync"),
     );
   }
 
   /** Stores a value and resolves to it. Errors as {@link add}. */
-  set(value: Integer, options?: WaitOptions): Promise<bigint> {
+  async set(value: Integer, options?: WaitOptions): Promise<bigint> {
     const to = integer(value, "value");
     return this.context.waits.async(
       this.updating(() => to),
-      options,
+      onlyWaitOptions(options, "set"),
     );
   }
   /** {@link set}, blocking the thread if it must wait. */
@@ -98,7 +98,7 @@ export class Counter extends NamedObject {
     const to = integer(value, "value");
     return this.context.waits.sync(
       this.updating(() => to),
-      options,
+      onlyWaitOptions(options, "setSync"),
     );
   }
 
@@ -106,12 +106,12 @@ export class Counter extends NamedObject {
    * Resolves to the value as soon as it is at least `minimum`.
    * @throws ERR_TIMEOUT, the signal's reason, ERR_CLOSED, ERR_REGION_LOST
    */
-  waitFor(minimum: Integer, options?: WaitOptions): Promise<bigint> {
-    return this.context.waits.async(this.reaching(integer(minimum, "minimum")), options);
+  async waitFor(minimum: Integer, options?: WaitOptions): Promise<bigint> {
+    return this.context.waits.async(this.reaching(integer(minimum, "minimum")), onlyWaitOptions(options, "waitFor"));
   }
   /** {@link waitFor}, blocking the thread: spins first, then sleeps. */
   waitForSync(minimum: Integer, options?: WaitOptions): bigint {
-    return this.context.waits.sync(this.reaching(integer(minimum, "minimum")), options);
+    return this.context.waits.sync(this.reaching(integer(minimum, "minimum")), onlyWaitOptions(options, "waitForSync"));
   }
 
   private updating(next: (old: bigint) => bigint): Waitable<bigint> {
