@@ -60,7 +60,7 @@ const DEFAULT_MAX_SIZE = 2 ** 30;
 const MAX_SIZE_LIMIT = 32 * 2 ** 30;
 
 function labelOf(value: unknown): Uint8Array {
-  const text = value ?? (process.argv[1] ?? "").split("/").at(-1) ?? "";
+  const text = value === undefined ? ((process.argv[1] ?? "").split("/").at(-1) ?? "") : value;
   if (typeof text !== "string")
     throw new ArgumentError("ERR_INVALID_ARGUMENT", `label must be a string, not ${show(value)}`);
   const bytes = new TextEncoder().encode(text);
@@ -84,7 +84,7 @@ export function checkOptions(options: RegionOptions | undefined, where: string):
       expected: maxSize,
       actual: size,
     });
-  const lifetime = given.lifetime ?? "process";
+  const lifetime = given.lifetime === undefined ? "process" : given.lifetime;
   if (lifetime !== "process" && lifetime !== "kernel")
     throw new ArgumentError("ERR_INVALID_ARGUMENT", `lifetime must be "process" or "kernel", not ${show(lifetime)}`, {
       actual: lifetime,
