@@ -42,7 +42,7 @@ type Listener = (message: FromMember) => void;
 
 function startProcess(options: MemberOptions, beginning: Beginning, listen: Listener): Thread {
   const command = [...(options.through ?? []), process.execPath, MAIN, JSON.stringify(beginning)];
-  const child: ChildProcess = spawn(command[0]!, command.slice(1), {
+  const child: ChildProcess = spawn(command[0], command.slice(1), {
     stdio: ["ignore", "pipe", "pipe", "ipc"],
     serialization: "advanced",
     env: { ...process.env, ...options.environment },
