@@ -1,0 +1,20 @@
+import { usageError } from "./exit-codes.js";
+
+/** `REGION/NAME`; the region's name holds no slash, and neither does an object's. */
+export interface Address {
+  readonly region: string;
+  readonly name: string;
+}
+
+/** Parses `REGION/NAME`. What is allowed in each part is the library's to say. @throws ERR_USAGE */
+export function objectAddress(text: string): Address {
+  const at = text.indexOf("/");
+  if (at <= 0 || at === text.length - 1 || text.indexOf("/", at + 1) >= 0)
+    throw usageError(`an address is REGION/NAME, not ${JSON.stringify(text)}`);
+  return { region: text.slice(0, at), name: text.slice(at + 1) };
+}
+
+/** Parses `REGION` or `REGION/NAME`. @throws ERR_USAGE */
+export function anyAddress(text: string): { readonly region: string; readonly name: string | undefined } {
+  return text.includes("/") ? objectAddress(text) : { region: text, name: undefined };
+}

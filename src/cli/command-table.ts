@@ -1,0 +1,15 @@
+import type { Command } from "./command.js";
+
+/** Every command, in the order of the help; loaded only when it runs. */
+export const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command }>>> = {
+  demo: () => import("./commands/demo.js"),
+  ls: () => import("./commands/ls.js"),
+  inspect: () => import("./commands/inspect.js"),
+  top: () => import("./commands/top.js"),
+  send: () => import("./commands/send.js"),
+  recv: () => import("./commands/recv.js"),
+  rm: () => import("./commands/rm.js"),
+  clean: () => import("./commands/clean.js"),
+  example: () => import("./commands/example.js"),
+  completion: () => import("./commands/completion.js"),
+};

@@ -1,0 +1,105 @@
+import { parseArgs, type ParseArgsConfig } from "node:util";
+import { EXIT_CODES, usageError, type ExitCode } from "./exit-codes.js";
+import type { Terminal } from "./terminal.js";
+
+/** An option of a command: what `parseArgs` needs and what the help says. */
+export interface OptionSpec {
+  readonly type: "boolean" | "string";
+  readonly short?: string;
+  /** What stands for the value in the help: `TIME`. */
+  readonly value?: string;
+  readonly about: string;
+}
+
+/** What a command gets to work with. */
+export interface Invocation {
+  readonly positionals: readonly string[];
+  /** Whether a boolean option was given. */
+  flag(name: string): boolean;
+  /** The value of a string option. */
+  text(name: string): string | undefined;
+  /** Aborted by Ctrl-C and the like: every wait takes it. */
+  readonly signal: AbortSignal;
+  readonly terminal: Terminal;
+}
+
+/** A command of `shmkit`, in a file of its own. */
+export interface Command {
+  readonly name: string;
+  readonly summary: string;
+  /** Forms of the arguments, without the name. */
+  readonly usage: readonly string[];
+  readonly about?: string;
+  readonly options: Readonly<Record<string, OptionSpec>>;
+  /** The exit codes this command can answer besides 0, 2 and those of signals. */
+  readonly exitCodes: readonly ExitCode[];
+  readonly examples?: readonly string[];
+  /** Fewest and most positional arguments. */
+  readonly arguments: readonly [minimum: number, maximum: number];
+  /** Resolves to the exit code, 0 if nothing. */
+  run(invocation: Invocation): Promise<number | void>;
+}
+
+const HELP: OptionSpec = { type: "boolean", short: "h", about: "show this help" };
+
+/** Parses a command line. @throws ERR_USAGE */
+export function parse(command: Command, args: readonly string[], signal: AbortSignal, terminal: Terminal): Invocation {
+  const options: NonNullable<ParseArgsConfig["options"]> = {};
+  for (const [name, { type, short }] of Object.entries({ ...command.options, help: HELP }))
+    options[name] = { type, ...(short === undefined ? {} : { short }) };
+  let parsed;
+  try {
+    parsed = parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+  } catch (error) {
+    const message = (error as Error).message.split(". To specify")[0].replaceAll("\n", " ");
+    throw usageError(`${message}; see shmkit ${command.name} --help`);
+  }
+  const { values, positionals } = parsed;
+  const [minimum, maximum] = command.arguments;
+  if (values["help"] !== true && (positionals.length < minimum || positionals.length > maximum))
+    throw usageError(`usage: ${usageLines(command).join(" | ")}`);
+  return {
+    positionals,
+    flag: (name) => values[name] === true,
+    text: (name) => values[name] as string | undefined,
+    signal,
+    terminal,
+  };
+}
+
+export function usageLines(command: Command): string[] {
+  return command.usage.map((form) => `shmkit ${command.name} ${form}`.trimEnd());
+}
+
+/** Two columns, the second wrapped under itself. */
+export function columns(rows: readonly (readonly [string, string])[], width = 100): string {
+  const left = Math.max(...rows.map(([name]) => name.length)) + 4;
+  return rows
+    .map(([name, about]) => {
+      const lines: string[] = [""];
+      for (const word of about.split(" ")) {
+        if (left + lines[lines.length - 1].length + word.length + 1 > width) lines.push("");
+        lines[lines.length - 1] += `${lines[lines.length - 1] === "" ? "" : " "}${word}`;
+      }
+      return `  ${name.padEnd(left - 2)}${lines.join(`\n${" ".repeat(left)}`)}`;
+    })
+    .join("\n");
+}
+
+export function helpOf(command: Command): string {
+  const options = Object.entries({ ...command.options, help: HELP }).map(([name, spec]) => {
+    const short = spec.short === undefined ? "    " : `-${spec.short}, `;
+    return [`${short}--${name}${spec.value === undefined ? "" : ` ${spec.value}`}`, spec.about] as const;
+  });
+  const codes = ([0, ...command.exitCodes, 2] as ExitCode[]).sort((a, b) => a - b);
+  const sections = [
+    `${usageLines(command)
+      .map((line, at) => `${at === 0 ? "usage: " : "       "}${line}`)
+      .join("\n")}\n\n${command.about ?? command.summary}`,
+    `Options:\n${columns(options)}`,
+    `Exit codes:\n${columns(codes.map((code) => [String(code), EXIT_CODES[code]] as const))}`,
+  ];
+  if (command.examples !== undefined)
+    sections.push(`Examples:\n${command.examples.map((line) => `  ${line}`).join("\n")}`);
+  return `${sections.join("\n\n")}\n`;
+}

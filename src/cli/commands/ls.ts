@@ -1,0 +1,111 @@
+import type { Command, Invocation } from "../command.js";
+import { durationMs, formatDuration } from "../durations.js";
+import { formatBytes, formatCount, table } from "../figures.js";
+import { toJson } from "../json.js";
+import { listing, look, type ListedObject, type ListedRegion, type Listing } from "../listing.js";
+import type { Colours } from "../terminal.js";
+
+export const command: Command = {
+  name: "ls",
+  summary: "list the regions, who uses them, and what their pipes do",
+  usage: [""],
+  about: `Lists the regions on this machine: size now and at most, members alive and dead, objects. Rates of pipes are taken
+from two looks. Regions that nobody uses any more are removed on the way, as the library does.`,
+  options: {
+    json: { type: "boolean", short: "j", about: "everything there is to know, as JSON" },
+    names: { type: "boolean", about: "only the addresses, one a line" },
+    interval: {
+      type: "string",
+      short: "i",
+      value: "TIME",
+      about: "time between the two looks (default 500ms; 0 for one look)",
+    },
+  },
+  exitCodes: [1, 141],
+  examples: ["shmkit ls", "shmkit ls --json | jq '.regions[].members[].pid'"],
+  arguments: [0, 0],
+  run: ls,
+};
+
+async function ls({ terminal, signal, ...given }: Invocation): Promise<void> {
+  if (given.flag("names")) {
+    await terminal.write(addresses(await look()));
+    return;
+  }
+  const found = await listing(durationMs(given.text("interval") ?? "500ms", "--interval"), signal);
+  if (given.flag("json")) await terminal.line(toJson(found, 2));
+  else await terminal.write(`${listingLines(found, terminal.colours).join("\n")}\n`);
+}
+
+function addresses({ regions }: Listing): string {
+  const names = regions.flatMap(({ name, objects }) => [name, ...objects.map((object) => `${name}/${object.name}`)]);
+  return names.map((name) => `${name}\n`).join("");
+}
+
+export function listingLines({ regions, unreadable }: Listing, colours: Colours): string[] {
+  const lines = regions.flatMap((region) => [...regionLines(region, colours), ""]);
+  for (const { name, code } of unreadable)
+    lines.push(
+      `${colours.bold(name)}  ${colours.red(code)}: no valid region, or not yours; shmkit rm ${name} removes it`,
+    );
+  if (lines.length === 0) return ["no regions"];
+  return lines.at(-1) === "" ? lines.slice(0, -1) : lines;
+}
+
+function regionLines(region: ListedRegion, colours: Colours): string[] {
+  const { name, sizeBytes, maxSizeBytes, lifetime, createdAt } = region;
+  const facts = [
+    `${formatBytes(sizeBytes)} of at most ${formatBytes(maxSizeBytes)}`,
+    membersText(region, colours),
+    `made ${formatDuration(Date.now() - createdAt.getTime())} ago`,
+    ...(lifetime === "process" ? [] : [`stays (${lifetime})`]),
+  ];
+  const lines = [`${colours.bold(name)}  ${facts.join(", ")}`];
+  const pipes = region.objects.filter(({ kind }) => kind === "pipe");
+  if (pipes.length > 0) {
+    const heading = ["  pipe", "depth", "capacity", "sent", "sent/s", "received", "received/s", "leased", "state"];
+    const rows = pipes.map((object) => pipeRow(object));
+    lines.push(
+      ...table([heading, ...rows], [1, 2, 3, 4, 5, 6, 7]).map((line, at) => (at === 0 ? colours.dim(line) : line)),
+    );
+  }
+  for (const object of region.objects) if (object.kind !== "pipe") lines.push(`  ${otherText(object, region)}`);
+  return lines;
+}
+
+function membersText({ members }: ListedRegion, colours: Colours): string {
+  const alive = members.filter((member) => member.alive).length;
+  const dead = members.length - alive;
+  const text = `${alive} ${alive === 1 ? "member" : "members"} alive`;
+  return dead === 0 ? text : `${text}, ${colours.red(`${dead} dead`)}`;
+}
+
+function pipeRow({ name, pipe, rates }: ListedObject): string[] {
+  const { depth, capacity, sent, received, leased, closed, waitingReceivers, waitingSenders } = pipe!;
+  const state = [
+    ...(closed ? ["closed"] : []),
+    ...(waitingReceivers > 0 ? [`${waitingReceivers} waiting to receive`] : []),
+    ...(waitingSenders > 0 ? [`${waitingSenders} waiting to send`] : []),
+  ];
+  const rate = (perSecond: number | undefined): string => (perSecond === undefined ? "" : formatCount(perSecond));
+  return [
+    `  ${name}`,
+    formatCount(depth),
+    formatCount(capacity),
+    formatCount(sent),
+    rate(rates?.sentPerSecond),
+    formatCount(received),
+    rate(rates?.receivedPerSecond),
+    formatCount(leased),
+    state.join(", "),
+  ];
+}
+
+function otherText({ kind, name, value, ownerSlot }: ListedObject, { members }: ListedRegion): string {
+  if (kind === "counter") return `counter ${name} = ${formatCount(value ?? 0n)}`;
+  if (kind !== "mutex") return `${kind} ${name}`;
+  const owner = members.find(({ slot }) => slot === ownerSlot);
+  const held =
+    ownerSlot === undefined ? "free" : `held by ${owner === undefined ? `member ${ownerSlot}` : `pid ${owner.pid}`}`;
+  return `mutex ${name} (${held})`;
+}

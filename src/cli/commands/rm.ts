@@ -1,0 +1,61 @@
+import { Region } from "../../index.js";
+import { anyAddress } from "../address.js";
+import type { Command, Invocation } from "../command.js";
+import { errorLine, exitCodeOf } from "../exit-codes.js";
+import { Patience } from "../patience.js";
+
+export const command: Command = {
+  name: "rm",
+  summary: "remove regions, or objects in them",
+  usage: ["REGION|REGION/NAME..."],
+  about: `Removes the names. Who is attached to a removed region goes on with its memory, but nobody can join any more; who has
+a removed object open gets ERR_CLOSED from the next call on. Also removes files that are no valid region.`,
+  options: {
+    force: { type: "boolean", short: "f", about: "it is no error if there is no such name" },
+    timeout: {
+      type: "string",
+      short: "t",
+      value: "TIME",
+      about: "give up when somebody stands in the way for so long",
+    },
+  },
+  exitCodes: [1, 3, 4, 5],
+  examples: ["shmkit rm my-app", "shmkit rm my-app/jobs my-app/results"],
+  arguments: [1, Number.POSITIVE_INFINITY],
+  run: rm,
+};
+
+async function rm(invocation: Invocation): Promise<number> {
+  const { terminal } = invocation;
+  const addresses = invocation.positionals.map((text) => ({ text, ...anyAddress(text) }));
+  let worst = 0;
+  for (const { text, region, name } of addresses) {
+    const patience = Patience.of(invocation.text("timeout"), invocation.signal);
+    try {
+      const removed =
+        name === undefined
+          ? await Region.remove(region, patience.options())
+          : await removeObject(region, name, patience);
+      if (removed || invocation.flag("force")) continue;
+      terminal.error(`shmkit: ERR_NOT_FOUND: there is no ${text}`);
+      worst = Math.max(worst, 4);
+    } catch (error) {
+      invocation.signal.throwIfAborted();
+      terminal.error(errorLine(error));
+      worst = Math.max(worst, exitCodeOf(error));
+    }
+  }
+  return worst;
+}
+
+async function removeObject(regionName: string, name: string, patience: Patience): Promise<boolean> {
+  const kind = Region.inspect(regionName)?.objects.find((object) => object.name === name)?.kind;
+  if (kind === undefined) return false;
+  const region = await Region.open(regionName, { label: "shmkit rm", ...patience.options() });
+  try {
+    const collection = { pipe: region.pipes, counter: region.counters, mutex: region.mutexes }[kind];
+    return await collection.remove(name, patience.options());
+  } finally {
+    await region.close();
+  }
+}

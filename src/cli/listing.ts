@@ -1,0 +1,83 @@
+import { readdirSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Region, ShmkitError, type ObjectInfo, type RegionInfo } from "../index.js";
+
+/** What a pipe moves, between two looks. */
+export interface Rates {
+  readonly sentPerSecond: number;
+  readonly receivedPerSecond: number;
+}
+
+export interface ListedObject extends ObjectInfo {
+  readonly rates?: Rates;
+}
+
+export interface ListedRegion extends Omit<RegionInfo, "objects"> {
+  readonly objects: readonly ListedObject[];
+}
+
+/** A file with a region's name that cannot be looked at, and why. */
+export interface UnreadableRegion {
+  readonly name: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface Listing {
+  readonly regions: readonly ListedRegion[];
+  readonly unreadable: readonly UnreadableRegion[];
+}
+
+/** shm_overview(7); the library's regions are the files of this prefix. */
+const DIRECTORY = "/dev/shm";
+const PREFIX = "shmkit.";
+
+/** One look at everything, without rates; what nobody uses any more is removed first. */
+export async function look(): Promise<Listing> {
+  const regions = await Region.list();
+  const unreadable: UnreadableRegion[] = [];
+  for (const file of readdirSync(DIRECTORY)) {
+    const name = file.slice(PREFIX.length);
+    if (!file.startsWith(PREFIX) || regions.some((region) => region.name === name)) continue;
+    try {
+      Region.inspect(name);
+    } catch (error) {
+      if (!(error instanceof ShmkitError)) throw error;
+      if (error.code !== "ERR_INVALID_NAME") unreadable.push({ name, code: error.code, message: error.message });
+    }
+  }
+  return { regions, unreadable };
+}
+
+/** The later of two looks, with what moved between them. */
+export function withRates(before: Listing, after: Listing, seconds: number): Listing {
+  const regions = after.regions.map((region) => {
+    const earlier = before.regions.find(({ name, epoch }) => name === region.name && epoch === region.epoch);
+    return { ...region, objects: region.objects.map((object) => withRate(earlier, object, seconds)) };
+  });
+  return { ...after, regions };
+}
+
+function withRate(earlier: ListedRegion | undefined, object: ListedObject, seconds: number): ListedObject {
+  const known = earlier?.objects.find(
+    ({ name, createdAt }) => name === object.name && createdAt.getTime() === object.createdAt.getTime(),
+  );
+  if (object.pipe === undefined || known?.pipe === undefined) return object;
+  const perSecond = (now: number, then: number): number => Math.max(0, Math.round((now - then) / seconds));
+  const rates = {
+    sentPerSecond: perSecond(object.pipe.sent, known.pipe.sent),
+    receivedPerSecond: perSecond(object.pipe.received, known.pipe.received),
+  };
+  return { ...object, rates };
+}
+
+/** Two looks, if there is a pipe whose rates matter. */
+export async function listing(intervalMs: number, signal: AbortSignal): Promise<Listing> {
+  const started = performance.now();
+  const before = await look();
+  if (intervalMs === 0 || !before.regions.some(({ objects }) => objects.some(({ kind }) => kind === "pipe")))
+    return before;
+  await sleep(intervalMs, undefined, { signal });
+  const seconds = (performance.now() - started) / 1000;
+  return withRates(before, await look(), seconds);
+}

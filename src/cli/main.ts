@@ -1,0 +1,97 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+import { constants } from "node:os";
+import { columns, helpOf, parse, type Command } from "./command.js";
+import { COMMANDS } from "./command-table.js";
+import { BrokenPipe, errorLine, EXIT_CODES, exitCodeOf, Interrupted, usageError } from "./exit-codes.js";
+import { Terminal } from "./terminal.js";
+
+const ending = new AbortController();
+
+/** Ctrl-C and its like end every wait, so that commands close what they opened; the second one ends the process. */
+function watchSignals(): void {
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(name, () => {
+      if (ending.signal.aborted) process.exit(128 + constants.signals[name]);
+      ending.abort(new Interrupted(name));
+    });
+  }
+}
+
+const terminal = new Terminal((error) => {
+  ending.abort((error as NodeJS.ErrnoException).code === "EPIPE" ? new BrokenPipe() : error);
+});
+
+async function help(): Promise<string> {
+  const commands: Command[] = [];
+  for (const load of Object.values(COMMANDS)) commands.push((await load()).command);
+  return [
+    "usage: shmkit COMMAND [ARGUMENTS]\n\nShared memory between processes: regions, pipes, counters and locks that survive kill -9.",
+    `Commands:\n${columns(commands.map(({ name, summary }) => [name, summary] as const))}`,
+    `Options:\n${columns([
+      ["--help, -h", "show this help; shmkit COMMAND --help shows that of a command"],
+      ["--version", "show the version"],
+    ])}`,
+    `Exit codes:\n${columns(Object.entries(EXIT_CODES))}`,
+    "An address REGION/NAME means the object NAME in the region REGION.\n",
+  ].join("\n\n");
+}
+
+function version(): string {
+  const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(manifest) as { version: string }).version;
+}
+
+async function run(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined) {
+    terminal.error((await help()).trimEnd());
+    return 2;
+  }
+  if (name === "--help" || name === "-h" || (name === "help" && rest.length === 0)) {
+    await terminal.write(await help());
+    return 0;
+  }
+  if (name === "--version") {
+    await terminal.line(version());
+    return 0;
+  }
+  if (name === "help") return run([rest[0], "--help"]);
+  if (!Object.hasOwn(COMMANDS, name))
+    throw usageError(`there is no command ${JSON.stringify(name)}; see shmkit --help`);
+  const { command } = await COMMANDS[name]();
+  const invocation = parse(command, rest, ending.signal, terminal);
+  if (invocation.flag("help")) {
+    await terminal.write(helpOf(command));
+    return 0;
+  }
+  return (await command.run(invocation)) ?? 0;
+}
+
+/** Ends as a program does that a signal ended, so that a shell sees it. */
+function endBySignal(signal: NodeJS.Signals): void {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+}
+
+async function main(): Promise<void> {
+  watchSignals();
+  let code: number;
+  try {
+    code = await run(process.argv.slice(2));
+    ending.signal.throwIfAborted();
+    await terminal.flushed();
+    // A broken pipe may show only when the last bytes leave.
+    ending.signal.throwIfAborted();
+  } catch (thrown) {
+    // What else fails once everything is being ended fails because of that.
+    const error: unknown = ending.signal.aborted ? ending.signal.reason : thrown;
+    terminal.clearStatus();
+    if (error instanceof Interrupted) endBySignal(error.signalName);
+    else if (!(error instanceof BrokenPipe)) terminal.error(errorLine(error));
+    code = exitCodeOf(error);
+  }
+  process.exit(code);
+}
+
+await main();

@@ -1,0 +1,120 @@
+import { fstatSync, writeSync } from "node:fs";
+
+type Paint = (text: string) => string;
+
+/** Colours of a stream; none where it is no terminal, or where the user wants none (no-color.org). */
+export interface Colours {
+  readonly bold: Paint;
+  readonly dim: Paint;
+  readonly red: Paint;
+  readonly green: Paint;
+  readonly yellow: Paint;
+}
+
+function coloursOf(stream: NodeJS.WriteStream): Colours {
+  const wanted = stream.isTTY && process.env["NO_COLOR"] === undefined && process.env["TERM"] !== "dumb";
+  const paint =
+    (code: number): Paint =>
+    (text) =>
+      wanted ? `\u001b[${code}m${text}\u001b[0m` : text;
+  return { bold: paint(1), dim: paint(2), red: paint(31), green: paint(32), yellow: paint(33) };
+}
+
+/** Whether writing to a descriptor cannot wait for a reader: then it is written at once, without the event loop. */
+function isFileOrDevice(descriptor: number): boolean {
+  try {
+    const stat = fstatSync(descriptor);
+    return stat.isFile() || (stat.isCharacterDevice() && !process.stdout.isTTY);
+  } catch {
+    return false;
+  }
+}
+
+/** Standard output and standard error, with what a terminal adds: colours, and a status line that is drawn over. */
+export class Terminal {
+  readonly colours: Colours = coloursOf(process.stdout);
+  readonly errorColours: Colours = coloursOf(process.stderr);
+  readonly isTerminal: boolean = process.stdout.isTTY;
+  readonly errorIsTerminal: boolean = process.stderr.isTTY;
+  private readonly direct = isFileOrDevice(1);
+  private readonly broken: (error: unknown) => void;
+  private statusStream: NodeJS.WriteStream | undefined;
+
+  /** @param broken told when standard output cannot be written any more */
+  constructor(broken: (error: unknown) => void) {
+    this.broken = broken;
+    process.stdout.on("error", broken);
+    process.stderr.on("error", () => undefined);
+  }
+
+  /** Writes to standard output; resolves when the bytes may be reused. Waits for a slow reader. */
+  async write(data: string | Uint8Array): Promise<void> {
+    this.clearStatus();
+    if (this.direct) {
+      this.writeDirectly(data);
+      return;
+    }
+    await new Promise<void>((resolve) => {
+      process.stdout.write(data, (error) => {
+        if (error instanceof Error) this.broken(error);
+        resolve();
+      });
+    });
+  }
+
+  /** Whether {@link writeDirectly} may be used: no reader can make it wait. */
+  get isDirect(): boolean {
+    return this.direct;
+  }
+
+  writeDirectly(data: string | Uint8Array): void {
+    const bytes = typeof data === "string" ? Buffer.from(data) : data;
+    for (let at = 0; at < bytes.length;) at += writeSync(1, bytes, at, bytes.length - at);
+  }
+
+  line(text = ""): Promise<void> {
+    return this.write(`${text}\n`);
+  }
+
+  /** One line on standard error. */
+  error(text: string): void {
+    this.clearStatus();
+    process.stderr.write(`${text}\n`);
+  }
+
+  /** Draws a line over the last status line of that terminal; nothing where there is no terminal. */
+  status(text: string, stream: NodeJS.WriteStream = process.stderr): void {
+    if (!stream.isTTY) return;
+    this.clearStatus();
+    stream.write(clip(text, stream.columns));
+    this.statusStream = stream;
+  }
+
+  clearStatus(): void {
+    this.statusStream?.write("\r\u001b[K");
+    this.statusStream = undefined;
+  }
+
+  /** Resolves when what was written to standard output has left this process. */
+  flushed(): Promise<void> {
+    this.clearStatus();
+    if (process.stdout.writableLength === 0 || process.stdout.destroyed) return Promise.resolve();
+    return new Promise((resolve) => process.stdout.write("", () => resolve()));
+  }
+}
+
+/** Cuts a line to the terminal's width, colours uncounted. */
+function clip(text: string, width: number): string {
+  let shown = 0;
+  let result = "";
+  // eslint-disable-next-line no-control-regex -- colours are control sequences
+  for (const part of text.split(/(\u001b\[\d+m)/)) {
+    if (part.startsWith("\u001b")) result += part;
+    else {
+      const kept = [...part].slice(0, Math.max(0, width - 1 - shown));
+      shown += kept.length;
+      result += kept.join("");
+    }
+  }
+  return result;
+}
