@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "death.h"
@@ -44,9 +45,15 @@ static bool replace_by_empty_file(struct mapping *mapping) {
 }
 
 bool mapping_replace(struct mapping *mapping) {
+  /*
+   * Private memory would count against RLIMIT_DATA with its whole length. The kernel lets this very call pass, and has
+   * the process fail at its next allocation.
+   */
+  struct rlimit data;
+  if (getrlimit(RLIMIT_DATA, &data) == 0 && data.rlim_cur != RLIM_INFINITY) return replace_by_empty_file(mapping);
   const int flags = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
   if (mmap(mapping->base, mapping->length, PROT_READ | PROT_WRITE, flags, -1, 0) != MAP_FAILED) return true;
-  /* Under strict overcommit or RLIMIT_DATA the whole length would be charged now. */
+  /* Strict overcommit charges the whole length as well. */
   return replace_by_empty_file(mapping);
 }
 
