@@ -1,20 +1,11 @@
 import * as words from "#words";
 import { ShmkitError } from "../base/errors.js";
 import { PAGE_WORDS, pagesFor, type PageHeap } from "../heap/page-heap.js";
-import {
-  IN_BLOCK,
-  LEASE_BYTES,
-  LEASE_INLINE_BYTES,
-  leaseOwner,
-  leaseState,
-  LeaseState,
-  packLease,
-} from "../layout/pipe.js";
+import { IN_BLOCK, leaseOwner, leaseState, LeaseState, packLease } from "../layout/pipe.js";
 import type { Member } from "../members/member.js";
 import type { PipeShape } from "./pipe-shape.js";
 import { LEASE_WORD } from "./pipe-words.js";
 
-const LEASE_WORDS = LEASE_BYTES / 4;
 
 /** The lease slots of a pipe: messages that left the ring under lease. */
 export class LeaseTable {
@@ -27,7 +18,7 @@ export class LeaseTable {
 
   /** Word index of a slot. */
   at(index: number): number {
-    return this.shape.leases + index * LEASE_WORDS;
+    return this.shape.leases + index * this.shape.leaseWords;
   }
 
   state(index: number): number {
@@ -120,7 +111,7 @@ export class LeaseTable {
     const length = this.length(index);
     const page = this.page(index);
     if (
-      page === 0 ? length <= LEASE_INLINE_BYTES : this.heap.isBlock(page) && pagesFor(length) <= this.heap.pagesOf(page)
+      page === 0 ? length <= this.shape.inlineLimit : this.heap.isBlock(page) && pagesFor(length) <= this.heap.pagesOf(page)
     )
       return words.copy(
         segment.bytes,

@@ -2,7 +2,7 @@ import * as words from "#words";
 import { wholeNumber } from "../base/arguments.js";
 import type { ObjectPlan } from "../heap/directory.js";
 import { PAGE_WORDS } from "../heap/page-heap.js";
-import { LEASE_BYTES, PIPE_BYTES, RECORD_HEADER_BYTES } from "../layout/pipe.js";
+import { LEASE_HEADER_BYTES, PIPE_BYTES, RECORD_HEADER_BYTES } from "../layout/pipe.js";
 import type { Member } from "../members/member.js";
 import { PIPE_WORD } from "./pipe-words.js";
 
@@ -16,13 +16,16 @@ export interface PipeOptions {
 
 const RING_BUDGET_BYTES = 240 * 1024;
 const SMALLEST_RECORD_BYTES = 128;
-const LARGEST_RECORD_BYTES = 16 * 1024;
+const LARGEST_RECORD_BYTES = 512;
 
 /** Bytes a record may take: the ring has room for `capacity` of the largest, so only the count limits a pipe. */
 function recordBytes(capacity: number): number {
   const share = Math.floor(RING_BUDGET_BYTES / capacity / 8) * 8;
   return Math.min(LARGEST_RECORD_BYTES, Math.max(SMALLEST_RECORD_BYTES, share));
 }
+
+/** Bytes of a lease slot that can take whatever fits the ring. */
+export const leaseBytesFor = (inlineLimit: number): number => Math.ceil((LEASE_HEADER_BYTES + inlineLimit) / 64) * 64;
 
 /** @internal */
 export function pipePlan(member: Member, options: PipeOptions): ObjectPlan {
@@ -31,7 +34,7 @@ export function pipePlan(member: Member, options: PipeOptions): ObjectPlan {
   const record = recordBytes(capacity);
   // One record more than the capacity: the gap before a wrap.
   const ringUnits = 2 ** Math.ceil(Math.log2(((capacity + 1) * record) / 8));
-  const ringOffset = PIPE_BYTES + maxLeased * LEASE_BYTES;
+  const ringOffset = PIPE_BYTES + maxLeased * leaseBytesFor(record - RECORD_HEADER_BYTES);
   return {
     kind: "pipe",
     sizeBytes: ringOffset + ringUnits * 8,
@@ -46,6 +49,7 @@ export function pipePlan(member: Member, options: PipeOptions): ObjectPlan {
       words.write(shared, base + PIPE_WORD.maxLeased, maxLeased);
       words.write(shared, base + PIPE_WORD.inlineLimit, record - RECORD_HEADER_BYTES);
       words.write(shared, base + PIPE_WORD.leaseOffset, PIPE_BYTES);
+      words.write(shared, base + PIPE_WORD.leaseBytes, leaseBytesFor(record - RECORD_HEADER_BYTES));
       words.write(shared, base + PIPE_WORD.ringOffset, ringOffset);
     },
   };

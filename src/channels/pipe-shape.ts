@@ -1,7 +1,7 @@
 import * as words from "#words";
 import { ShmkitError } from "../base/errors.js";
 import { PAGE_WORDS, type PageHeap } from "../heap/page-heap.js";
-import { LEASE_BYTES, PIPE_BYTES, RECORD_HEADER_BYTES } from "../layout/pipe.js";
+import { LEASE_HEADER_BYTES, PIPE_BYTES, RECORD_HEADER_BYTES } from "../layout/pipe.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
 import type { Member } from "../members/member.js";
 import { PIPE_WORD } from "./pipe-words.js";
@@ -14,6 +14,8 @@ export interface PipeShape {
   readonly ringUnits: number;
   readonly inlineLimit: number;
   readonly maxLeased: number;
+  /** Words of a lease slot. */
+  readonly leaseWords: number;
   /** Word indexes. */
   readonly ring: number;
   readonly leases: number;
@@ -29,12 +31,15 @@ export function readShape(member: Member, heap: PageHeap, page: number, address:
     ringUnits: field(PIPE_WORD.ringUnits),
     inlineLimit: field(PIPE_WORD.inlineLimit),
     maxLeased: field(PIPE_WORD.maxLeased),
+    leaseWords: field(PIPE_WORD.leaseBytes) / 4,
     ring: base + field(PIPE_WORD.ringOffset) / 4,
     leases: base + field(PIPE_WORD.leaseOffset) / 4,
   };
-  const ringOffset = PIPE_BYTES + shape.maxLeased * LEASE_BYTES;
+  const ringOffset = PIPE_BYTES + shape.maxLeased * shape.leaseWords * 4;
   const sane =
     shape.capacity >= 1 &&
+    shape.leaseWords % 16 === 0 &&
+    shape.leaseWords * 4 >= LEASE_HEADER_BYTES + shape.inlineLimit &&
     field(PIPE_WORD.leaseOffset) === PIPE_BYTES &&
     field(PIPE_WORD.ringOffset) === ringOffset &&
     Number.isInteger(Math.log2(shape.ringUnits)) &&

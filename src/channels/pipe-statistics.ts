@@ -1,7 +1,8 @@
 import * as words from "#words";
-import { COPY_BYTES, LEASE_BYTES, leaseState, LeaseState } from "../layout/pipe.js";
+import { COPY_BYTES, leaseState, LeaseState } from "../layout/pipe.js";
 import type { Segment } from "../memory/segment.js";
 import { membersOf } from "../members/member-set.js";
+import type { PipeShape } from "./pipe-shape.js";
 import { LEASE_WORD, PIPE_WORD } from "./pipe-words.js";
 
 /** Figures of a pipe, read without locks, so also from outside; each is exact for the moment it was read. */
@@ -35,14 +36,10 @@ function consistent<T>(segment: Segment, counter: number, readCopy: (copyWords: 
   }
 }
 
-/** @internal Statistics of the pipe at a word index; dimensions were checked by the caller. */
-export function readPipeStatistics(
-  segment: Segment,
-  base: number,
-  maxLeased: number,
-  setWords: number,
-): PipeStatistics {
+/** @internal Statistics of a pipe whose shape was checked. */
+export function readPipeStatistics(segment: Segment, shape: PipeShape, setWords: number): PipeStatistics {
   const shared = segment.words;
+  const { base } = shape;
   const { floats } = segment;
   const tail = consistent(segment, base + PIPE_WORD.sent, (copy) => ({
     sent: words.readFloat(floats, (base + copy) / 2 + PIPE_WORD.sentTotal),
@@ -55,9 +52,8 @@ export function readPipeStatistics(
   }));
   let leased = 0;
   let returned = 0;
-  const leases = base + words.read(shared, base + PIPE_WORD.leaseOffset) / 4;
-  for (let i = 0; i < maxLeased; i++) {
-    const state = leaseState(words.load(shared, leases + (i * LEASE_BYTES) / 4 + LEASE_WORD.state));
+  for (let i = 0; i < shape.maxLeased; i++) {
+    const state = leaseState(words.load(shared, shape.leases + i * shape.leaseWords + LEASE_WORD.state));
     if (state === LeaseState.held) leased++;
     else if (state === LeaseState.returned) returned++;
   }
@@ -69,7 +65,7 @@ export function readPipeStatistics(
     redelivered: words.read(shared, base + PIPE_WORD.redelivered) >>> 0,
     leased,
     waitingSenders: membersOf(segment, base + PIPE_WORD.notFull, setWords).length,
-    waitingReceivers: membersOf(segment, base + PIPE_WORD.notEmpty, setWords).length,
+    waitingReceivers: membersOf(segment, base + PIPE_WORD.notEmpty, setWords).length + membersOf(segment, base + PIPE_WORD.leaseFree, setWords).length,
     closed: words.load(shared, base + PIPE_WORD.closed) !== 0,
   };
 }

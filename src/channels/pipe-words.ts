@@ -1,4 +1,4 @@
-import { LEASE_SLOT, PIPE } from "../layout/pipe.js";
+import { LEASE_HEADER_BYTES, LEASE_SLOT, PIPE } from "../layout/pipe.js";
 
 const pipe = PIPE.at;
 /** Word offsets (4 bytes; 8 where named so) of a pipe. */
@@ -9,6 +9,7 @@ export const PIPE_WORD = {
   inlineLimit: pipe.inlineLimit >> 2,
   leaseOffset: pipe.leaseOffset >> 2,
   ringOffset: pipe.ringOffset >> 2,
+  leaseBytes: pipe.leaseBytes >> 2,
   closed: pipe.closed >> 2,
   tailLock: pipe.tailLock >> 2,
   sent: pipe.sent >> 2,
@@ -30,6 +31,7 @@ export const PIPE_WORD = {
   notEmpty: pipe.notEmpty >> 2,
   notFull: pipe.notFull >> 2,
   drained: pipe.drained >> 2,
+  leaseFree: pipe.leaseFree >> 2,
 } as const;
 
 const lease = LEASE_SLOT.at;
@@ -45,5 +47,5 @@ export const LEASE_WORD = {
   /** 8-byte units. */
   leasedAt: lease.leasedAt >> 3,
   /** Bytes. */
-  inline: lease.inline,
+  inline: LEASE_HEADER_BYTES,
 } as const;

@@ -56,13 +56,18 @@ export class Lease<T> {
   /** The work is done: the message is gone for good. @throws ERR_NOT_HELD when ack or nack was called before, ERR_CLOSED */
   ack(): void {
     this.settle();
-    this.pipe.settleLease(this.index, true);
+    this.pipe.settleLease(this.index, this.sequence, true);
   }
 
   /** The message goes back to its place and is delivered again. @throws ERR_NOT_HELD, ERR_CLOSED */
   nack(): void {
     this.settle();
-    this.pipe.settleLease(this.index, false);
+    this.pipe.settleLease(this.index, this.sequence, false);
+  }
+
+  /** Whether ack or nack was called. */
+  get isSettled(): boolean {
+    return this.done;
   }
 
   /** {@link nack}, unless settled. */
@@ -88,6 +93,8 @@ export class Pipe<T = unknown> extends NamedObject {
   private readonly leases: LeaseTable;
   private readonly sends = new LocalQueue();
   private readonly receives = new LocalQueue();
+  /** Apart from receives: waiting for a lease slot must not hold those up. */
+  private readonly leasings = new LocalQueue();
 
   /** @internal */
   constructor(context: ObjectContext, ref: ObjectRef) {
@@ -107,7 +114,8 @@ export class Pipe<T = unknown> extends NamedObject {
   // Sending.
 
   /**
-   * Sends a message; resolves when it is in the pipe, waiting while that is full.
+   * Sends a message; resolves when it is in the pipe, waiting while that is full. Values are encoded at once; bytes are
+   * copied when there is room, so leave them alone until the promise resolves.
    * @throws ERR_TIMEOUT (nothing was sent), the signal's reason, ERR_NOT_ENCODABLE, ERR_MESSAGE_TOO_LARGE, ERR_NO_SPACE,
    * ERR_CLOSED, ERR_REGION_LOST
    * @example
@@ -136,15 +144,16 @@ export class Pipe<T = unknown> extends NamedObject {
     this.check();
     if (!(bytes instanceof Uint8Array))
       throw new ArgumentError("ERR_INVALID_ARGUMENT", `bytes must be a Uint8Array, not ${show(bytes)}`);
-    if (options === undefined && this.sends.waits.length === 0 && this.sender.attempt(bytes, RecordKind.bytes) === true)
+    const plain = plainBytes(bytes);
+    if (options === undefined && this.sends.waits.length === 0 && this.sender.attempt(plain, RecordKind.bytes) === true)
       return;
-    this.context.waits.sync(this.sendingBytes(bytes, RecordKind.bytes), onlyWaitOptions(options, "sendBytesSync"));
+    this.context.waits.sync(this.sendingBytes(plain, RecordKind.bytes), onlyWaitOptions(options, "sendBytesSync"));
   }
 
   private sending(message: T, options?: WaitOptions): Waitable<true> {
     onlyWaitOptions(options, "send");
     const isBytes = message instanceof Uint8Array;
-    return this.sendingBytes(isBytes ? message : encode(message), isBytes ? RecordKind.bytes : RecordKind.value);
+    return this.sendingBytes(isBytes ? plainBytes(message) : encode(message), isBytes ? RecordKind.bytes : RecordKind.value);
   }
 
   private sendingBytes(bytes: Uint8Array, kind: number): Waitable<true> {
@@ -224,7 +233,7 @@ export class Pipe<T = unknown> extends NamedObject {
   }
 
   private receiving(): Waitable<T> {
-    return this.waitable("receiving from", () => {
+    return this.waitable("receiving from", this.receives, () => {
       const bytes = this.ended(this.receiver.attempt(undefined));
       return bytes === BLOCKED ? BLOCKED : this.valueFrom(bytes as Uint8Array, this.receiver.kind);
     });
@@ -233,37 +242,37 @@ export class Pipe<T = unknown> extends NamedObject {
   private receivingInto(target: Uint8Array): Waitable<number> {
     if (!(target instanceof Uint8Array))
       throw new ArgumentError("ERR_INVALID_ARGUMENT", `target must be a Uint8Array, not ${show(target)}`);
-    return this.waitable("receiving from", () => this.ended(this.receiver.attempt(target)) as number | Blocked);
+    return this.waitable("receiving from", this.receives, () => this.ended(this.receiver.attempt(target)) as number | Blocked);
   }
 
   private leasing(): Waitable<Lease<T>> {
-    return this.waitable("leasing from", () => {
+    return this.waitable("leasing from", this.leasings, () => {
       const taken = this.ended(this.receiver.attemptLease());
       if (taken === BLOCKED) return BLOCKED;
       try {
         return new Lease<T>(this, taken, this.valueFrom(taken.bytes, taken.kind));
       } catch (error) {
-        this.receiver.giveBack(taken.index);
+        this.receiver.giveBack(taken.index, taken.sequence);
         throw error;
       }
     });
   }
 
   /** @internal Also on a removed pipe: whoever has it open keeps its memory. */
-  settleLease(index: number, done: boolean): void {
+  settleLease(index: number, sequence: number, done: boolean): void {
     if (!this.isAttached) this.check();
-    if (done) this.receiver.acknowledge(index);
-    else this.receiver.giveBack(index);
+    if (done) this.receiver.acknowledge(index, sequence);
+    else this.receiver.giveBack(index, sequence);
   }
 
   protected override beforeDetach(): void {
     this.receiver.giveBackAll();
   }
 
-  private waitable<R>(verb: string, attempt: () => R | Blocked): Waitable<R> {
+  private waitable<R>(verb: string, queue: LocalQueue, attempt: () => R | Blocked): Waitable<R> {
     return {
       what: `${verb} ${this.address}`,
-      queue: this.receives,
+      queue,
       owner: this,
       attempt: () => {
         this.check();
@@ -316,26 +325,40 @@ export class Pipe<T = unknown> extends NamedObject {
       throw new ArgumentError("ERR_INVALID_ARGUMENT", `work must be a function, not ${show(work)}`);
     wholeNumber(concurrency, "concurrency", 1, 65536);
     let done = 0;
+    const stop = new AbortController();
+    const ends = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
     const loop = async (): Promise<void> => {
       for (;;) {
         let lease: Lease<T>;
         try {
-          lease = await this.receive({ lease: true, ...(signal === undefined ? {} : { signal }) });
+          lease = await this.receive({ lease: true, signal: ends });
         } catch (error) {
-          if (signal?.aborted === true || this.isEnd(error)) return;
+          if (ends.aborted || this.isEnd(error)) return;
           throw error;
         }
+        let failed = false;
         try {
           await work(lease.value, lease);
         } catch {
-          lease.nack();
-          continue;
+          failed = true;
         }
-        lease.ack();
-        done++;
+        // The work may have settled its lease itself.
+        if (lease.isSettled) continue;
+        if (failed) lease.nack();
+        else {
+          lease.ack();
+          done++;
+        }
       }
     };
-    await Promise.all(Array.from({ length: concurrency }, loop));
+    // Whichever loop fails, the others finish the work they have before the error is told.
+    const loops = Array.from({ length: concurrency }, () =>
+      loop().catch((error: unknown) => {
+        stop.abort();
+        throw error;
+      }),
+    );
+    for (const outcome of await Promise.allSettled(loops)) if (outcome.status === "rejected") throw outcome.reason;
     return done;
   }
 
@@ -396,12 +419,7 @@ export class Pipe<T = unknown> extends NamedObject {
   /** Depth, totals, rates' raw material; no locks. */
   statistics(): PipeStatistics {
     this.check();
-    const statistics = readPipeStatistics(
-      this.member.segment,
-      this.base,
-      this.shape.maxLeased,
-      this.member.geometry.setWords,
-    );
+    const statistics = readPipeStatistics(this.member.segment, this.shape, this.member.geometry.setWords);
     this.member.segment.checkNotLost();
     return statistics;
   }
@@ -409,6 +427,15 @@ export class Pipe<T = unknown> extends NamedObject {
 
 function isLeasing(options: ReceiveOptions | undefined, where: string): boolean {
   return options !== undefined && flag(knownOptions(options, RECEIVE_OPTIONS, where).lease, "lease");
+}
+
+/** Bytes whose `length` is what `set` copies: subclasses may say otherwise, and growing buffers may change it meanwhile. */
+function plainBytes(bytes: Uint8Array): Uint8Array {
+  const prototype: unknown = Object.getPrototypeOf(bytes);
+  const { buffer } = bytes as { buffer: { growable?: boolean } };
+  if ((prototype === Uint8Array.prototype || prototype === Buffer.prototype) && buffer.growable !== true && !Object.hasOwn(bytes, "length"))
+    return bytes;
+  return Uint8Array.prototype.slice.call(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
 }
 
 function describeOwner(slot: number): string | undefined {

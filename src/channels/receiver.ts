@@ -1,11 +1,10 @@
 import * as words from "#words";
 import { ArgumentRangeError, ShmkitError } from "../base/errors.js";
-import { HeapAnswer, pagesFor, PAGE_WORDS, type PageHeap } from "../heap/page-heap.js";
+import { pagesFor, PAGE_WORDS, type PageHeap } from "../heap/page-heap.js";
 import {
   BLOCK_REFERENCE_BYTES,
   COPY_BYTES,
   IN_BLOCK,
-  LEASE_INLINE_BYTES,
   LeaseState,
   RecordKind,
 } from "../layout/pipe.js";
@@ -13,7 +12,6 @@ import { Op } from "../layout/member-slot.js";
 import { blockedOnLock, lockWaiters, tryLock, unlock } from "../locking/robust-lock.js";
 import { ringAll, ringOne } from "../members/doorbell.js";
 import type { Blocked, Member } from "../members/member.js";
-import { HEADER } from "../members/region-words.js";
 import type { LeaseTable } from "./lease-table.js";
 import type { PipeShape } from "./pipe-shape.js";
 import { PIPE_WORD } from "./pipe-words.js";
@@ -43,6 +41,7 @@ export class Receiver {
   private readonly hint: number;
   private readonly notEmpty: number;
   private readonly notFull: number;
+  private readonly leaseFree: number;
   readonly drainedSet: number;
   /** The record at the head: word index of its body, length, position after it. */
   private body = 0;
@@ -65,6 +64,7 @@ export class Receiver {
     this.hint = base + PIPE_WORD.returnedHint;
     this.notEmpty = base + PIPE_WORD.notEmpty;
     this.notFull = base + PIPE_WORD.notFull;
+    this.leaseFree = base + PIPE_WORD.leaseFree;
     this.drainedSet = base + PIPE_WORD.drained;
   }
 
@@ -77,6 +77,7 @@ export class Receiver {
   /** Whether somebody waiting in one of the receivers' sets could go on. */
   remains(set: number): boolean {
     if (set === this.notEmpty) return !this.isEmpty();
+    if (set === this.leaseFree) return this.leases.findFree() >= 0;
     if (set === lockWaiters(this.headLock)) return words.load(this.member.segment.words, this.headLock) === 0;
     return true;
   }
@@ -91,17 +92,16 @@ export class Receiver {
     member.segment.checkNotLost();
     // Closed is read first: a closed pipe cannot fill again.
     const closed = words.load(member.segment.words, this.shape.base + PIPE_WORD.closed) !== 0;
-    if (closed && this.isEmpty()) return END;
+    // What is out on lease may come back.
+    if (closed && this.isDrained()) return END;
     return member.waiting(this.notEmpty);
   }
 
-  private release(set: number, lock: number): Blocked {
+  private release(set: number): Blocked {
     const { member } = this;
     member.withdrawn();
     unlock(member, this.headLock);
-    const blocked: Blocked = member.blocked(set);
-    member.blockedLock = lock;
-    return blocked;
+    return member.blocked(set);
   }
 
   /**
@@ -120,7 +120,7 @@ export class Receiver {
         if (index >= 0) return this.receiveReturned(index, target);
       }
       const received = words.read(shared, this.received);
-      if (words.load(shared, this.sent) === received) return this.release(this.notEmpty, 0);
+      if (words.load(shared, this.sent) === received) return this.release(this.notEmpty);
       this.readRecord(received);
       this.checkTarget(target, this.length);
       const from = this.page === 0 ? this.body * 4 : this.page * PAGE_WORDS * 4;
@@ -217,13 +217,18 @@ export class Receiver {
     const { member } = this;
     unlock(member, this.headLock);
     ringOne(member, this.notFull);
+    if (words.load(member.segment.words, this.hint) !== 0) ringOne(member, this.notEmpty);
     this.ringDrained();
     member.end();
   }
 
   private ringDrained(): void {
-    const shared = this.member.segment.words;
-    if (words.load(shared, this.sent) === words.load(shared, this.received)) ringAll(this.member, this.drainedSet);
+    const { member } = this;
+    const shared = member.segment.words;
+    if (words.load(shared, this.sent) !== words.load(shared, this.received)) return;
+    ringAll(member, this.drainedSet);
+    // Receivers of a closed pipe wait for its end.
+    if (words.load(shared, this.shape.base + PIPE_WORD.closed) !== 0) ringAll(member, this.notEmpty);
   }
 
   /** Everything sent was received, and nothing is out on lease. */
@@ -280,9 +285,9 @@ export class Receiver {
         if (index >= 0) return this.leaseReturned(index);
       }
       const received = words.read(shared, this.received);
-      if (words.load(shared, this.sent) === received) return this.release(this.notEmpty, 0);
+      if (words.load(shared, this.sent) === received) return this.release(this.notEmpty);
       const index = this.leases.findFree();
-      if (index < 0) return this.release(this.notEmpty, 0);
+      if (index < 0) return this.release(this.leaseFree);
       this.readRecord(received);
       return this.leaseRecord(index, received);
     } catch (error) {
@@ -290,29 +295,21 @@ export class Receiver {
     }
   }
 
-  private leaseRecord(index: number, received: number): LeasedBytes | Blocked {
-    const { member, leases, heap } = this;
+  private leaseRecord(index: number, received: number): LeasedBytes {
+    const { member, leases } = this;
     const { bytes: shared } = member.segment;
     const bytes = words.copy(shared, this.page === 0 ? this.body * 4 : this.page * PAGE_WORDS * 4, this.length);
-    let page = this.page;
-    if (page === 0 && bytes.length > LEASE_INLINE_BYTES) {
-      page = heap.allocate(pagesFor(bytes.length));
-      if (page === HeapAnswer.lockBusy) return this.release(heap.lockSet, HEADER.heapLock);
-      if (page < 0) return this.release(heap.spaceSet, 0);
-      words.copyIn(shared, page * PAGE_WORDS * 4, bytes);
-    }
     const floats = member.segment.floats;
     const sequence = words.readFloat(
       floats,
       (this.shape.base + (received & 1) * COPY_WORDS) / 2 + PIPE_WORD.receivedTotal,
     );
-    leases.fill(index, bytes, this.kind, page, sequence);
+    leases.fill(index, bytes, this.kind, this.page, sequence);
     words.write(member.segment.words, member.argument, index);
     // Critical before the slot is held: a slot held for a record that is still in the ring is discarded by recovery.
     member.critical(received);
     leases.setState(index, LeaseState.held, member.me);
     this.advance(received);
-    heap.clearLedger();
     this.finish();
     return { index, bytes, kind: this.kind, sequence, deliveries: 1 };
   }
@@ -342,11 +339,11 @@ export class Receiver {
   }
 
   /** The message of a lease is done with. @throws ERR_NOT_HELD */
-  acknowledge(index: number): void {
+  acknowledge(index: number, sequence: number): void {
     const { member, leases } = this;
     member.begin(Op["pipe.ack"], this.entry);
     try {
-      this.checkHeld(index);
+      this.checkHeld(index, sequence);
       const page = leases.page(index);
       words.write(member.segment.words, member.argument, index);
       if (page !== 0) this.heap.adopt(page);
@@ -354,8 +351,8 @@ export class Receiver {
       leases.setState(index, LeaseState.free, 0);
       member.committed();
       if (page !== 0) this.heap.free(page);
-      // A receiver may have been waiting for a lease slot.
-      if (!this.isEmpty()) ringOne(member, this.notEmpty);
+      // SYNC POINT: setState is sequentially consistent; pairs with waiting for a lease slot
+      ringOne(member, this.leaseFree);
       this.ringDrained();
       member.end();
     } catch (error) {
@@ -364,17 +361,19 @@ export class Receiver {
   }
 
   /** The message of a lease goes back to its place. @throws ERR_NOT_HELD */
-  giveBack(index: number): void {
+  giveBack(index: number, sequence: number): void {
     const { member, leases } = this;
     member.begin(Op["pipe.nack"], this.entry);
     try {
-      this.checkHeld(index);
+      this.checkHeld(index, sequence);
       words.write(member.segment.words, member.argument, index);
       member.critical(0);
       leases.setState(index, LeaseState.returned, 0);
       member.committed();
       words.store(member.segment.words, this.hint, 1);
       ringOne(member, this.notEmpty);
+      // A returned message is leased again without a free slot.
+      ringOne(member, this.leaseFree);
       member.end();
     } catch (error) {
       member.failed(error);
@@ -383,11 +382,11 @@ export class Receiver {
 
   /** Every lease this member holds goes back: its handle is given up. */
   giveBackAll(): void {
-    for (let i = 0; i < this.shape.maxLeased; i++) if (this.leases.isHeldBy(i, this.member.slot)) this.giveBack(i);
+    for (let i = 0; i < this.shape.maxLeased; i++) if (this.leases.isHeldBy(i, this.member.slot)) this.giveBack(i, this.leases.sequence(i));
   }
 
-  private checkHeld(index: number): void {
-    if (!this.leases.isHeldBy(index, this.member.slot))
+  private checkHeld(index: number, sequence: number): void {
+    if (!this.leases.isHeldBy(index, this.member.slot) || this.leases.sequence(index) !== sequence)
       throw new ShmkitError("ERR_NOT_HELD", `this lease of ${this.address} is not held any more`, {
         path: this.address,
       });

@@ -48,7 +48,7 @@ export class LineSplitter {
   private rest = "";
 
   push(piece: Uint8Array): string[] {
-    const lines = this.decoder.write(piece as Buffer).split("\n");
+    const lines = this.decoder.write(piece).split("\n");
     lines[0] = this.rest + lines[0];
     this.rest = lines.pop()!;
     return lines;

@@ -8,7 +8,7 @@ export function toJson(value: unknown, indent?: number): string {
     (_key, inner: unknown) => {
       if (typeof inner === "bigint") return inner.toString();
       if (inner instanceof Uint8Array) return Buffer.from(inner).toString("base64");
-      if (inner instanceof Set) return [...inner];
+      if (inner instanceof Set) return [...(inner as Set<unknown>)];
       if (ArrayBuffer.isView(inner) && !(inner instanceof DataView)) return Array.from(inner as unknown as number[]);
       return inner;
     },

@@ -153,7 +153,7 @@ export class Stream {
   async leave(patience: Patience): Promise<number> {
     const { region, mutex, pipe, self } = this;
     const guard = await mutex.lock(patience.options());
-    let last = false;
+    let last: boolean;
     let broken: number;
     try {
       const parties = partiesOf(guard, region.members());

@@ -28,6 +28,8 @@ const ENTRY = {
 /** Blocks of removed objects from this size on are given back to the system. */
 const PUNCH_PAGES = 64;
 
+const segmentBytes = (segment: number): number => (FIRST_SEGMENT_ENTRIES << segment) * ENTRY_BYTES;
+
 /** A named object found or made. */
 export interface ObjectRef {
   readonly kind: Kind;
@@ -77,7 +79,7 @@ export class Directory {
     const segment = 31 - Math.clz32(Math.trunc(entry / FIRST_SEGMENT_ENTRIES) + 1);
     if (segment >= DIRECTORY_SEGMENTS) return 0;
     const page = words.load(this.member.segment.words, HEADER.directorySegments + segment) >>> 0;
-    if (!this.heap.isBlock(page)) return 0;
+    if (!this.heap.isBlock(page) || this.heap.pagesOf(page) < pagesFor(segmentBytes(segment))) return 0;
     return page * PAGE_WORDS + (entry - FIRST_SEGMENT_ENTRIES * (2 ** segment - 1)) * (ENTRY_BYTES / 4);
   }
 
@@ -156,15 +158,25 @@ export class Directory {
     return found;
   }
 
-  /** Opens or makes an object, to be waited for. With `wait`, an `open` waits for the name to appear. */
-  opening(name: string, plan: ObjectPlan, mode: OpenMode, wait: boolean): Waitable<ObjectRef> {
+  /**
+   * Opens or makes an object, to be waited for. With `wait`, an `open` waits for the name to appear. `handle` makes the
+   * handle in the same synchronous stretch, so that there is none without this member among the openers.
+   */
+  opening<O>(name: string, plan: ObjectPlan, mode: OpenMode, wait: boolean, handle: (ref: ObjectRef) => O): Waitable<O> {
     const bytes = new TextEncoder().encode(name);
     return {
       what: `${mode === "open" ? "opening" : "creating"} ${this.member.regionName}/${name}`,
-      queue: this.queue,
+      // Waiting for a name must not keep this member from making it.
+      queue: wait ? new LocalQueue() : this.queue,
       owner: this,
-      attempt: () => this.attemptOpen(name, bytes, plan, mode, wait),
-      remains: (set) => set === lockWaiters(HEADER.directoryLock) && isFree(this.member, HEADER.directoryLock),
+      attempt: () => {
+        const ref = this.attemptOpen(name, bytes, plan, mode, wait);
+        return ref === BLOCKED ? BLOCKED : handle(ref);
+      },
+      remains: (set) =>
+        set === this.heap.lockSet
+          ? this.heap.lockIsFree
+          : set === lockWaiters(HEADER.directoryLock) && isFree(this.member, HEADER.directoryLock),
     };
   }
 
@@ -298,7 +310,7 @@ export class Directory {
     const entry = this.capacity;
     const segment = 31 - Math.clz32(entry / FIRST_SEGMENT_ENTRIES + 1);
     if (segment >= DIRECTORY_SEGMENTS) return HeapAnswer.full;
-    const bytes = (FIRST_SEGMENT_ENTRIES << segment) * ENTRY_BYTES;
+    const bytes = segmentBytes(segment);
     const page = heap.allocate(pagesFor(bytes));
     if (page < 0) return page;
     words.zero(member.segment.bytes, page * PAGE_BYTES, bytes);
@@ -347,10 +359,10 @@ export class Directory {
         words.store(member.segment.words, base + ENTRY.state, EntryState.removed);
         member.committed();
       } else member.withdrawn();
-      this.sweep();
       unlock(member, HEADER.directoryLock);
       if (found !== undefined) ringEverybody(member);
       member.end();
+      this.trySweep();
       return found !== undefined;
     } catch (error) {
       return member.failed(error);
@@ -375,6 +387,12 @@ export class Directory {
 
   /** {@link sweep}, unless somebody else has the directory: then the next one who has it does it. */
   trySweep(): void {
+    this.member.aside(() => {
+      this.attemptSweep();
+    });
+  }
+
+  private attemptSweep(): void {
     const { member } = this;
     member.begin(Op["object.detach"], NO_ENTRY);
     try {
@@ -395,8 +413,9 @@ export class Directory {
       if (this.stateOf(base) !== EntryState.removed) continue;
       if (!isEmptySet(member.segment, base + ENTRY.openers, member.geometry.setWords)) continue;
       const page = words.read(member.segment.words, base + ENTRY.page) >>> 0;
-      heap.adopt(page);
+      // In this order: a block in the ledger is freed by recovery only if the entry was freed.
       member.criticalAs(Op["heap.free"], entry, 0);
+      heap.adopt(page);
       words.store(member.segment.words, base + ENTRY.state, EntryState.free);
       if (heap.pagesOf(page) >= PUNCH_PAGES) heap.punch(page);
       heap.free(page);

@@ -13,7 +13,7 @@ import {
   runState,
 } from "../layout/heap.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
-import { ringOne } from "../members/doorbell.js";
+import { ringAll } from "../members/doorbell.js";
 import { NO_ENTRY, Op } from "../layout/member-slot.js";
 import type { Member } from "../members/member.js";
 import type { LocalQueue, Waitable } from "../members/waits.js";
@@ -46,6 +46,9 @@ export interface HeapStatistics {
  * same store. Only allocation takes the heap lock: a used run belongs to its owner, who frees it by one store.
  */
 export class PageHeap {
+  /** Pages of the free run that ends at the end, as the last search found it. */
+  private tailPages = 0;
+
   constructor(private readonly member: Member) {}
 
   private entry(page: number): number {
@@ -73,7 +76,8 @@ export class PageHeap {
     if (!tryLock(member, HEADER.heapLock)) return HeapAnswer.lockBusy;
     let page = this.find(pages);
     if (page === 0) {
-      const grown = this.grow(pages);
+      // The free run at the end, if there is one, is part of what growth makes.
+      const grown = this.grow(pages - this.tailPages);
       page = grown < 0 ? grown : this.find(pages);
     }
     if (page > 0) page = this.take(page, pages);
@@ -96,9 +100,11 @@ export class PageHeap {
     const shared = this.member.segment.words;
     const { heapPage } = this.member.geometry;
     const end = this.committed;
+    this.tailPages = 0;
     let rover = words.read(shared, HEADER.heapRover) >>> 0;
     if (rover < heapPage || rover >= end) rover = heapPage;
-    return this.search(rover, end, pages) || (rover === heapPage ? 0 : this.search(heapPage, end, pages));
+    const found = this.search(rover, end, pages);
+    return found !== 0 || rover === heapPage ? found : this.search(heapPage, end, pages);
   }
 
   private search(from: number, end: number, pages: number): number {
@@ -116,6 +122,7 @@ export class PageHeap {
       }
       if (runState(run) === RunState.free && runPages(run) >= pages) return page;
       page += runPages(run);
+      this.tailPages = page === end && runState(run) === RunState.free ? runPages(run) : 0;
     }
     return 0;
   }
@@ -232,7 +239,8 @@ export class PageHeap {
     const run = words.load(shared, this.entry(page));
     words.store(shared, this.entry(page), packRun(RunState.free, runPunched(run), 0, runPages(run)));
     words.write(shared, this.member.ledger, 0);
-    ringOne(this.member, HEADER.spaceWaiters);
+    // All: whoever is picked may need more than there is now, and would not pass the ring on.
+    ringAll(this.member, HEADER.spaceWaiters);
   }
 
   /** Frees the block if the member of `slot` still owns it: what a recoverer does. */
@@ -252,8 +260,9 @@ export class PageHeap {
   punch(page: number): void {
     const { member } = this;
     const run = words.load(member.segment.words, this.entry(page));
-    if (native.punch(member.descriptor, page * PAGE_BYTES, runPages(run) * PAGE_BYTES) < 0) return;
-    words.storeRelease(member.segment.words, this.entry(page), packRun(RunState.used, true, member.me, runPages(run)));
+    // The mark first: pages that are gone without it would be used unbacked.
+    words.store(member.segment.words, this.entry(page), packRun(RunState.used, true, member.me, runPages(run)));
+    native.punch(member.descriptor, page * PAGE_BYTES, runPages(run) * PAGE_BYTES);
   }
 
   /** Whether a used block begins at the page. */

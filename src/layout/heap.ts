@@ -9,17 +9,9 @@ export const PAGE_MAP_ENTRY = struct(
   "page_map_entry",
   PAGE_MAP_BYTES,
   "One per page of the file. The heap is tiled by runs; only the entry of a run's first page (its head) means anything. Every change of the tiling is one store to one head.",
-  // prettier-ignore -- one field a line
+  // prettier-ignore
   [
-    [
-      0,
-      "run",
-      "u32",
-      "state << 30 | punched << 29 | owner slot + 1 << 20 | pages",
-      "free head: heap lock; used head: its owner",
-      "publish",
-      "free, or freed by the recovery of its owner",
-    ],
+    [0, "run", "u32", "state << 30 | punched << 29 | owner slot + 1 << 20 | pages", "free head: heap lock; used head: its owner", "publish", "free, or freed by the recovery of its owner"],
     [4, "generation", "u32", "counts the blocks that began here (wraps)", "heap lock", "plain", "same"],
   ],
 );
@@ -44,49 +36,17 @@ export const DIRECTORY_ENTRY = struct(
   "directory_entry",
   ENTRY_BYTES,
   "A named object. Entries never move; an entry is reused with the next generation.",
-  // prettier-ignore -- one field a line
+  // prettier-ignore
   [
-    [
-      0,
-      "state",
-      "u32",
-      "0 free, 1 live, 2 removed (the name is gone, members still have it open)",
-      "directory lock",
-      "publish",
-      "creation and removal happened or not by this word alone",
-    ],
+    [0, "state", "u32", "0 free, 1 live, 2 removed (the name is gone, members still have it open)", "directory lock", "publish", "creation and removal happened or not by this word alone"],
     [4, "kind", "u32", "1 pipe, 2 counter, 3 mutex", "directory lock, before state", "plain", "same"],
-    [
-      8,
-      "generation",
-      "u32",
-      "counts the objects that had this entry (wraps)",
-      "directory lock, before state",
-      "plain",
-      "same",
-    ],
+    [8, "generation", "u32", "counts the objects that had this entry (wraps)", "directory lock, before state", "plain", "same"],
     [12, "page", "u32", "head page of the object's block", "directory lock, before state", "plain", "same"],
     [16, "nameBytes", "u32", "1–120", "directory lock, before state", "plain", "same"],
     [20, "nameHash", "u32", "FNV-1a of the name's bytes", "directory lock, before state", "plain", "same"],
     [24, "createdAt", "f64", "milliseconds since 1970", "directory lock, before state", "plain", "same"],
-    [
-      32,
-      "options",
-      "u32[8]",
-      "options of the kind, compared when an existing object is opened",
-      "directory lock, before state",
-      "plain",
-      "same",
-    ],
-    [
-      64,
-      "openers",
-      "u32[8]",
-      "member set: who has it open. While a bit is set the block is not freed",
-      "each member its own bit, under the directory lock",
-      "atomic",
-      "cleared by recovery, last of all",
-    ],
+    [32, "options", "u32[8]", "options of the kind, compared when an existing object is opened", "directory lock, before state", "plain", "same"],
+    [64, "openers", "u32[8]", "member set: who has it open. While a bit is set the block is not freed", "each member its own bit, under the directory lock", "atomic", "cleared by recovery, last of all"],
     [128, "name", "u8[120]", "UTF-8, no terminator", "directory lock, before state", "plain", "same"],
   ],
 );

@@ -6,36 +6,12 @@ export const LOCK = struct(
   "lock",
   LOCK_BYTES,
   "A robust lock. Taken by compare-exchange of owner from 0, released by storing 0. Whoever is found to be its owner and dead is recovered by a member that holds the dead slot's liveness byte; that recovery undoes what was begun and then frees the lock.",
-  // prettier-ignore -- one field a line
+  // prettier-ignore
   [
-    [
-      0,
-      "owner",
-      "u32",
-      "slot + 1 of the owner, 0 when free",
-      "the owner; a recoverer",
-      "publish",
-      "names the dead owner until its work has been undone",
-    ],
-    [
-      4,
-      "abandoned",
-      "u32",
-      "1: an owner died holding it and the next one has not been told",
-      "recoverer; next owner",
-      "plain",
-      "ordered by owner",
-    ],
+    [0, "owner", "u32", "slot + 1 of the owner, 0 when free", "the owner; a recoverer", "publish", "names the dead owner until its work has been undone"],
+    [4, "abandoned", "u32", "1: an owner died holding it and the next one has not been told", "recoverer; next owner", "plain", "ordered by owner"],
     [8, "takeovers", "u32", "owners that died holding it (wraps)", "recoverer", "plain", "statistic"],
-    [
-      32,
-      "waiters",
-      "u32[8]",
-      "member set: wait for the lock",
-      "each member its own bit",
-      "atomic",
-      "cleared by recovery",
-    ],
+    [32, "waiters", "u32[8]", "member set: wait for the lock", "each member its own bit", "atomic", "cleared by recovery"],
   ],
 );
 
@@ -45,28 +21,12 @@ export const MUTEX = struct(
   "mutex",
   MUTEX_BYTES,
   "A named robust mutex with up to 64 words that it guards and an undo journal for them. The journal of a lock lives beside the lock: only its owner writes it.",
-  // prettier-ignore -- one field a line
+  // prettier-ignore
   [
     [0, "lock", "u32[16]", "lock", "see lock", "atomic", "the next owner is told once"],
-    [
-      64,
-      "journalEntries",
-      "u32",
-      "entries to undo, 0–64; 0 commits",
-      "owner; recoverer",
-      "publish",
-      "undone backwards before the lock is freed",
-    ],
+    [64, "journalEntries", "u32", "entries to undo, 0–64; 0 commits", "owner; recoverer", "publish", "undone backwards before the lock is freed"],
     [68, "wordCount", "u32", "guarded words, 0–64", "creator", "fixed", "same"],
-    [
-      128,
-      "words",
-      "u32[64]",
-      "the guarded words",
-      "owner, each change journalled first",
-      "plain",
-      "as the last commit left them, once recovered",
-    ],
+    [128, "words", "u32[64]", "the guarded words", "owner, each change journalled first", "plain", "as the last commit left them, once recovered"],
     [384, "journal", "u32[128]", "pairs of word index and old value", "owner", "plain", "valid up to journalEntries"],
   ],
 );
@@ -76,36 +36,12 @@ export const COUNTER = struct(
   "counter",
   COUNTER_BYTES,
   "A named signed 64-bit integer. Changed under its lock by one 64-bit store; read without.",
-  // prettier-ignore -- one field a line
+  // prettier-ignore
   [
     [0, "lock", "u32[16]", "lock", "see lock", "atomic", "freed by recovery"],
     [64, "value", "i64", "the number", "lock owner", "publish", "changed or not, never torn"],
-    [
-      72,
-      "version",
-      "u32",
-      "counts updates (wraps); written after value",
-      "lock owner",
-      "publish",
-      "recovery compares argument and value",
-    ],
-    [
-      80,
-      "target",
-      "i64",
-      "the value an update is about to store",
-      "lock owner, before value",
-      "plain",
-      "tells whether the dead owner's update happened",
-    ],
-    [
-      128,
-      "changeWaiters",
-      "u32[8]",
-      "member set: wait for a change",
-      "each member its own bit",
-      "atomic",
-      "cleared by recovery",
-    ],
+    [72, "version", "u32", "counts updates (wraps); written after value", "lock owner", "publish", "recovery compares argument and value"],
+    [80, "target", "i64", "the value an update is about to store", "lock owner, before value", "plain", "tells whether the dead owner's update happened"],
+    [128, "changeWaiters", "u32[8]", "member set: wait for a change", "each member its own bit", "atomic", "cleared by recovery"],
   ],
 );

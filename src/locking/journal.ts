@@ -1,4 +1,5 @@
 import * as words from "#words";
+import { ShmkitError } from "../base/errors.js";
 import { MUTEX, MUTEX_WORDS } from "../layout/lock.js";
 import type { Segment } from "../memory/segment.js";
 
@@ -15,7 +16,8 @@ const JOURNAL = at.journal >> 2;
 /** Changes a guarded word, recording the old value first. The caller owns the lock. */
 export function journalledWrite(segment: Segment, base: number, index: number, value: number): void {
   const shared = segment.words;
-  const entries = words.read(shared, base + ENTRIES);
+  const entries = words.read(shared, base + ENTRIES) >>> 0;
+  if (entries > MUTEX_WORDS) throw new ShmkitError("ERR_CORRUPT", `a journal claims ${entries} entries; remove the mutex`);
   let known = false;
   for (let i = 0; i < entries && !known; i++) known = words.read(shared, base + JOURNAL + 2 * i) === index;
   if (!known) {

@@ -91,7 +91,7 @@ export class Deaths implements DeathWatch {
     // The window stays open although somebody was found: two may have died, and a hint precedes the lock's release.
     const open = now() < this.windowEnd;
     try {
-      if (open || force) this.recoverTheDead();
+      if (open || force || this.recovering >= 0) this.recoverTheDead();
     } catch {
       // What is corrupt cannot be recovered; the calls that touch it say so. Nobody called for this look.
       this.windowEnd = 0;

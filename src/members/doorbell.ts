@@ -19,6 +19,7 @@ function ring(member: Member, slot: number, mask: number): void {
 
 /** Rings a member if it is armed; whether it was. */
 function ringMember(member: Member, slot: number): boolean {
+  if (slot >= member.geometry.maxMembers) return false;
   // SYNC POINT: pairs with arming before the re-check, in waits.ts
   const armed = words.load(member.segment.words, slotWord(member.geometry, slot) + SLOT.armed);
   if (armed === 0) return false;

@@ -67,10 +67,11 @@ export class Member {
   begin(code: number, entry: number): void {
     if (this.inOperation) this.onInterrupted();
     this.checkUsable();
-    this.inOperation = true;
     this.code = code;
     this.entry = entry;
     words.storeRelease(this.segment.words, this.operation, packOperation(code, Phase.begun, 0, entry));
+    // Last: cut off before this, the operation has done nothing; cut off after it, its own record is there.
+    this.inOperation = true;
   }
 
   /** The lock is held; the publishing word may change from here on. `counter` is its value, or anything for state words. */
@@ -106,6 +107,13 @@ export class Member {
   /** The contained operation of `criticalAs` is done; the outer one goes on where it was. */
   resumed(): void {
     words.storeRelease(this.segment.words, this.operation, this.outer);
+  }
+
+  /** Runs work of the member's own accord, after which its last operation is on record again. */
+  aside(work: () => void): void {
+    const record = words.load(this.segment.words, this.operation);
+    work();
+    words.storeRelease(this.segment.words, this.operation, record);
   }
 
   /** Nothing has changed; called before the lock is released, if one is held. */

@@ -68,25 +68,27 @@ export class Waits {
     private readonly deaths: DeathWatch,
   ) {}
 
-  /** Tries without waiting; earlier asynchronous waits of the same kind go first. */
+  /** Tries without waiting. While earlier asynchronous waits of the same kind are pending, it is not their turn. */
   try<T>(waitable: Waitable<T>): T | Blocked {
-    if (waitable.queue.waits.length > 0) {
-      this.pump(waitable.queue);
-      if (waitable.queue.waits.length > 0) return BLOCKED;
-    }
-    return waitable.attempt();
+    return waitable.queue.waits.length > 0 ? BLOCKED : waitable.attempt();
+  }
+
+  /** The same for a thread that blocks: nobody else can serve those that came before. */
+  private serve<T>(waitable: Waitable<T>): T | Blocked {
+    if (waitable.queue.waits.length > 0) this.pump(waitable.queue);
+    return this.try(waitable);
   }
 
   /** Blocks the thread. @throws ERR_TIMEOUT */
   sync<T>(waitable: Waitable<T>, options: WaitOptions | undefined): T {
     if (options?.signal !== undefined) signalOf(options.signal);
     const deadline = deadlineOf(options?.timeoutMs);
-    let result = this.try(waitable);
+    let result = this.serve(waitable);
     if (result !== BLOCKED) return result;
     if (options?.timeoutMs === 0) throw timeoutError(waitable.what, 0, waitable.holder?.());
     for (let i = this.spins; i > 0; i--) {
       words.loadFresh(this.member.segment.words, this.member.bell);
-      result = this.try(waitable);
+      result = this.serve(waitable);
       if (result === BLOCKED) continue;
       this.spins = Math.min(MAX_SPINS, this.spins * 2);
       return result;
@@ -111,7 +113,7 @@ export class Waits {
         }
         // SYNC POINT: pairs with ringMember's look at the armed word, in doorbell.ts
         words.or(shared, member.armed, Armed.sync);
-        const result = this.try(waitable);
+        const result = this.serve(waitable);
         if (result !== BLOCKED) return result;
         if (member.blockedOn !== this.syncSet) continue;
         const left = deadline - now();
@@ -156,8 +158,14 @@ export class Waits {
     let timer: NodeJS.Timeout | undefined;
     const expire = (): void => {
       const left = deadline - now();
-      if (left > 0) timer = setTimeout(expire, Math.min(left, 2 ** 30));
-      else this.giveUp(wait, () => timeoutError(waitable.what, timeoutMs, waitable.holder?.()));
+      if (left > 0) {
+        timer = setTimeout(expire, Math.min(left, 2 ** 30));
+        return;
+      }
+      // A last look: a ring may have gone to somebody who is stopped.
+      this.pump(waitable.queue);
+      if (waitable.queue.waits.includes(wait as PendingWait<unknown>))
+        this.giveUp(wait, () => timeoutError(waitable.what, timeoutMs, waitable.holder?.()));
     };
     const abort = (): void => this.giveUp(wait, () => signal?.reason);
     const wait: PendingWait<T> = {
@@ -272,6 +280,7 @@ export class Waits {
 
   /** Rejects the pending waits on an object whose handle is given up: its memory may go next. */
   rejectOf(owner: object, error: unknown): void {
+    this.clearCutOffWait();
     this.reject((wait) => wait.waitable.owner === owner, error);
   }
 

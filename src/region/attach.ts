@@ -238,6 +238,8 @@ export function* remove(name: string): Steps<boolean> {
   const path = pathOf(name);
   const removed = yield* withExisting(path, (descriptor) => {
     if (native.sameFile(path, descriptor) !== 1) return false;
+    // In a sticky directory only the owner can take the name away: a region marked closed would keep it for ever.
+    checkOwner(descriptor, path, name, native.effectiveUid() === 0);
     if (statOf(descriptor, path).sizeBytes >= PAGE_BYTES) closeName(descriptor, path);
     else unlinkIfSame(descriptor, path);
     return true;
@@ -250,6 +252,7 @@ export function* clean(name: string, alsoKernel: boolean): Steps<boolean> {
   const path = pathOf(name);
   const cleaned = yield* withExisting(path, (descriptor) => {
     if (native.sameFile(path, descriptor) !== 1 || anybodyAlive(descriptor)) return false;
+    checkOwner(descriptor, path, name, native.effectiveUid() === 0);
     const { closed, lifetime } = inspectHeader(descriptor, path);
     if (!closed && lifetime === "kernel" && !alsoKernel) return false;
     closeName(descriptor, path);

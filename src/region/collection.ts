@@ -3,7 +3,7 @@ import { onlyWaitOptions, WAIT_OPTIONS, type WaitOptions } from "../base/deadlin
 import type { Directory, ObjectPlan, ObjectRef, OpenMode } from "../heap/directory.js";
 import type { NamedObject } from "../heap/named-object.js";
 import type { Kind } from "../layout/heap.js";
-import type { Waits } from "../members/waits.js";
+import type { Waitable, Waits } from "../members/waits.js";
 
 /** Options of `open` on a kind of object. */
 export interface OpenOptions extends WaitOptions {
@@ -102,17 +102,19 @@ export class Collection<Options extends object, O extends NamedObject> {
     return { plan: this.face.plan(rest as unknown as Options), wait: flag(wait, "wait") };
   }
 
+  private opening(name: string, mode: OpenMode, plan: ObjectPlan, wait: boolean): Waitable<O> {
+    return this.host.directory.opening(name, plan, mode, wait, (ref) =>
+      this.host.handle(ref, () => this.face.make(ref)),
+    );
+  }
+
   private async async(name: string, mode: OpenMode, options?: Options & OpenOptions): Promise<O> {
     const { plan, wait } = this.prepare(name, mode, options);
-    const { directory, waits } = this.host;
-    const ref = await waits.async(directory.opening(name, plan, mode, wait), options);
-    return this.host.handle(ref, () => this.face.make(ref));
+    return this.host.waits.async(this.opening(name, mode, plan, wait), options);
   }
 
   private sync(name: string, mode: OpenMode, options?: Options & OpenOptions): O {
     const { plan, wait } = this.prepare(name, mode, options);
-    const { directory, waits } = this.host;
-    const ref = waits.sync(directory.opening(name, plan, mode, wait), options);
-    return this.host.handle(ref, () => this.face.make(ref));
+    return this.host.waits.sync(this.opening(name, mode, plan, wait), options);
   }
 }

@@ -73,6 +73,7 @@ export class Membership {
   /** Leaves: gives back everything this member holds, frees the slot, and takes the name away with the last one. */
   leave(path: string, unlinkWhenLast: boolean): void {
     const { member, segment, descriptor } = this;
+    if (this.left) return;
     this.deaths.stop();
     if (!segment.lost) this.giveBack();
     member.closed = true;
@@ -84,16 +85,22 @@ export class Membership {
       unlinkIfSame(descriptor, path);
     }
     segment.close();
+    this.left = true;
     native.close(descriptor);
   }
+  private left = false;
 
   private giveBack(): void {
     const { member, recovery } = this;
-    recovery.settle(member.slot);
-    recovery.settleLedger(member.slot);
-    recovery.release(member.slot, false);
-    recovery.sweep();
-    ringEverybody(member);
+    try {
+      recovery.settle(member.slot);
+      recovery.settleLedger(member.slot);
+      recovery.release(member.slot, false);
+      if (!member.closed) recovery.sweep();
+      ringEverybody(member);
+    } catch {
+      // What is corrupt cannot be given back; leaving must work all the same.
+    }
   }
 
   /** Bounded: a stopped process that holds the byte must not stop others from leaving; the next opener then cleans up. */
@@ -119,11 +126,15 @@ export function join(
 ): Membership {
   const shared = segment.words;
   for (let round = 0; ; round++) {
+    let beingRecovered = false;
     for (let slot = 0; slot < geometry.maxMembers; slot++) {
       const base = slotWord(geometry, slot);
       if (words.load(shared, base + SLOT.state) !== SlotState.free) continue;
       const pinned = native.pin(segment.id, descriptor, LOCK_BASE + 1 + slot);
-      if (pinned === -ERRNO.again) continue;
+      if (pinned === -ERRNO.again) {
+        beingRecovered = true;
+        continue;
+      }
       checkResult(pinned, "locking the liveness byte", segment.path);
       if (words.load(shared, base + SLOT.state) !== SlotState.free) {
         native.unpin(segment.id);
@@ -134,7 +145,9 @@ export function join(
     }
     // Every slot is taken: perhaps by the dead.
     const nobody = new Membership(segment, descriptor, geometry, name, -1);
-    if (round > 0 || !nobody.deaths.recoverTheDead()) break;
+    if (nobody.deaths.recoverTheDead()) continue;
+    if (!beingRecovered || round >= 50) break;
+    pauseSync(1);
   }
   throw new ShmkitError(
     "ERR_TOO_MANY_MEMBERS",

@@ -70,7 +70,8 @@ export class RegionRecovery implements Recovery {
       return state === (code === Op["heap.free"] ? EntryState.free : EntryState.removed);
     }
     const opened = this.directory.openedBy(slot).find((object) => object.entry === entry);
-    if (opened === undefined) return code === Op["object.detach"];
+    if (code === Op["object.detach"]) return opened === undefined;
+    if (opened === undefined) return false;
     if (opened.kind === "pipe") return phase === Phase.critical && this.pipeTookEffect(slot, code, opened.page, nibble);
     if (opened.kind === "counter") return phase === Phase.critical && this.counterTookEffect(slot, opened.page, nibble);
     return this.mutexTookEffect(slot, code, opened.page);
@@ -136,11 +137,9 @@ export class RegionRecovery implements Recovery {
       this.releaseObject(slot, own, kind, page, entry);
       if (!own) directory.forget(base, slot);
     }
-    if (isOwnedBy(member, HEADER.directoryLock, slot)) freeAbandoned(member, HEADER.directoryLock);
-    if (isOwnedBy(member, HEADER.heapLock, slot)) {
-      this.heap.resetRover();
-      freeAbandoned(member, HEADER.heapLock);
-    }
+    this.freeLock(slot, HEADER.directoryLock);
+    if (isOwnedBy(member, HEADER.heapLock, slot)) this.heap.resetRover();
+    this.freeLock(slot, HEADER.heapLock);
     if (own) return;
     for (const set of [
       HEADER.spaceWaiters,
@@ -167,13 +166,15 @@ export class RegionRecovery implements Recovery {
       this.freeLock(slot, base + PIPE_WORD.headLock);
       const tail = lockWaiters(base + PIPE_WORD.tailLock);
       const head = lockWaiters(base + PIPE_WORD.headLock);
-      sets.push(tail, head, base + PIPE_WORD.notEmpty, base + PIPE_WORD.notFull, base + PIPE_WORD.drained);
+      sets.push(tail, head, base + PIPE_WORD.notEmpty, base + PIPE_WORD.notFull, base + PIPE_WORD.drained, base + PIPE_WORD.leaseFree);
     }
     if (!own) for (const set of sets) leaveSet(this.member.segment, set, slot);
   }
 
   private freeLock(slot: number, lock: number): void {
-    if (isOwnedBy(this.member, lock, slot)) freeAbandoned(this.member, lock);
+    if (!isOwnedBy(this.member, lock, slot)) return;
+    if (slot === this.member.slot) words.store(this.member.segment.words, lock, 0);
+    else freeAbandoned(this.member, lock);
   }
 
   private releaseMutex(slot: number, own: boolean, base: number, entry: number): void {

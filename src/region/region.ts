@@ -300,13 +300,14 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
   /** {@link close}; does not wait for anything long. */
   closeSync(): void {
     if (this.closed) return;
-    this.closed = true;
     const { membership } = this;
     membership.waits.rejectAll(
       new ShmkitError("ERR_CLOSED", `the region ${this.name} was closed`, { path: this.name }),
     );
     membership.leave(this.path, this.lifetime === "process");
     this.handles.clear();
+    // Last, so that a close which was cut off can be repeated.
+    this.closed = true;
   }
   private closed = false;
 

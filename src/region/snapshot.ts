@@ -87,8 +87,8 @@ export function snapshot(name: string): RegionInfo | undefined {
         const common = { name: ref.name, kind: ref.kind, createdAt: ref.createdAt };
         const view = member.segment;
         if (ref.kind === "pipe") {
-          const { maxLeased } = readShape(member, heap, ref.page, `${name}/${ref.name}`);
-          return { ...common, pipe: readPipeStatistics(view, base, maxLeased, geometry.setWords) };
+          const shape = readShape(member, heap, ref.page, `${name}/${ref.name}`);
+          return { ...common, pipe: readPipeStatistics(view, shape, geometry.setWords) };
         }
         if (ref.kind === "counter")
           return { ...common, value: words.load64(view.longs, base / 2 + COUNTER_WORD.value) };

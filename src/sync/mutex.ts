@@ -96,6 +96,8 @@ export class MutexGuard {
  */
 export class Mutex extends NamedObject {
   private readonly queue = new LocalQueue();
+  /** Sync locking does not stand behind this thread's asynchronous waits: served while it blocks, they would hold the mutex. */
+  private readonly syncQueue = new LocalQueue();
   private guard: MutexGuard | undefined;
 
   /** Resolves to the guard. @throws ERR_TIMEOUT (its `owner` says who holds it), the signal's reason, ERR_CLOSED, ERR_REGION_LOST */
@@ -105,15 +107,17 @@ export class Mutex extends NamedObject {
 
   /** {@link lock}, blocking the thread. @throws ERR_DEADLOCK when this very thread holds it */
   lockSync(options?: WaitOptions): MutexGuard {
-    if (this.guard !== undefined)
+    onlyWaitOptions(options, "lockSync");
+    const locking = this.locking();
+    const attempt = (): MutexGuard | Blocked => {
+      if (this.guard === undefined) return locking.attempt();
       throw new ShmkitError(
         "ERR_DEADLOCK",
         `${this.address} is held by this thread, which would wait for itself; release it first`,
-        {
-          path: this.address,
-        },
+        { path: this.address },
       );
-    return this.context.waits.sync(this.locking(), onlyWaitOptions(options, "lockSync"));
+    };
+    return this.context.waits.sync({ ...locking, attempt, queue: this.syncQueue }, options);
   }
 
   /** The guard, or undefined when somebody holds the mutex. Never waits. */

@@ -101,7 +101,7 @@ class Receiver {
     region.on("memberDied", lookForDead);
     const before = this.received;
     const reader = new MessageReader(stream, this.patience, () => this.look());
-    let broken = 0;
+    let broken: number;
     try {
       // A sender may have died before this process joined.
       await stream.closeIfAbandoned(patience);

@@ -1,0 +1,24 @@
+const parent = process.ppid;
+
+const end = (): never => process.exit(1);
+
+/** Ends this process when the demo that started it has ended: its region goes with its last member. */
+export function endWithParent(): void {
+  process.on("disconnect", end);
+}
+
+/** For loops that leave the event loop no turn. */
+export function hasParent(): boolean {
+  return process.ppid === parent;
+}
+
+/** Tells the demo something through Node's own channel. */
+export function tellParent(message: unknown): void {
+  process.send?.(message);
+}
+
+/** The work is done: nothing keeps this process any more. */
+export function leaveParent(): void {
+  process.off("disconnect", end);
+  process.disconnect();
+}

@@ -1,0 +1,191 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Region, ShmkitError, type MemberDeath, type Pipe } from "../../index.js";
+import { formatBytes, formatCount, formatMicroseconds } from "../figures.js";
+import type { Terminal } from "../terminal.js";
+import type { Child, Children } from "./children.js";
+import { pieces, type FileList } from "./text-files.js";
+import { addMessage, countWords, type Tally, type TallyMessage } from "./word-tally.js";
+
+/** What the reading process is told to read. */
+export interface ReaderOrder {
+  readonly files: readonly string[];
+  readonly batchBytes: number;
+}
+
+export interface WorkResult {
+  readonly tally: Tally;
+  readonly seconds: number;
+  readonly batches: number;
+  readonly redelivered: number;
+  /** Tallies that came again, since their worker died between sending and acknowledging. */
+  readonly repeated: number;
+  readonly killed: boolean;
+}
+
+const BATCH_BYTES = { smallest: 1024, largest: 64 * 1024 } as const;
+/** How much of the text has been handed out when a worker is killed. */
+const KILL_AT = 0.4;
+const LOOK_MS = 20;
+const DRAW_MS = 100;
+
+/** Counts the words of files in three processes that share memory, and kills one of them on the way. */
+export class Work {
+  private readonly children: Children;
+  private readonly terminal: Terminal;
+  private readonly list: FileList;
+  private readonly signal: AbortSignal;
+  private readonly tally: Tally = new Map();
+  private readonly seen = new Set<number>();
+  private repeated = 0;
+  private deaths: MemberDeath[] = [];
+  private diedAt = 0;
+
+  constructor(children: Children, terminal: Terminal, list: FileList, signal: AbortSignal) {
+    this.children = children;
+    this.terminal = terminal;
+    this.list = list;
+    this.signal = signal;
+  }
+
+  async run(): Promise<WorkResult> {
+    const { signal, children } = this;
+    const name = `demo-${process.pid}-work`;
+    const region = await Region.create(name, { size: "8MiB", maxSize: "40MiB", label: "collector", signal });
+    try {
+      const batches = await region.pipe<Uint8Array>("batches", { capacity: 64, signal });
+      const tallies = await region.pipe<TallyMessage>("tallies", { capacity: 64, signal });
+      region.on("memberDied", (death) => {
+        this.diedAt = performance.now();
+        this.deaths.push(death);
+      });
+      const startedAt = performance.now();
+      const reader = children.start("./work-reader.js", [name]);
+      const workers = [this.startWorker(name, 1), this.startWorker(name, 2)];
+      await reader.says();
+      const smaller = Math.max(BATCH_BYTES.smallest, Math.floor(this.list.bytes / 200));
+      reader.tell({
+        files: this.list.files.map(({ path }) => path),
+        batchBytes: Math.min(BATCH_BYTES.largest, smaller),
+      });
+      const collected = this.collect(tallies);
+      const directed = this.direct(region, batches, workers);
+      // Every batch was acknowledged, so its tally is in the pipe: the last ones can be collected.
+      const finished = Promise.all([reader.succeeds(), directed]).then(() => tallies.close());
+      await Promise.all([finished, collected]);
+      const { sent, redelivered } = batches.statistics();
+      const seconds = (performance.now() - startedAt) / 1000;
+      const killed = this.deaths.length > 0;
+      return { tally: this.tally, seconds, batches: sent, redelivered, repeated: this.repeated, killed };
+    } finally {
+      this.terminal.clearStatus();
+      await children.end();
+      await region.close();
+    }
+  }
+
+  private startWorker(name: string, number: number): Child {
+    return this.children.start("./work-worker.js", [name, `worker ${number}`]);
+  }
+
+  /** Adds up the tallies until their pipe is closed and empty. */
+  private async collect(tallies: Pipe<TallyMessage>): Promise<void> {
+    for (;;) {
+      let message: TallyMessage;
+      try {
+        message = await tallies.receive({ signal: this.signal });
+      } catch (error) {
+        if (error instanceof ShmkitError && error.code === "ERR_CLOSED") return;
+        throw error;
+      }
+      if (this.seen.has(message.batch)) {
+        this.repeated++;
+        continue;
+      }
+      this.seen.add(message.batch);
+      addMessage(message, this.tally);
+    }
+  }
+
+  /** Shows how it goes, kills one worker in the middle and puts another in its place; resolves when all batches are done. */
+  private async direct(region: Region, batches: Pipe<Uint8Array>, workers: Child[]): Promise<void> {
+    const survivors = [workers[0].succeeds()];
+    const failed = new Promise<never>((_, reject) => void survivors[0].catch(reject));
+    let victim: Child | undefined = workers[1];
+    const done = batches.drain({ signal: this.signal });
+    let over = false;
+    const ending = done.finally(() => (over = true));
+    let drawnAt = performance.now();
+    let drawnBytes = 0;
+    while (!over) {
+      await Promise.race([sleep(LOOK_MS, undefined, { signal: this.signal }), ending, failed]);
+      const statistics = batches.statistics();
+      if (victim !== undefined && statistics.receivedBytes >= this.list.bytes * KILL_AT && statistics.depth > 0) {
+        await this.killWorker(region, batches, victim);
+        victim = undefined;
+        const replacement = this.startWorker(region.name, 3);
+        survivors.push(replacement.succeeds());
+        void survivors[1].catch(() => undefined);
+        await this.terminal.line(`   worker 3 (pid ${replacement.pid}) takes its place`);
+      }
+      const now = performance.now();
+      if (now - drawnAt < DRAW_MS) continue;
+      const rate = ((statistics.receivedBytes - drawnBytes) / (now - drawnAt)) * 1000;
+      drawnAt = now;
+      drawnBytes = statistics.receivedBytes;
+      this.draw(region, statistics, rate);
+    }
+    if (victim !== undefined) survivors.push(victim.succeeds());
+    await Promise.all(survivors);
+  }
+
+  private async killWorker(region: Region, batches: Pipe<Uint8Array>, victim: Child): Promise<void> {
+    const leased = batches.statistics().leased;
+    const before = batches.statistics().redelivered;
+    const killedAt = performance.now();
+    victim.kill();
+    await victim.ended;
+    while (this.deaths.length === 0) {
+      await sleep(1, undefined, { signal: this.signal });
+      region.recoverTheDead();
+    }
+    const [death] = this.deaths;
+    const noticed = formatMicroseconds(Math.max(0, this.diedAt - killedAt) * 1000);
+    const { dim, red } = this.terminal.colours;
+    await this.terminal.line(
+      `   ${red("kill -9")} ${death.label} (pid ${death.pid}) with ${leased} batches on lease in all: noticed and cleaned up within ${noticed}`,
+    );
+    const did = death.interrupted
+      ? `inside ${death.operation}, which ${death.committed ? "took" : "did not take"} effect`
+      : `after ${death.operation}`;
+    await this.terminal.line(
+      dim(`   it died ${did}; what it had not acknowledged is delivered again (${before} so far)`),
+    );
+  }
+
+  private draw(region: Region, statistics: ReturnType<Pipe["statistics"]>, bytesPerSecond: number): void {
+    const { green, red, dim } = this.terminal.colours;
+    const alive = region.members().filter((member) => member.alive);
+    const names = alive.map(({ label }) => `${green("●")} ${label}`);
+    const dead = this.deaths.map(({ label }) => `${red("✗")} ${label}`);
+    const share = Math.min(100, Math.round((statistics.receivedBytes / Math.max(1, this.list.bytes)) * 100));
+    const { depth, capacity, leased } = statistics;
+    const figures = `${share} % of ${formatBytes(this.list.bytes)}, ${formatBytes(bytesPerSecond)}/s, ${depth}/${capacity} waiting, ${leased} on lease, ${formatCount(this.seen.size)} tallied`;
+    this.terminal.status(`   ${[...names, ...dead].join(" ")}  ${dim("|")} ${figures}`, process.stdout);
+  }
+}
+
+/** The same count by this process alone. Lets the event loop turn now and then. */
+export async function countAlone(list: FileList, signal: AbortSignal): Promise<{ tally: Tally; seconds: number }> {
+  const tally: Tally = new Map();
+  const startedAt = performance.now();
+  let turnAt = startedAt + 50;
+  for (const { path } of list.files) {
+    for (const piece of pieces(path)) {
+      countWords(piece, tally);
+      if (performance.now() < turnAt) continue;
+      await sleep(0, undefined, { signal });
+      turnAt = performance.now() + 50;
+    }
+  }
+  return { tally, seconds: (performance.now() - startedAt) / 1000 };
+}
