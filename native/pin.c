@@ -55,6 +55,8 @@ int64_t pin_byte(struct call *call) {
 int64_t unpin_byte(struct call *call) {
   struct mapping *mapping = call_mapping(call, 0);
   if (call->stopped) return 0;
+  /* The armed word may be somebody else's as soon as the byte is free. */
+  waiter_stop(mapping);
   drop_pin(mapping);
   return 0;
 }

@@ -129,7 +129,7 @@ int64_t start_waiter(struct call *call) {
   if (call->stopped) return 0;
   if (!mapping->writable) return -EROFS;
   struct waiter *waiter = &mapping->waiter;
-  if (waiter->started) return -EBUSY;
+  if (waiter->spent) return -EBUSY;
   if (create_callback(call, callback, waiter) != napi_ok) {
     call_clear_exception(call);
     return -ENOMEM;
@@ -139,14 +139,13 @@ int64_t start_waiter(struct call *call) {
   waiter->bell_offset = bell_offset;
   waiter->armed_offset = armed_offset;
   waiter->seen = sampled;
-  atomic_store(&waiter->stopped, false);
   int failure = environment_hook_last(call->environment) ? 0 : -ECANCELED;
   if (failure == 0) {
     mapping_hold(mapping);
     failure = thread_start(waiter_run, mapping);
     if (failure != 0) mapping_release(mapping);
   }
-  waiter->started = failure == 0;
+  waiter->started = waiter->spent = failure == 0;
   if (failure != 0) napi_release_threadsafe_function(waiter->callback, napi_tsfn_abort);
   return failure;
 }

@@ -17,7 +17,8 @@ struct mapping;
 
 struct waiter {
   /* Of the environment's thread. */
-  bool started;
+  bool started; /* and not stopped since */
+  bool spent;   /* has been started: never again, since a stopped thread may take its time to notice */
   bool referenced; /* whether the callback keeps the event loop alive */
   /* Constant while the thread runs. */
   size_t bell_offset;

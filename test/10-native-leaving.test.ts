@@ -8,7 +8,9 @@ import { native } from "#src/native/addon.js";
 import type { ExitPlan } from "#src/native/contract.js";
 import { NativeChild } from "./helpers/native-child.js";
 import {
+  ARMED,
   ATTACH_LOCK,
+  BELL,
   CLOSED,
   type Leaving,
   LIVENESS,
@@ -37,6 +39,27 @@ describe("pins", () => {
     assert.equal(native.pin(other.id, 2 ** 31 - 1, 1), -errno.EBUSY);
     native.unpin(other.id);
     assert.equal(native.pin(other.id, 2 ** 31 - 1, 1), -errno.EBADF);
+  });
+
+  test("take the waiter with them: without liveness, the armed word is nobody's or somebody else's", async () => {
+    using file = NativeFile.create("armed");
+    using ringer = NativeFile.open(file.path);
+    native.pin(file.id, file.descriptor, 1);
+    let calls = 0;
+    native.startWaiter(file.id, BELL, ARMED, 0, () => calls++);
+    native.unpin(file.id);
+    Atomics.store(ringer.words, ARMED / 4, 1);
+    Atomics.add(ringer.words, BELL / 4, 1);
+    native.wake(ringer.id, BELL, -1);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(calls, 0);
+    assert.equal(ringer.words[ARMED / 4], 1);
+    assert.equal(native.refWaiter(file.id), -errno.EINVAL);
+    assert.equal(native.pin(file.id, file.descriptor, 1), 0);
+    assert.equal(
+      native.startWaiter(file.id, BELL, ARMED, 0, () => calls++),
+      -errno.EBUSY,
+    );
   });
 
   test("survive the close of every descriptor and the name's end", () => {
