@@ -46,8 +46,7 @@
 #define SHMKIT_BLOCK_REFERENCE_BYTES 8
 #define SHMKIT_COPY_BYTES 32
 #define SHMKIT_IN_BLOCK 256
-#define SHMKIT_LEASE_BYTES 256
-#define SHMKIT_LEASE_INLINE_BYTES 208
+#define SHMKIT_LEASE_HEADER_BYTES 64
 #define SHMKIT_PIPE_BYTES 1024
 #define SHMKIT_RECORD_HEADER_BYTES 8
 
@@ -384,7 +383,8 @@ struct shmkit_pipe {
   uint32_t lease_offset;
   uint32_t ring_offset;
   uint32_t closed;
-  uint8_t reserved_28[36];
+  uint32_t lease_bytes;
+  uint8_t reserved_32[32];
   struct shmkit_lock tail_lock;
   uint32_t sent;
   uint8_t reserved_132[12];
@@ -417,7 +417,8 @@ struct shmkit_pipe {
   uint32_t not_empty[8];
   uint32_t not_full[8];
   uint32_t drained[8];
-  uint8_t reserved_608[416];
+  uint32_t lease_free[8];
+  uint8_t reserved_640[384];
 };
 _Static_assert(offsetof(struct shmkit_pipe, capacity) == 0, "pipe.capacity");
 _Static_assert(offsetof(struct shmkit_pipe, ring_units) == 4, "pipe.ring_units");
@@ -426,6 +427,7 @@ _Static_assert(offsetof(struct shmkit_pipe, inline_limit) == 12, "pipe.inline_li
 _Static_assert(offsetof(struct shmkit_pipe, lease_offset) == 16, "pipe.lease_offset");
 _Static_assert(offsetof(struct shmkit_pipe, ring_offset) == 20, "pipe.ring_offset");
 _Static_assert(offsetof(struct shmkit_pipe, closed) == 24, "pipe.closed");
+_Static_assert(offsetof(struct shmkit_pipe, lease_bytes) == 28, "pipe.lease_bytes");
 _Static_assert(offsetof(struct shmkit_pipe, tail_lock) == 64, "pipe.tail_lock");
 _Static_assert(offsetof(struct shmkit_pipe, sent) == 128, "pipe.sent");
 _Static_assert(offsetof(struct shmkit_pipe, tail_position0) == 144, "pipe.tail_position0");
@@ -449,6 +451,7 @@ _Static_assert(offsetof(struct shmkit_pipe, redelivered) == 452, "pipe.redeliver
 _Static_assert(offsetof(struct shmkit_pipe, not_empty) == 512, "pipe.not_empty");
 _Static_assert(offsetof(struct shmkit_pipe, not_full) == 544, "pipe.not_full");
 _Static_assert(offsetof(struct shmkit_pipe, drained) == 576, "pipe.drained");
+_Static_assert(offsetof(struct shmkit_pipe, lease_free) == 608, "pipe.lease_free");
 _Static_assert(sizeof(struct shmkit_pipe) == 1024, "pipe");
 
 struct shmkit_lease_slot {
@@ -460,8 +463,7 @@ struct shmkit_lease_slot {
   uint8_t reserved_20[4];
   double sequence;
   double leased_at;
-  uint8_t reserved_40[8];
-  uint8_t inline_[208];
+  uint8_t reserved_40[24];
 };
 _Static_assert(offsetof(struct shmkit_lease_slot, state) == 0, "lease_slot.state");
 _Static_assert(offsetof(struct shmkit_lease_slot, length) == 4, "lease_slot.length");
@@ -470,8 +472,7 @@ _Static_assert(offsetof(struct shmkit_lease_slot, page) == 12, "lease_slot.page"
 _Static_assert(offsetof(struct shmkit_lease_slot, deliveries) == 16, "lease_slot.deliveries");
 _Static_assert(offsetof(struct shmkit_lease_slot, sequence) == 24, "lease_slot.sequence");
 _Static_assert(offsetof(struct shmkit_lease_slot, leased_at) == 32, "lease_slot.leased_at");
-_Static_assert(offsetof(struct shmkit_lease_slot, inline_) == 48, "lease_slot.inline_");
-_Static_assert(sizeof(struct shmkit_lease_slot) == 256, "lease_slot");
+_Static_assert(sizeof(struct shmkit_lease_slot) == 64, "lease_slot");
 
 struct shmkit_record {
   uint32_t length;

@@ -35,8 +35,7 @@ PAGE_MAP_BYTES = 8
 BLOCK_REFERENCE_BYTES = 8
 COPY_BYTES = 32
 IN_BLOCK = 256
-LEASE_BYTES = 256
-LEASE_INLINE_BYTES = 208
+LEASE_HEADER_BYTES = 64
 PIPE_BYTES = 1024
 RECORD_HEADER_BYTES = 8
 
@@ -226,6 +225,7 @@ PIPE = {
     "lease_offset": Field(16, "I", 1),
     "ring_offset": Field(20, "I", 1),
     "closed": Field(24, "I", 1),
+    "lease_bytes": Field(28, "I", 1),
     "tail_lock": Field(64, "I", 16),
     "sent": Field(128, "I", 1),
     "tail_position0": Field(144, "I", 1),
@@ -249,9 +249,10 @@ PIPE = {
     "not_empty": Field(512, "I", 8),
     "not_full": Field(544, "I", 8),
     "drained": Field(576, "I", 8),
+    "lease_free": Field(608, "I", 8),
 }
 
-LEASE_SLOT_SIZE = 256
+LEASE_SLOT_SIZE = 64
 LEASE_SLOT = {
     "state": Field(0, "I", 1),
     "length": Field(4, "I", 1),
@@ -260,7 +261,6 @@ LEASE_SLOT = {
     "deliveries": Field(16, "I", 1),
     "sequence": Field(24, "d", 1),
     "leased_at": Field(32, "d", 1),
-    "inline": Field(48, "B", 208),
 }
 
 RECORD_SIZE = 8

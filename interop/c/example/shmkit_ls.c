@@ -115,9 +115,11 @@ static struct totals read_totals(const uint32_t *counter, const double *messages
 
 static uint32_t count_leases(const struct region *region, uint64_t pipe_offset, const struct shmkit_pipe *pipe, uint32_t state) {
   uint32_t count = 0;
-  const struct shmkit_lease_slot *leases =
-      at(region, pipe_offset + pipe->lease_offset, (uint64_t)pipe->max_leased * sizeof *leases);
-  for (uint32_t i = 0; i < pipe->max_leased; i++) count += SHMKIT_LEASE_STATE(load(&leases[i].state)) == state;
+  for (uint32_t i = 0; i < pipe->max_leased; i++) {
+    const struct shmkit_lease_slot *lease =
+        at(region, pipe_offset + pipe->lease_offset + (uint64_t)i * pipe->lease_bytes, sizeof *lease);
+    count += SHMKIT_LEASE_STATE(load(&lease->state)) == state;
+  }
   return count;
 }
 

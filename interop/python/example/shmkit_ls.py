@@ -71,8 +71,9 @@ class Region:
         sent = self.totals(base, "sent", "sent_total0")
         received = self.totals(base, "received", "received_total0")
         leases = base + self.read(layout.PIPE, "lease_offset", base)
+        lease_bytes = self.read(layout.PIPE, "lease_bytes", base)
         states = [
-            layout.lease_state(self.read(layout.LEASE_SLOT, "state", leases + i * layout.LEASE_BYTES))
+            layout.lease_state(self.read(layout.LEASE_SLOT, "state", leases + i * lease_bytes))
             for i in range(self.read(layout.PIPE, "max_leased", base))
         ]
         depth = max(0, sent - received) + states.count(layout.LEASE_STATE_RETURNED)
