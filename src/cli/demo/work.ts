@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Region, ShmkitError, type MemberDeath, type Pipe } from "../../index.js";
+import { Region, ShmkitError, type MemberDeath, type Pipe, type PipeStatistics } from "../../index.js";
 import { formatBytes, formatCount, formatMicroseconds } from "../figures.js";
 import type { Terminal } from "../terminal.js";
 import type { Child, Children } from "./children.js";
@@ -24,9 +24,16 @@ export interface WorkResult {
 
 const BATCH_BYTES = { smallest: 1024, largest: 64 * 1024 } as const;
 /** How much of the text has been handed out when a worker is killed. */
-const KILL_AT = 0.4;
-const LOOK_MS = 20;
+const KILL_AT = { best: 0.4, latest: 0.8 } as const;
+/** Batches that a worker has on lease at a time: while one is being acknowledged, it still holds the other. */
+export const LEASES_PER_WORKER = 2;
+const LOOK_MS = 5;
 const DRAW_MS = 100;
+
+/** Everything was received and acknowledged, and nothing more can come. */
+export function isDone({ closed, depth, leased }: PipeStatistics): boolean {
+  return closed && depth === 0 && leased === 0;
+}
 
 /** Counts the words of files in three processes that share memory, and kills one of them on the way. */
 export class Work {
@@ -60,7 +67,7 @@ export class Work {
       });
       const startedAt = performance.now();
       const reader = children.start("./work-reader.js", [name]);
-      const workers = [this.startWorker(name, 1), this.startWorker(name, 2)];
+      const workers = [this.startWorker(name, 1), this.startWorker(name, 2)] as const;
       await reader.says();
       const smaller = Math.max(BATCH_BYTES.smallest, Math.floor(this.list.bytes / 200));
       reader.tell({
@@ -107,35 +114,34 @@ export class Work {
   }
 
   /** Shows how it goes, kills one worker in the middle and puts another in its place; resolves when all batches are done. */
-  private async direct(region: Region, batches: Pipe<Uint8Array>, workers: Child[]): Promise<void> {
-    const survivors = [workers[0].succeeds()];
-    const failed = new Promise<never>((_, reject) => void survivors[0].catch(reject));
-    let victim: Child | undefined = workers[1];
-    const done = batches.drain({ signal: this.signal });
-    let over = false;
-    const ending = done.finally(() => (over = true));
+  private async direct(region: Region, batches: Pipe<Uint8Array>, workers: readonly [Child, Child]): Promise<void> {
+    const steady = workers[0].succeeds();
+    const failed = new Promise<never>((_, reject) => void steady.catch(reject));
+    let other: Promise<void> | undefined;
     let drawnAt = performance.now();
     let drawnBytes = 0;
-    while (!over) {
-      await Promise.race([sleep(LOOK_MS, undefined, { signal: this.signal }), ending, failed]);
-      const statistics = batches.statistics();
-      if (victim !== undefined && statistics.receivedBytes >= this.list.bytes * KILL_AT && statistics.depth > 0) {
-        await this.killWorker(region, batches, victim);
-        victim = undefined;
+    for (let statistics = batches.statistics(); !isDone(statistics); statistics = batches.statistics()) {
+      await Promise.race([sleep(LOOK_MS, undefined, { signal: this.signal }), failed]);
+      if (other === undefined && this.isTimeToKill(statistics)) {
+        await this.killWorker(region, batches, workers[1]);
         const replacement = this.startWorker(region.name, 3);
-        survivors.push(replacement.succeeds());
-        void survivors[1].catch(() => undefined);
+        other = replacement.succeeds();
+        void other.catch(() => undefined);
         await this.terminal.line(`   worker 3 (pid ${replacement.pid}) takes its place`);
       }
       const now = performance.now();
       if (now - drawnAt < DRAW_MS) continue;
-      const rate = ((statistics.receivedBytes - drawnBytes) / (now - drawnAt)) * 1000;
+      this.draw(region, statistics, ((statistics.receivedBytes - drawnBytes) / (now - drawnAt)) * 1000);
       drawnAt = now;
       drawnBytes = statistics.receivedBytes;
-      this.draw(region, statistics, rate);
     }
-    if (victim !== undefined) survivors.push(victim.succeeds());
-    await Promise.all(survivors);
+    await Promise.all([steady, other ?? workers[1].succeeds()]);
+  }
+
+  /** In the middle, and when one worker alone cannot be holding every lease: then the other one has work on lease too. */
+  private isTimeToKill({ receivedBytes, leased }: PipeStatistics): boolean {
+    const share = receivedBytes / this.list.bytes;
+    return (share >= KILL_AT.best && leased > LEASES_PER_WORKER) || (share >= KILL_AT.latest && leased > 0);
   }
 
   private async killWorker(region: Region, batches: Pipe<Uint8Array>, victim: Child): Promise<void> {
@@ -162,7 +168,7 @@ export class Work {
     );
   }
 
-  private draw(region: Region, statistics: ReturnType<Pipe["statistics"]>, bytesPerSecond: number): void {
+  private draw(region: Region, statistics: PipeStatistics, bytesPerSecond: number): void {
     const { green, red, dim } = this.terminal.colours;
     const alive = region.members().filter((member) => member.alive);
     const names = alive.map(({ label }) => `${green("●")} ${label}`);
