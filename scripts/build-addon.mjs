@@ -49,7 +49,8 @@ export function buildAddon({ root, force = false }) {
   const files = sources.filter((source) => source.endsWith(".c"));
   const args = [...compilerArgs, ...FLAGS, `-I${headers}`, ...files, "-o", temporary, ...LIBRARIES];
   const result = spawnSync(compiler, args, { encoding: "utf8" });
-  if (result.error?.code === "ENOENT") {
+  const failure = /** @type {NodeJS.ErrnoException | undefined} */ (result.error);
+  if (failure?.code === "ENOENT") {
     throw new Error(
       `the C compiler "${compiler}" is missing: install the package gcc with the C library's headers ` +
         `(Debian, Ubuntu: apt-get install gcc libc6-dev; Alpine: apk add gcc musl-dev)`,

@@ -72,7 +72,7 @@ export function flag(value: unknown, name: string): boolean {
 
 const REGION_NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]*$/;
 /** Longest region name in bytes: the file `shmkit.NAME` plus a temporary suffix stays below NAME_MAX (255). */
-export const MAX_REGION_NAME_BYTES = 200;
+const MAX_REGION_NAME_BYTES = 200;
 /** Longest object name in bytes of UTF-8. */
 export const MAX_OBJECT_NAME_BYTES = 120;
 

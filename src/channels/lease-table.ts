@@ -6,7 +6,6 @@ import type { Member } from "../members/member.js";
 import type { PipeShape } from "./pipe-shape.js";
 import { LEASE_WORD } from "./pipe-words.js";
 
-
 /** The lease slots of a pipe: messages that left the ring under lease. */
 export class LeaseTable {
   constructor(
@@ -111,7 +110,9 @@ export class LeaseTable {
     const length = this.length(index);
     const page = this.page(index);
     if (
-      page === 0 ? length <= this.shape.inlineLimit : this.heap.isBlock(page) && pagesFor(length) <= this.heap.pagesOf(page)
+      page === 0
+        ? length <= this.shape.inlineLimit
+        : this.heap.isBlock(page) && pagesFor(length) <= this.heap.pagesOf(page)
     )
       return words.copy(
         segment.bytes,

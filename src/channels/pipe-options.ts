@@ -25,7 +25,7 @@ function recordBytes(capacity: number): number {
 }
 
 /** Bytes of a lease slot that can take whatever fits the ring. */
-export const leaseBytesFor = (inlineLimit: number): number => Math.ceil((LEASE_HEADER_BYTES + inlineLimit) / 64) * 64;
+const leaseBytesFor = (inlineLimit: number): number => Math.ceil((LEASE_HEADER_BYTES + inlineLimit) / 64) * 64;
 
 /** @internal */
 export function pipePlan(member: Member, options: PipeOptions): ObjectPlan {

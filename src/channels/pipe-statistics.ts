@@ -65,7 +65,9 @@ export function readPipeStatistics(segment: Segment, shape: PipeShape, setWords:
     redelivered: words.read(shared, base + PIPE_WORD.redelivered) >>> 0,
     leased,
     waitingSenders: membersOf(segment, base + PIPE_WORD.notFull, setWords).length,
-    waitingReceivers: membersOf(segment, base + PIPE_WORD.notEmpty, setWords).length + membersOf(segment, base + PIPE_WORD.leaseFree, setWords).length,
+    waitingReceivers:
+      membersOf(segment, base + PIPE_WORD.notEmpty, setWords).length +
+      membersOf(segment, base + PIPE_WORD.leaseFree, setWords).length,
     closed: words.load(shared, base + PIPE_WORD.closed) !== 0,
   };
 }

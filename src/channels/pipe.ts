@@ -153,7 +153,10 @@ export class Pipe<T = unknown> extends NamedObject {
   private sending(message: T, options?: WaitOptions): Waitable<true> {
     onlyWaitOptions(options, "send");
     const isBytes = message instanceof Uint8Array;
-    return this.sendingBytes(isBytes ? plainBytes(message) : encode(message), isBytes ? RecordKind.bytes : RecordKind.value);
+    return this.sendingBytes(
+      isBytes ? plainBytes(message) : encode(message),
+      isBytes ? RecordKind.bytes : RecordKind.value,
+    );
   }
 
   private sendingBytes(bytes: Uint8Array, kind: number): Waitable<true> {
@@ -242,7 +245,11 @@ export class Pipe<T = unknown> extends NamedObject {
   private receivingInto(target: Uint8Array): Waitable<number> {
     if (!(target instanceof Uint8Array))
       throw new ArgumentError("ERR_INVALID_ARGUMENT", `target must be a Uint8Array, not ${show(target)}`);
-    return this.waitable("receiving from", this.receives, () => this.ended(this.receiver.attempt(target)) as number | Blocked);
+    return this.waitable(
+      "receiving from",
+      this.receives,
+      () => this.ended(this.receiver.attempt(target)) as number | Blocked,
+    );
   }
 
   private leasing(): Waitable<Lease<T>> {
@@ -433,7 +440,11 @@ function isLeasing(options: ReceiveOptions | undefined, where: string): boolean 
 function plainBytes(bytes: Uint8Array): Uint8Array {
   const prototype: unknown = Object.getPrototypeOf(bytes);
   const { buffer } = bytes as { buffer: { growable?: boolean } };
-  if ((prototype === Uint8Array.prototype || prototype === Buffer.prototype) && buffer.growable !== true && !Object.hasOwn(bytes, "length"))
+  if (
+    (prototype === Uint8Array.prototype || prototype === Buffer.prototype) &&
+    buffer.growable !== true &&
+    !Object.hasOwn(bytes, "length")
+  )
     return bytes;
   return Uint8Array.prototype.slice.call(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
 }

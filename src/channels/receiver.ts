@@ -1,13 +1,7 @@
 import * as words from "#words";
 import { ArgumentRangeError, ShmkitError } from "../base/errors.js";
 import { pagesFor, PAGE_WORDS, type PageHeap } from "../heap/page-heap.js";
-import {
-  BLOCK_REFERENCE_BYTES,
-  COPY_BYTES,
-  IN_BLOCK,
-  LeaseState,
-  RecordKind,
-} from "../layout/pipe.js";
+import { BLOCK_REFERENCE_BYTES, COPY_BYTES, IN_BLOCK, LeaseState, RecordKind } from "../layout/pipe.js";
 import { Op } from "../layout/member-slot.js";
 import { blockedOnLock, lockWaiters, tryLock, unlock } from "../locking/robust-lock.js";
 import { ringAll, ringOne } from "../members/doorbell.js";
@@ -382,7 +376,8 @@ export class Receiver {
 
   /** Every lease this member holds goes back: its handle is given up. */
   giveBackAll(): void {
-    for (let i = 0; i < this.shape.maxLeased; i++) if (this.leases.isHeldBy(i, this.member.slot)) this.giveBack(i, this.leases.sequence(i));
+    for (let i = 0; i < this.shape.maxLeased; i++)
+      if (this.leases.isHeldBy(i, this.member.slot)) this.giveBack(i, this.leases.sequence(i));
   }
 
   private checkHeld(index: number, sequence: number): void {

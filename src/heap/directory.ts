@@ -56,7 +56,7 @@ export interface ObjectPlan {
 
 export type OpenMode = "create" | "open" | "openOrCreate";
 
-export function nameHash(bytes: Uint8Array): number {
+function nameHash(bytes: Uint8Array): number {
   let hash = 0x811c9dc5;
   for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
   return hash;
@@ -162,7 +162,13 @@ export class Directory {
    * Opens or makes an object, to be waited for. With `wait`, an `open` waits for the name to appear. `handle` makes the
    * handle in the same synchronous stretch, so that there is none without this member among the openers.
    */
-  opening<O>(name: string, plan: ObjectPlan, mode: OpenMode, wait: boolean, handle: (ref: ObjectRef) => O): Waitable<O> {
+  opening<O>(
+    name: string,
+    plan: ObjectPlan,
+    mode: OpenMode,
+    wait: boolean,
+    handle: (ref: ObjectRef) => O,
+  ): Waitable<O> {
     const bytes = new TextEncoder().encode(name);
     return {
       what: `${mode === "open" ? "opening" : "creating"} ${this.member.regionName}/${name}`,

@@ -52,7 +52,7 @@ export function ringOne(member: Member, set: number): void {
 function ringOneOf(member: Member, set: number): void {
   const slots = membersOf(member.segment, set, member.geometry.setWords);
   const first = rotation++;
-  for (let i = 0; i < slots.length; i++) if (ringMember(member, slots[(first + i) % slots.length]!)) return;
+  for (let i = 0; i < slots.length; i++) if (ringMember(member, slots[(first + i) % slots.length])) return;
 }
 
 /** Rings every member of the set. */

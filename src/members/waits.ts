@@ -164,7 +164,7 @@ export class Waits {
       }
       // A last look: a ring may have gone to somebody who is stopped.
       this.pump(waitable.queue);
-      if (waitable.queue.waits.includes(wait as PendingWait<unknown>))
+      if (waitable.queue.waits.includes(wait))
         this.giveUp(wait, () => timeoutError(waitable.what, timeoutMs, waitable.holder?.()));
     };
     const abort = (): void => this.giveUp(wait, () => signal?.reason);

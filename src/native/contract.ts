@@ -31,7 +31,6 @@ export const StatusWord = {
   /** 1 while a call of the waiter's callback is on its way; TypeScript stores 0 first thing in the callback. */
   drainPosted: 2,
 } as const;
-export const STATUS_WORDS = 4;
 
 /** Indexes into the Float64Array that {@link NativeAddon.stat} fills. */
 export const StatField = {

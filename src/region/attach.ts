@@ -217,7 +217,7 @@ function* isAlive(path: string): Steps<boolean> {
 }
 
 /** Runs `work` on the file of a name under its attach byte; undefined when there is none. */
-export function* withExisting<T>(path: string, work: (descriptor: number) => T): Steps<T | undefined> {
+function* withExisting<T>(path: string, work: (descriptor: number) => T): Steps<T | undefined> {
   const descriptor = native.openExisting(path, true);
   if (descriptor === -ERRNO.missing) return undefined;
   checkResult(descriptor, "open", path);

@@ -166,7 +166,14 @@ export class RegionRecovery implements Recovery {
       this.freeLock(slot, base + PIPE_WORD.headLock);
       const tail = lockWaiters(base + PIPE_WORD.tailLock);
       const head = lockWaiters(base + PIPE_WORD.headLock);
-      sets.push(tail, head, base + PIPE_WORD.notEmpty, base + PIPE_WORD.notFull, base + PIPE_WORD.drained, base + PIPE_WORD.leaseFree);
+      sets.push(
+        tail,
+        head,
+        base + PIPE_WORD.notEmpty,
+        base + PIPE_WORD.notFull,
+        base + PIPE_WORD.drained,
+        base + PIPE_WORD.leaseFree,
+      );
     }
     if (!own) for (const set of sets) leaveSet(this.member.segment, set, slot);
   }
