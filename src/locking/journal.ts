@@ -17,7 +17,8 @@ const JOURNAL = at.journal >> 2;
 export function journalledWrite(segment: Segment, base: number, index: number, value: number): void {
   const shared = segment.words;
   const entries = words.read(shared, base + ENTRIES) >>> 0;
-  if (entries > MUTEX_WORDS) throw new ShmkitError("ERR_CORRUPT", `a journal claims ${entries} entries; remove the mutex`);
+  if (entries > MUTEX_WORDS)
+    throw new ShmkitError("ERR_CORRUPT", `a journal claims ${entries} entries; remove the mutex`);
   let known = false;
   for (let i = 0; i < entries && !known; i++) known = words.read(shared, base + JOURNAL + 2 * i) === index;
   if (!known) {

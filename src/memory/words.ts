@@ -71,9 +71,7 @@ class WordView {
   wordsOf(bytes: Uint8Array): Int32Array {
     if (bytes === this.bytes) return this.words;
     const aligned = (bytes.byteOffset & 3) === 0;
-    this.words = aligned
-      ? new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2)
-      : new Int32Array(0);
+    this.words = aligned ? new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2) : new Int32Array(0);
     this.bytes = bytes;
     return this.words;
   }
