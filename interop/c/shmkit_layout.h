@@ -65,6 +65,8 @@ enum shmkit_region_state {
 enum shmkit_armed {
   SHMKIT_ARMED_EVENT_LOOP = 1,
   SHMKIT_ARMED_SYNC = 2,
+  SHMKIT_ARMED_MASK = 3,
+  SHMKIT_ARMED_ONCE = 4,
 };
 
 enum shmkit_effect {

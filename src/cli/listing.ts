@@ -33,20 +33,42 @@ const DIRECTORY = "/dev/shm";
 const PREFIX = "shmkit.";
 
 /** One look at everything, without rates; what nobody uses any more is removed first. */
-export async function look(): Promise<Listing> {
+async function lookAtAll(): Promise<Listing> {
   const regions = await Region.list();
+  const names = readdirSync(DIRECTORY)
+    .filter((file) => file.startsWith(PREFIX))
+    .map((file) => file.slice(PREFIX.length))
+    .filter((name) => !regions.some((region) => region.name === name));
+  const others = lookAt(names, "skip");
+  return { regions: [...regions, ...others.regions], unreadable: others.unreadable };
+}
+
+/**
+ * One look at some regions; those that do not exist are missing in the answer.
+ * @throws ERR_INVALID_NAME, unless such names are to be skipped: those of other programs' files
+ */
+function lookAt(names: readonly string[], invalid: "throw" | "skip"): Listing {
+  const regions: ListedRegion[] = [];
   const unreadable: UnreadableRegion[] = [];
-  for (const file of readdirSync(DIRECTORY)) {
-    const name = file.slice(PREFIX.length);
-    if (!file.startsWith(PREFIX) || regions.some((region) => region.name === name)) continue;
+  for (const name of names) {
     try {
-      Region.inspect(name);
+      const region = Region.inspect(name);
+      if (region !== undefined) regions.push(region);
     } catch (error) {
       if (!(error instanceof ShmkitError)) throw error;
-      if (error.code !== "ERR_INVALID_NAME") unreadable.push({ name, code: error.code, message: error.message });
+      if (error.code === "ERR_INVALID_NAME") {
+        if (invalid === "skip") continue;
+        throw error;
+      }
+      unreadable.push({ name, code: error.code, message: error.message });
     }
   }
   return { regions, unreadable };
+}
+
+/** One look at the regions of these names, or at all if there are none. */
+export async function look(names: readonly string[]): Promise<Listing> {
+  return names.length === 0 ? lookAtAll() : lookAt(names, "throw");
 }
 
 /** The later of two looks, with what moved between them. */
@@ -72,12 +94,12 @@ function withRate(earlier: ListedRegion | undefined, object: ListedObject, secon
 }
 
 /** Two looks, if there is a pipe whose rates matter. */
-export async function listing(intervalMs: number, signal: AbortSignal): Promise<Listing> {
+export async function listing(names: readonly string[], intervalMs: number, signal: AbortSignal): Promise<Listing> {
   const started = performance.now();
-  const before = await look();
+  const before = await look(names);
   if (intervalMs === 0 || !before.regions.some(({ objects }) => objects.some(({ kind }) => kind === "pipe")))
     return before;
   await sleep(intervalMs, undefined, { signal });
   const seconds = (performance.now() - started) / 1000;
-  return withRates(before, await look(), seconds);
+  return withRates(before, await look(names), seconds);
 }

@@ -86,7 +86,7 @@ export class Terminal {
   status(text: string, stream: NodeJS.WriteStream = process.stderr): void {
     if (!stream.isTTY) return;
     this.clearStatus();
-    stream.write(clip(text, stream.columns));
+    stream.write(clip(text, stream.columns || 80));
     this.statusStream = stream;
   }
 

@@ -1,8 +1,11 @@
 import { struct } from "./descriptor.js";
 
 export const SlotState = { free: 0, active: 1 } as const;
-/** Bits of the armed word: which sleepers want the doorbell. They are also the futex bitset of those sleepers. */
-export const Armed = { eventLoop: 1, sync: 2 } as const;
+/**
+ * The armed word: two bits say which sleepers want the doorbell (they are also the futex bitset of those sleepers), above
+ * them counts how often the member armed, `once` at a time.
+ */
+export const Armed = { eventLoop: 1, sync: 2, mask: 3, once: 4 } as const;
 /** How a dead member's last operation ended. `idle`: it had returned. */
 export const Effect = { idle: 0, none: 1, committed: 2 } as const;
 export const LABEL_BYTES = 64;
@@ -23,7 +26,7 @@ export const MEMBER_SLOT = struct(
     [32, "labelBytes", "u32", "0–64", "the joining member", "plain", "same"],
     [36, "effect", "u32", "0 not interrupted, 1 interrupted without effect, 2 interrupted and took effect", "recoverer, before it frees a lock of the dead member", "publish", "a second recoverer keeps what the first one settled"],
     [64, "bell", "u32", "doorbell: counts rings, nobody consumes it (wraps)", "whoever rings", "atomic", "meaningless"],
-    [68, "armed", "u32", "bit 0: the event loop's thread sleeps or may, bit 1: the member's own thread", "the member alone (bit 0 also its native thread, which clears it)", "atomic", "cleared by recovery"],
+    [68, "armed", "u32", "bit 0: the event loop's thread sleeps or may, bit 1: the member's own thread; bits 2–31 count the armings (wrap)", "the member alone (bit 0 also its native thread, which clears it)", "atomic", "cleared by recovery"],
     [128, "operation", "u32", "last operation: code << 26 | phase << 24 | nibble << 20 | directory entry", "the member", "publish", "says what the member was doing"],
     [132, "ledgerPage", "u32", "head page of the block the operation is about to publish or free, 0 for none", "the member", "plain", "recovery frees the block if the operation says so"],
     [136, "argument", "u32", "index that goes with the operation (a lease)", "the member", "plain", "read only for operations that publish it first"],

@@ -1,6 +1,6 @@
 import * as words from "#words";
 import { native } from "../native/addon.js";
-import { SlotState } from "../layout/member-slot.js";
+import { Armed, SlotState } from "../layout/member-slot.js";
 import type { Member } from "./member.js";
 import { membersOf } from "./member-set.js";
 import { SLOT, slotWord } from "./region-words.js";
@@ -11,19 +11,29 @@ import { SLOT, slotWord } from "./region-words.js";
  * is stopped in the middle then keeps nobody from being rung by the next one.
  */
 
-function ring(member: Member, slot: number, mask: number): void {
-  const base = slotWord(member.geometry, slot);
-  words.add(member.segment.words, base + SLOT.bell, 1);
-  native.wake(member.segment.id, (base + SLOT.bell) * 4, mask);
+function ring(member: Member, slot: number, mask: number): number {
+  const bell = slotWord(member.geometry, slot) + SLOT.bell;
+  const rung = words.add(member.segment.words, bell, 1) + 1;
+  native.wake(member.segment.id, bell * 4, mask);
+  return rung | 0;
 }
 
-/** Rings a member if it is armed; whether it was. */
+/**
+ * Rings a member that is armed, unless this member has rung it since it armed: it is waking up, and will look at the object
+ * after arming anew. Only a ring of one's own counts, since another ringer may be stopped before its wake. Whether it rang.
+ */
 function ringMember(member: Member, slot: number): boolean {
   if (slot >= member.geometry.maxMembers) return false;
+  const base = slotWord(member.geometry, slot);
+  const shared = member.segment.words;
   // SYNC POINT: pairs with arming before the re-check, in waits.ts
-  const armed = words.load(member.segment.words, slotWord(member.geometry, slot) + SLOT.armed);
-  if (armed === 0) return false;
-  ring(member, slot, armed);
+  const armed = words.load(shared, base + SLOT.armed);
+  const sleepers = armed & Armed.mask;
+  if (sleepers === 0) return false;
+  if (member.rungArmed[slot] === armed && member.rungBell[slot] === words.load(shared, base + SLOT.bell)) return false;
+  const bell = ring(member, slot, sleepers);
+  member.rungArmed[slot] = armed;
+  member.rungBell[slot] = bell;
   return true;
 }
 

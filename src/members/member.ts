@@ -1,6 +1,7 @@
 import * as words from "#words";
 import { ShmkitError } from "../base/errors.js";
 import { packOperation, Phase } from "../layout/member-slot.js";
+import { MEMBER_LIMIT } from "../layout/region-header.js";
 import type { Segment } from "../memory/segment.js";
 import { SLOT, slotWord, type Geometry } from "./region-words.js";
 
@@ -29,6 +30,9 @@ export class Member {
   /** True between `begin` and `end`. Found true at the next `begin`, the operation was cut off (a vm timeout). */
   inOperation = false;
   closed = false;
+  /** By slot: the armed word and the doorbell as this member's last ring found and left them. */
+  readonly rungArmed = new Int32Array(MEMBER_LIMIT);
+  readonly rungBell = new Int32Array(MEMBER_LIMIT);
   /** Undoes or completes this member's own cut-off operation; set by the region. */
   onInterrupted: () => void = () => undefined;
   private readonly operation: number;

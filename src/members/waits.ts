@@ -112,7 +112,7 @@ export class Waits {
           this.enter(this.syncSet);
         }
         // SYNC POINT: pairs with ringMember's look at the armed word, in doorbell.ts
-        words.or(shared, member.armed, Armed.sync);
+        this.arm(Armed.sync);
         const result = this.serve(waitable);
         if (result !== BLOCKED) return result;
         if (member.blockedOn !== this.syncSet) continue;
@@ -198,7 +198,7 @@ export class Waits {
       try {
         for (;;) {
           // SYNC POINT: pairs with ringMember's look at the armed word, in doorbell.ts
-          if (wait.set !== 0) words.or(member.segment.words, member.armed, Armed.eventLoop);
+          if (wait.set !== 0) this.arm(Armed.eventLoop);
           result = wait.waitable.attempt();
           if (result !== BLOCKED || member.blockedOn === wait.set) break;
           this.release(wait);
@@ -246,6 +246,13 @@ export class Waits {
     native.unrefWaiter(this.member.segment.id);
   }
 
+  /** Says that a sleeper wants the doorbell, and that what follows is a new look at the object. */
+  private arm(sleeper: number): void {
+    const { segment, armed } = this.member;
+    words.or(segment.words, armed, sleeper);
+    words.add(segment.words, armed, Armed.once);
+  }
+
   private enter(set: number): void {
     const count = this.sets.get(set) ?? 0;
     this.sets.set(set, count + 1);
@@ -274,7 +281,6 @@ export class Waits {
     } catch (error) {
       this.rejectAll(error);
     }
-    if (this.pending > 0) words.or(this.member.segment.words, this.member.armed, Armed.eventLoop);
     for (const queue of [...this.queues]) this.pump(queue, nudge);
   }
 

@@ -1,5 +1,6 @@
 import type { Command, Invocation } from "../command.js";
 import { durationMs, formatDuration } from "../durations.js";
+import { CommandError } from "../exit-codes.js";
 import { formatBytes, formatCount, table } from "../figures.js";
 import { toJson } from "../json.js";
 import { listing, look, type ListedObject, type ListedRegion, type Listing } from "../listing.js";
@@ -8,9 +9,9 @@ import type { Colours } from "../terminal.js";
 export const command: Command = {
   name: "ls",
   summary: "list the regions, who uses them, and what their pipes do",
-  usage: [""],
+  usage: ["[REGION...]"],
   about: `Lists the regions on this machine: size now and at most, members alive and dead, objects. Rates of pipes are taken
-from two looks. Regions that nobody uses any more are removed on the way, as the library does.`,
+from two looks. Without names, regions that nobody uses any more are removed on the way, as the library does.`,
   options: {
     json: { type: "boolean", short: "j", about: "everything there is to know, as JSON" },
     names: { type: "boolean", about: "only the addresses, one a line" },
@@ -21,20 +22,26 @@ from two looks. Regions that nobody uses any more are removed on the way, as the
       about: "time between the two looks (default 500ms; 0 for one look)",
     },
   },
-  exitCodes: [1, 141],
+  exitCodes: [1, 4, 141],
   examples: ["shmkit ls", "shmkit ls --json | jq '.regions[].members[].pid'"],
-  arguments: [0, 0],
+  arguments: [0, Number.POSITIVE_INFINITY],
   run: ls,
 };
 
-async function ls({ terminal, signal, ...given }: Invocation): Promise<void> {
+async function ls({ terminal, signal, positionals: names, ...given }: Invocation): Promise<number> {
   if (given.flag("names")) {
-    await terminal.write(addresses(await look()));
-    return;
+    await terminal.write(addresses(await look(names)));
+    return 0;
   }
-  const found = await listing(durationMs(given.text("interval") ?? "500ms", "--interval"), signal);
+  const intervalMs = durationMs(given.text("interval") ?? "500ms", "--interval");
+  const found = await listing(names, intervalMs, signal);
   if (given.flag("json")) await terminal.line(toJson(found, 2));
-  else await terminal.write(`${listingLines(found, terminal.colours).join("\n")}\n`);
+  else if (names.length === 0 || found.regions.length + found.unreadable.length > 0)
+    await terminal.write(`${listingLines(found, terminal.colours).join("\n")}\n`);
+  const known = [...found.regions, ...found.unreadable].map(({ name }) => name);
+  const missing = names.filter((name) => !known.includes(name));
+  if (missing.length > 0) throw new CommandError("ERR_NOT_FOUND", `there is no region ${missing.join(", ")}`, 4);
+  return 0;
 }
 
 function addresses({ regions }: Listing): string {
