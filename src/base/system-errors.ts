@@ -15,6 +15,7 @@ export const ERRNO = {
   busy: errno.EBUSY,
   tooManyFiles: errno.EMFILE,
   isDirectory: errno.EISDIR,
+  refused: [errno.EPERM, errno.EACCES] as readonly number[],
 } as const;
 
 function codeOf(number: number): { code: ErrorCode; advice: string } {

@@ -1,4 +1,4 @@
-import { Packr, Unpackr } from "msgpackr/pack";
+import { C1, Packr, Unpackr } from "msgpackr/pack";
 import { ShmkitError } from "../base/errors.js";
 import { show } from "../base/arguments.js";
 
@@ -41,7 +41,10 @@ export function encode(value: unknown): Uint8Array {
 /** Decodes private bytes. @throws ERR_BAD_MESSAGE, with the bytes */
 export function decode(bytes: Uint8Array): unknown {
   try {
-    return unpackr.unpack(bytes);
+    const value: unknown = unpackr.unpack(bytes);
+    // The byte 0xc1 is never used in MessagePack; the decoder has an object of its own for it.
+    if (value === C1) throw new Error("it begins with the byte 0xc1");
+    return value;
   } catch (error) {
     throw new ShmkitError(
       "ERR_BAD_MESSAGE",

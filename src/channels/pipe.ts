@@ -99,9 +99,9 @@ export class Pipe<T = unknown> extends NamedObject {
   /** @internal */
   constructor(context: ObjectContext, ref: ObjectRef) {
     super(context, ref);
-    const { member, heap } = context;
+    const { member, heap, directory } = context;
     this.shape = readShape(member, heap, ref.page, this.address);
-    this.sender = new Sender(member, heap, this.shape, ref.entry, this.address);
+    this.sender = new Sender(member, heap, directory, this.shape, ref.entry, this.address);
     this.leases = new LeaseTable(member, heap, this.shape, this.address);
     this.receiver = new Receiver(member, heap, this.shape, this.leases, ref.entry, this.address);
   }
@@ -123,7 +123,7 @@ export class Pipe<T = unknown> extends NamedObject {
    */
   send(message: T, options?: WaitOptions): Promise<void> {
     try {
-      return this.context.waits.async(this.sending(message, options), options) as Promise<unknown> as Promise<void>;
+      return this.context.waits.async(this.sending(message, options), options);
     } catch (error) {
       return rejected(error);
     }
@@ -131,7 +131,7 @@ export class Pipe<T = unknown> extends NamedObject {
 
   /** Sends if there is room now; false if not. Never waits. Other errors as {@link send}. */
   trySend(message: T): boolean {
-    return this.context.waits.try(this.sending(message)) === true;
+    return this.context.waits.try(this.sending(message)) !== BLOCKED;
   }
 
   /** {@link send}, blocking the thread. */
@@ -150,7 +150,7 @@ export class Pipe<T = unknown> extends NamedObject {
     this.context.waits.sync(this.sendingBytes(plain, RecordKind.bytes), onlyWaitOptions(options, "sendBytesSync"));
   }
 
-  private sending(message: T, options?: WaitOptions): Waitable<true> {
+  private sending(message: T, options?: WaitOptions): Waitable<void> {
     onlyWaitOptions(options, "send");
     const isBytes = message instanceof Uint8Array;
     return this.sendingBytes(
@@ -159,17 +159,17 @@ export class Pipe<T = unknown> extends NamedObject {
     );
   }
 
-  private sendingBytes(bytes: Uint8Array, kind: number): Waitable<true> {
+  private sendingBytes(bytes: Uint8Array, kind: number): Waitable<void> {
     return {
       what: `sending to ${this.address}`,
       queue: this.sends,
       owner: this,
       attempt: () => {
         this.check();
-        return this.sender.attempt(bytes, kind);
+        return this.sender.attempt(bytes, kind) === true ? undefined : BLOCKED;
       },
       remains: (set) => this.sender.remains(set),
-      holder: () => describeOwner(this.sender.lockOwner()),
+      holder: () => this.sender.lockHolder(),
     };
   }
 
@@ -259,7 +259,8 @@ export class Pipe<T = unknown> extends NamedObject {
       try {
         return new Lease<T>(this, taken, this.valueFrom(taken.bytes, taken.kind));
       } catch (error) {
-        this.receiver.giveBack(taken.index, taken.sequence);
+        // The error carries the bytes; given back, the message would stop every worker in turn.
+        this.receiver.acknowledge(taken.index, taken.sequence);
         throw error;
       }
     });
@@ -286,7 +287,7 @@ export class Pipe<T = unknown> extends NamedObject {
         return attempt();
       },
       remains: (set) => this.receiver.remains(set),
-      holder: () => describeOwner(this.receiver.lockOwner()),
+      holder: () => this.receiver.lockHolder(),
     };
   }
 
@@ -447,8 +448,4 @@ function plainBytes(bytes: Uint8Array): Uint8Array {
   )
     return bytes;
   return Uint8Array.prototype.slice.call(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
-}
-
-function describeOwner(slot: number): string | undefined {
-  return slot < 0 ? undefined : `member ${slot}`;
 }

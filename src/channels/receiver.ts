@@ -3,7 +3,7 @@ import { ArgumentRangeError, ShmkitError } from "../base/errors.js";
 import { pagesFor, PAGE_WORDS, type PageHeap } from "../heap/page-heap.js";
 import { BLOCK_REFERENCE_BYTES, COPY_BYTES, IN_BLOCK, LeaseState, RecordKind } from "../layout/pipe.js";
 import { Op } from "../layout/member-slot.js";
-import { blockedOnLock, lockWaiters, tryLock, unlock } from "../locking/robust-lock.js";
+import { blockedOnLock, holderOf, lockWaiters, tryLock, unlock } from "../locking/robust-lock.js";
 import { ringAll, ringOne } from "../members/doorbell.js";
 import type { Blocked, Member } from "../members/member.js";
 import type { LeaseTable } from "./lease-table.js";
@@ -76,8 +76,8 @@ export class Receiver {
     return true;
   }
 
-  lockOwner(): number {
-    return words.load(this.member.segment.words, this.headLock) - 1;
+  lockHolder(): string | undefined {
+    return holderOf(this.member, this.headLock);
   }
 
   /** What an attempt on an empty pipe answers: BLOCKED, or END when it is closed. */

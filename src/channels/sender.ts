@@ -1,10 +1,12 @@
 import * as words from "#words";
 import { ShmkitError } from "../base/errors.js";
+import type { Directory } from "../heap/directory.js";
 import { HeapAnswer, pagesFor, PAGE_WORDS, type PageHeap } from "../heap/page-heap.js";
 import { BLOCK_REFERENCE_BYTES, COPY_BYTES, IN_BLOCK, RecordKind } from "../layout/pipe.js";
 import { Op } from "../layout/member-slot.js";
+import { PAGE_BYTES } from "../layout/region-header.js";
 import { HEADER } from "../members/region-words.js";
-import { blockedOnLock, lockWaiters, tryLock, unlock } from "../locking/robust-lock.js";
+import { blockedOnLock, holderOf, lockWaiters, tryLock, unlock } from "../locking/robust-lock.js";
 import { ringAll, ringOne } from "../members/doorbell.js";
 import type { Blocked, Member } from "../members/member.js";
 import type { PipeShape } from "./pipe-shape.js";
@@ -24,6 +26,7 @@ export class Sender {
   constructor(
     private readonly member: Member,
     private readonly heap: PageHeap,
+    private readonly directory: Directory,
     private readonly shape: PipeShape,
     private readonly entry: number,
     private readonly address: string,
@@ -50,8 +53,8 @@ export class Sender {
     return (words.load(shared, this.sent) - words.load(shared, this.received)) >>> 0;
   }
 
-  lockOwner(): number {
-    return words.load(this.member.segment.words, this.tailLock) - 1;
+  lockHolder(): string | undefined {
+    return holderOf(this.member, this.tailLock);
   }
 
   /**
@@ -133,16 +136,22 @@ export class Sender {
   }
 
   private allocate(length: number, depth: number): number {
-    if (length > this.heap.largestBlockBytes)
-      throw new ShmkitError(
-        "ERR_MESSAGE_TOO_LARGE",
-        `a message of ${length} bytes can never fit ${this.address}: the region holds at most ${this.heap.largestBlockBytes}; split it, or use a larger maxSize`,
-        { path: this.address, expected: this.heap.largestBlockBytes, actual: length },
-      );
+    if (length > this.heap.largestBlockBytes) throw this.tooLarge(length, this.heap.largestBlockBytes);
     const page = this.heap.allocate(pagesFor(length));
+    if (page >= 0 || page === HeapAnswer.lockBusy || depth > 0) return page;
     // With nothing on its way in this pipe nobody may ever free a block: then waiting would have no end.
-    if (page === HeapAnswer.noSpace && depth === 0) throw this.heap.noSpaceError();
+    if (page === HeapAnswer.noSpace) throw this.heap.noSpaceError();
+    const attainable = this.heap.largestBlockBytes - this.directory.permanentPages() * PAGE_BYTES;
+    if (length > attainable) throw this.tooLarge(length, attainable);
     return page;
+  }
+
+  private tooLarge(length: number, most: number): ShmkitError {
+    return new ShmkitError(
+      "ERR_MESSAGE_TOO_LARGE",
+      `a message of ${length} bytes can never fit ${this.address}: the region holds at most ${most}; split it, or use a larger maxSize`,
+      { path: this.address, expected: most, actual: length },
+    );
   }
 
   private release(set: number, lock: number): Blocked {

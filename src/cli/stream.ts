@@ -8,8 +8,8 @@ export type Content = "lines" | "bytes";
 /** A sender's end counts; others take part without a say in when the stream ends. */
 type Role = "sender" | "other";
 
-/** Words of the mutex: what the stream carries, how many senders broke off, then one word per party. */
-const WORD = { content: 0, broken: 1, firstParty: 2, lastParty: 63 } as const;
+/** Words of the mutex: what the stream carries, how many senders broke off, how many receivers came, then one per party. */
+const WORD = { content: 0, broken: 1, receivers: 2, firstParty: 3, lastParty: 63 } as const;
 const CONTENT_CODES = { lines: 1, bytes: 2 } as const;
 /** A party's word: generation (22 bits), role (1), slot (8) of its member. A generation is never 0. */
 const SENDER = 0x100;
@@ -100,6 +100,7 @@ export class Stream {
         if (pipe !== undefined && !isOver(pipe)) {
           const carried = agree(guard, content, pipe);
           guard.set(freeWord(guard, parties), self | (role === "sender" ? SENDER : 0));
+          if (role === undefined) guard.set(WORD.receivers, guard.get(WORD.receivers) + 1);
           return new Stream(region, mutex, pipe, self, carried);
         }
         // An earlier stream has ended. The last party removes it; if there is none any more, that is left to us.
@@ -112,6 +113,19 @@ export class Stream {
         guard.release();
       }
       await patience.pause(RETRY_MS);
+    }
+  }
+
+  /** Waits until somebody has come to receive, without whom an empty stream would end unseen. */
+  async waitForReceiver(patience: Patience): Promise<void> {
+    for (;;) {
+      const guard = await this.mutex.lock(patience.options());
+      const receivers = guard.get(WORD.receivers);
+      guard.release();
+      if (receivers > 0 || this.pipe.statistics().waitingReceivers > 0) return;
+      checkRegion(this.region);
+      await patience.pause(RETRY_MS);
+      patience.check(`waiting for somebody to receive from ${this.pipe.address}`);
     }
   }
 

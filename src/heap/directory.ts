@@ -429,6 +429,20 @@ export class Directory {
     }
   }
 
+  /** Pages that named objects and the directory itself take for good: no message will ever have them. */
+  permanentPages(): number {
+    let pages = 0;
+    for (let k = 0; k < DIRECTORY_SEGMENTS; k++) {
+      const page = words.load(this.member.segment.words, HEADER.directorySegments + k) >>> 0;
+      if (this.heap.isBlock(page)) pages += this.heap.pagesOf(page);
+    }
+    for (const [, base] of this.entries()) {
+      const page = words.read(this.member.segment.words, base + ENTRY.page) >>> 0;
+      if (this.stateOf(base) !== EntryState.free && this.heap.isBlock(page)) pages += this.heap.pagesOf(page);
+    }
+    return pages;
+  }
+
   /** For recovery: the entries that the member of a slot has open. */
   openedBy(slot: number): { entry: number; base: number; kind: Kind; page: number }[] {
     const shared = this.member.segment.words;

@@ -166,7 +166,8 @@ export class PageHeap {
     const end = this.committed;
     const wanted = Math.max(pages, Math.min(SMALLEST_GROWTH_PAGES, geometry.maxPages - end));
     if (pages > MAX_RUN_PAGES || end + wanted > geometry.maxPages) return HeapAnswer.full;
-    return this.commitTo(end + wanted) || (end + pages <= this.committed ? 0 : this.commitTo(end + pages));
+    const result = this.commitTo(end + wanted);
+    return result === 0 || wanted === pages ? result : this.commitTo(end + pages);
   }
 
   /** Backs pages up to `target` in steps and raises the committed word after each. Heap lock held. */
@@ -201,8 +202,8 @@ export class PageHeap {
     );
   }
 
-  /** Growing the region to at least `pages` of the file, to be waited for. */
-  growing(pages: number, what: string, queue: LocalQueue): Waitable<true> {
+  /** One step of growing the region to at least `pages` of the file, to be waited for; whether it is there. */
+  growing(pages: number, what: string, queue: LocalQueue): Waitable<boolean> {
     return {
       what,
       queue,
@@ -212,11 +213,11 @@ export class PageHeap {
         member.begin(Op["heap.allocate"], NO_ENTRY);
         try {
           if (!tryLock(member, HEADER.heapLock)) return blockedOnLock(member, HEADER.heapLock);
-          if (this.commitTo(pages) < 0) throw this.noSpaceError();
+          if (this.commitTo(Math.min(pages, this.committed + GROWTH_STEP_PAGES)) < 0) throw this.noSpaceError();
           member.committed();
           unlock(member, HEADER.heapLock);
           member.end();
-          return true;
+          return this.committed >= pages;
         } catch (error) {
           return member.failed(error);
         }

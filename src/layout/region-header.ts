@@ -23,7 +23,7 @@ export const FIRST_SEGMENT_ENTRIES = 32;
 export const REGION_HEADER = struct(
   "region_header",
   PAGE_BYTES,
-  "First page of a region. Everything up to createdAt is written before the name appears and never changes, but for state and committedPages.",
+  "First page of a region. The fields marked fixed are written before the name appears and never change.",
   // prettier-ignore
   [
     [0, "magic0", "u32", '0x4b4d4853 ("SHMK")', "creator", "fixed", "same"],
@@ -44,7 +44,7 @@ export const REGION_HEADER = struct(
     [68, "heapPage", "u32", "first page of the heap", "creator", "fixed", "same"],
     [72, "lockBase", "f64", "file offset of the attach byte; liveness bytes follow", "creator", "fixed", "same"],
     [80, "committedPages", "u32", "end of the backed heap, in pages of the file; only grows", "heap lock", "publish", "true: raised after the pages are backed and the page map describes them"],
-    [84, "attachments", "u32", "members ever attached (wraps)", "joiner, holding the attach byte", "atomic", "statistic"],
+    [84, "attachments", "u32", "members ever attached (wraps)", "joiner", "atomic", "statistic"],
     [88, "deaths", "u32", "dead members recovered (wraps); number of the next death record", "recoverer", "atomic", "may count a death twice if its recoverer died"],
     [92, "heapRover", "u32", "page where the next search begins: a hint", "heap lock", "plain", "any head is right; recovery resets it"],
     [96, "grownPages", "u32", "pages added by growth (statistic)", "heap lock", "plain", "statistic"],

@@ -55,3 +55,9 @@ export function takeAbandoned(member: Member, lock: number): boolean {
 
 export const takeovers = (member: Member, lock: number): number =>
   words.load(member.segment.words, lock + TAKEOVERS) >>> 0;
+
+/** Who holds the lock, for messages. */
+export function holderOf(member: Member, lock: number): string | undefined {
+  const owner = ownerOf(member, lock);
+  return owner < 0 ? undefined : `member ${owner}`;
+}

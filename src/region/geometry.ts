@@ -23,6 +23,9 @@ const at = REGION_HEADER.at;
 const word = (offset: number): number => offset >> 2;
 const pages = (bytes: number): number => Math.ceil(bytes / PAGE_BYTES);
 
+/** More than the largest region has, and few enough for every index below it. */
+const MAX_PAGES = 2 ** 24;
+
 /** Dimensions of a region to be made. */
 export interface Dimensions {
   readonly geometry: Geometry;
@@ -149,6 +152,7 @@ export function readHeader(segment: Segment, fileBytes: number, path: string): H
     geometry.deathTablePage >= 1 + pages(maxMembers * SLOT_BYTES) &&
     geometry.pageMapPage >= geometry.deathTablePage + pages(DEATH_RECORDS * DEATH_BYTES) &&
     geometry.heapPage >= geometry.pageMapPage + pages(geometry.maxPages * PAGE_MAP_BYTES) &&
+    geometry.maxPages <= MAX_PAGES &&
     geometry.maxPages > geometry.heapPage &&
     committed > geometry.heapPage &&
     committed <= geometry.maxPages &&

@@ -20,7 +20,7 @@ export interface MemberInfo {
   readonly operation: OperationName;
 }
 
-/** The members of a region; `self` is the caller's slot, whose byte it cannot probe through the same description. */
+/** The members of a region; `self` is the caller's slot, or -1. */
 export function readMembers(segment: Segment, geometry: Geometry, descriptor: number, self: number): MemberInfo[] {
   const members: MemberInfo[] = [];
   for (let slot = 0; slot < geometry.maxMembers; slot++) {

@@ -72,22 +72,35 @@ export class Membership {
 
   /** Leaves: gives back everything this member holds, frees the slot, and takes the name away with the last one. */
   leave(path: string, unlinkWhenLast: boolean): void {
-    const { member, segment, descriptor } = this;
+    const { segment, descriptor } = this;
     if (this.left) return;
     this.deaths.stop();
-    if (!segment.lost) this.giveBack();
-    member.closed = true;
-    const locked = !segment.lost && this.lockAttachForLeaving(path);
-    if (!segment.lost) words.store(segment.words, slotWord(this.geometry, member.slot) + SLOT.state, SlotState.free);
-    native.unpin(segment.id);
-    if (locked && unlinkWhenLast && !anybodyAlive(descriptor)) {
-      words.store(segment.words, HEADER.state, RegionState.closed);
-      unlinkIfSame(descriptor, path);
+    if (!segment.lost && !this.slotFreed) this.giveBack();
+    this.member.closed = true;
+    try {
+      this.leaveName(path, unlinkWhenLast);
+    } finally {
+      segment.close();
+      this.left = true;
+      native.close(descriptor);
     }
-    segment.close();
-    this.left = true;
-    native.close(descriptor);
   }
+
+  private leaveName(path: string, unlinkWhenLast: boolean): void {
+    const { member, segment, descriptor } = this;
+    const locked = this.lockAttachForLeaving(path);
+    // First: repeated after a cut-off, leaving must not touch a slot that may be somebody else's by now.
+    const freed = this.slotFreed;
+    this.slotFreed = true;
+    if (!segment.lost && !freed)
+      words.store(segment.words, slotWord(this.geometry, member.slot) + SLOT.state, SlotState.free);
+    native.unpin(segment.id);
+    if (!locked || !unlinkWhenLast || anybodyAlive(descriptor)) return;
+    if (!segment.lost) words.store(segment.words, HEADER.state, RegionState.closed);
+    // Another user's name in a sticky directory stays, marked closed, until its owner opens or cleans.
+    unlinkIfSame(descriptor, path, true);
+  }
+  private slotFreed = false;
   private left = false;
 
   private giveBack(): void {

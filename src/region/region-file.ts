@@ -75,10 +75,11 @@ export function closeName(descriptor: number, path: string): void {
   unlinkIfSame(descriptor, path);
 }
 
-export function unlinkIfSame(descriptor: number, path: string): void {
+export function unlinkIfSame(descriptor: number, path: string, ifPermitted = false): void {
   if (native.sameFile(path, descriptor) !== 1) return;
   const result = native.unlink(path);
-  if (result < 0 && result !== -ERRNO.missing) throw systemError(result, "unlink", path);
+  if (result >= 0 || result === -ERRNO.missing) return;
+  if (!ifPermitted || !ERRNO.refused.includes(-result)) throw systemError(result, "unlink", path);
 }
 
 /** A nameless file, or where the system has none, one under a name nobody guesses. */

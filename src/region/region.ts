@@ -1,7 +1,8 @@
 import { EventEmitter } from "node:events";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { ShmkitError } from "../base/errors.js";
 import { flag, knownOptions, regionName, wholeNumber } from "../base/arguments.js";
-import { onlyWaitOptions, type WaitOptions } from "../base/deadline.js";
+import { deadlineOf, now, onlyWaitOptions, type WaitOptions } from "../base/deadline.js";
 import { formatBytes, sizeBytes, type Size } from "../base/sizes.js";
 import { Pipe } from "../channels/pipe.js";
 import { pipePlan, type PipeOptions } from "../channels/pipe-options.js";
@@ -275,10 +276,16 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
         },
       );
     const pages = geometry.heapPage + Math.ceil(bytes / PAGE_BYTES);
-    await waits.async(
-      heap.growing(wholeNumber(pages, "size", 0, geometry.maxPages), `growing ${this.name}`, new LocalQueue()),
-      onlyWaitOptions(options, "grow"),
-    );
+    wholeNumber(pages, "size", 0, geometry.maxPages);
+    const deadline = deadlineOf(onlyWaitOptions(options, "grow")?.timeoutMs);
+    const queue = new LocalQueue();
+    // Step by step, with the event loop in between: backing a GiB takes a third of a second.
+    for (let done = false; !done; ) {
+      const step = heap.growing(pages, `growing ${this.name}`, queue);
+      const timeoutMs = Math.max(0, deadline - now());
+      done = await waits.async(step, { ...options, timeoutMs });
+      await nextTurn();
+    }
     member.checkUsable();
   }
 

@@ -11,7 +11,7 @@ import { BLOCKED, type Blocked, type Member } from "../members/member.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
 import { commit, guardedWord, journalledWrite, undo } from "../locking/journal.js";
 import {
-  blockedOnLock,
+  blockedOnLock, holderOf,
   isFree,
   lockWaiters,
   ownerOf,
@@ -146,7 +146,7 @@ export class Mutex extends NamedObject {
       owner: this,
       attempt: () => this.attempt(),
       remains: () => isFree(this.member, this.base),
-      holder: () => `member ${ownerOf(this.member, this.base)}`,
+      holder: () => holderOf(this.member, this.base),
     };
   }
 

@@ -9,7 +9,7 @@ import { NamedObject } from "../heap/named-object.js";
 import { ringAll } from "../members/doorbell.js";
 import type { Blocked } from "../members/member.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
-import { blockedOnLock, isFree, ownerOf, tryLock, unlock } from "../locking/robust-lock.js";
+import { blockedOnLock, isFree, holderOf, tryLock, unlock } from "../locking/robust-lock.js";
 
 const at = COUNTER.at;
 /** @internal Word offsets inside a counter. */
@@ -121,7 +121,7 @@ export class Counter extends NamedObject {
       owner: this,
       attempt: () => this.attemptUpdate(next),
       remains: () => isFree(this.member, this.lock),
-      holder: () => `member ${ownerOf(this.member, this.lock)}`,
+      holder: () => holderOf(this.member, this.lock),
     };
   }
 

@@ -66,6 +66,7 @@ async function send(invocation: Invocation): Promise<void> {
     let complete = false;
     try {
       await sender.sendAll(files, content === "bytes", invocation.signal);
+      if (!keep && stream.pipe.statistics().sent === 0) await stream.waitForReceiver(patience);
       complete = true;
     } finally {
       if (!keep) await stream.finishSending(complete, Patience.toTidyUp());
