@@ -111,6 +111,7 @@ export class Mutex extends NamedObject {
     const locking = this.locking();
     const attempt = (): MutexGuard | Blocked => {
       if (this.guard === undefined) return locking.attempt();
+      this.check();
       throw new ShmkitError(
         "ERR_DEADLOCK",
         `${this.address} is held by this thread, which would wait for itself; release it first`,
