@@ -462,7 +462,7 @@ struct shmkit_lease_slot {
   uint32_t kind;
   uint32_t page;
   uint32_t deliveries;
-  uint8_t reserved_20[4];
+  uint32_t generation;
   double sequence;
   double leased_at;
   uint8_t reserved_40[24];
@@ -472,6 +472,7 @@ _Static_assert(offsetof(struct shmkit_lease_slot, length) == 4, "lease_slot.leng
 _Static_assert(offsetof(struct shmkit_lease_slot, kind) == 8, "lease_slot.kind");
 _Static_assert(offsetof(struct shmkit_lease_slot, page) == 12, "lease_slot.page");
 _Static_assert(offsetof(struct shmkit_lease_slot, deliveries) == 16, "lease_slot.deliveries");
+_Static_assert(offsetof(struct shmkit_lease_slot, generation) == 20, "lease_slot.generation");
 _Static_assert(offsetof(struct shmkit_lease_slot, sequence) == 24, "lease_slot.sequence");
 _Static_assert(offsetof(struct shmkit_lease_slot, leased_at) == 32, "lease_slot.leased_at");
 _Static_assert(sizeof(struct shmkit_lease_slot) == 64, "lease_slot");

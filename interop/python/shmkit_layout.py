@@ -261,6 +261,7 @@ LEASE_SLOT = {
     "kind": Field(8, "I", 1),
     "page": Field(12, "I", 1),
     "deliveries": Field(16, "I", 1),
+    "generation": Field(20, "I", 1),
     "sequence": Field(24, "d", 1),
     "leased_at": Field(32, "d", 1),
 }

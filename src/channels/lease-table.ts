@@ -76,6 +76,10 @@ export class LeaseTable {
     return words.read(this.member.segment.words, this.at(index) + LEASE_WORD.deliveries);
   }
 
+  generation(index: number): number {
+    return words.read(this.member.segment.words, this.at(index) + LEASE_WORD.generation);
+  }
+
   /** Head page of the message's block, 0 when it is inline. */
   page(index: number): number {
     const base = this.at(index);
@@ -92,6 +96,7 @@ export class LeaseTable {
     words.write(segment.words, base + LEASE_WORD.length, message.length);
     words.write(segment.words, base + LEASE_WORD.kind, kind | (page === 0 ? 0 : IN_BLOCK));
     words.write(segment.words, base + LEASE_WORD.page, page);
+    words.write(segment.words, base + LEASE_WORD.generation, page === 0 ? 0 : this.heap.generationOf(page));
     words.write(segment.words, base + LEASE_WORD.deliveries, 1);
     words.writeFloat(segment.floats, base / 2 + LEASE_WORD.sequence, sequence);
     words.writeFloat(segment.floats, base / 2 + LEASE_WORD.leasedAt, Date.now());

@@ -42,6 +42,7 @@ export const LEASE_WORD = {
   kind: lease.kind >> 2,
   page: lease.page >> 2,
   deliveries: lease.deliveries >> 2,
+  generation: lease.generation >> 2,
   /** 8-byte units. */
   sequence: lease.sequence >> 3,
   /** 8-byte units. */

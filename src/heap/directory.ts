@@ -68,6 +68,8 @@ function nameHash(bytes: Uint8Array): number {
  */
 export class Directory {
   readonly queue = new LocalQueue();
+  /** Frees what an object of a kind holds beside its own block, before that goes; may be repeated. Set by the region. */
+  emptying: (kind: Kind, page: number) => void = () => undefined;
 
   constructor(
     private readonly member: Member,
@@ -419,6 +421,8 @@ export class Directory {
       if (this.stateOf(base) !== EntryState.removed) continue;
       if (!isEmptySet(member.segment, base + ENTRY.openers, member.geometry.setWords)) continue;
       const page = words.read(member.segment.words, base + ENTRY.page) >>> 0;
+      const kind = KINDS[words.read(member.segment.words, base + ENTRY.kind)];
+      if (kind !== undefined && kind !== "none") this.emptying(kind, page);
       // In this order: a block in the ledger is freed by recovery only if the entry was freed.
       member.criticalAs(Op["heap.free"], entry, 0);
       heap.adopt(page);

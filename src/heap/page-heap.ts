@@ -236,10 +236,18 @@ export class PageHeap {
 
   /** Frees a block this member owns, and rings one who waits for space. */
   free(page: number): void {
+    this.release(page);
+    words.write(this.member.segment.words, this.member.ledger, 0);
+    this.ringSpaceWaiters();
+  }
+
+  private release(page: number): void {
     const shared = this.member.segment.words;
     const run = words.load(shared, this.entry(page));
     words.store(shared, this.entry(page), packRun(RunState.free, runPunched(run), 0, runPages(run)));
-    words.write(shared, this.member.ledger, 0);
+  }
+
+  private ringSpaceWaiters(): void {
     // All: whoever is picked may need more than there is now, and would not pass the ring on.
     ringAll(this.member, HEADER.spaceWaiters);
   }
@@ -250,6 +258,13 @@ export class PageHeap {
     const run = words.load(this.member.segment.words, this.entry(page));
     if (runOwner(run) !== slot + 1) return;
     words.store(this.member.segment.words, this.entry(page), packRun(RunState.free, runPunched(run), 0, runPages(run)));
+  }
+
+  /** Frees a block that nobody uses any more, if it still is the one of that generation. */
+  freeIfSame(page: number, generation: number): void {
+    if (!this.isBlock(page) || this.generationOf(page) !== generation) return;
+    this.release(page);
+    this.ringSpaceWaiters();
   }
 
   /** The published block no longer needs its creator's ledger. */

@@ -71,6 +71,7 @@ export const LEASE_SLOT = struct(
     [8, "kind", "u32", "record kind and IN_BLOCK", "headLock, before state", "plain", "same"],
     [12, "page", "u32", "head page of the block, with IN_BLOCK", "headLock, before state", "plain", "same"],
     [16, "deliveries", "u32", "times delivered, this one included", "headLock", "plain", "same"],
+    [20, "generation", "u32", "of the block, with IN_BLOCK", "headLock, before state", "plain", "same"],
     [24, "sequence", "f64", "number of the message in the pipe, from 0", "headLock, before state", "plain", "same"],
     [32, "leasedAt", "f64", "milliseconds since 1970", "headLock", "plain", "statistic"],
   ],

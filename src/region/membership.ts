@@ -6,6 +6,7 @@ import { native } from "../native/addon.js";
 import { StatusWord } from "../native/contract.js";
 import { LOCK_BASE, MEMBER_LIMIT, RegionState } from "../layout/region-header.js";
 import { SlotState } from "../layout/member-slot.js";
+import { freeMessages } from "../channels/pipe-remains.js";
 import { Directory } from "../heap/directory.js";
 import { PageHeap } from "../heap/page-heap.js";
 import type { Segment } from "../memory/segment.js";
@@ -37,6 +38,9 @@ export class Membership {
     this.member = new Member(segment, geometry, descriptor, slot, name);
     this.heap = new PageHeap(this.member);
     this.directory = new Directory(this.member, this.heap);
+    this.directory.emptying = (kind, page) => {
+      if (kind === "pipe") freeMessages(this.member, this.heap, page);
+    };
     this.recovery = new RegionRecovery(this.member, this.heap, this.directory);
     this.deaths = new Deaths(this.member, this.recovery);
     this.waits = new Waits(this.member, this.deaths);
