@@ -18,7 +18,7 @@ function watchSignals(): void {
   }
 }
 
-const terminal = new Terminal((error) => {
+const terminal = new Terminal(ending.signal, (error) => {
   ending.abort((error as NodeJS.ErrnoException).code === "EPIPE" ? new BrokenPipe() : error);
 });
 
@@ -79,9 +79,6 @@ async function main(): Promise<void> {
   let code: number;
   try {
     code = await run(process.argv.slice(2));
-    ending.signal.throwIfAborted();
-    await terminal.flushed();
-    // A broken pipe may show only when the last bytes leave.
     ending.signal.throwIfAborted();
   } catch (thrown) {
     // What else fails once everything is being ended fails because of that.

@@ -36,7 +36,7 @@ interface Party {
 
 /**
  * The stream that `shmkit send` and `shmkit recv` make of a pipe, with a FIFO's end: it ends when the last sender has
- * finished, and the last party removes the pipe, so that the next stream of that name starts afresh.
+ * finished, and the next stream of that name starts afresh.
  *
  * Who takes part stands in the words of a mutex beside the pipe, "NAME (stream)", and changes only under it. A party that
  * dies leaves a word whose member is no longer alive, so nobody has to be asked. A sender that dies, or is stopped by
@@ -163,20 +163,25 @@ export class Stream {
     }
   }
 
-  /** Leaves; the last party removes a stream that has ended. Answers how many senders broke off. */
+  /**
+   * Leaves; the last party removes what has ended. The pipe only if nobody else is in the region: a program that has it
+   * open must come to its end, and the next stream of the name replaces it. Answers how many senders broke off.
+   */
   async leave(patience: Patience): Promise<number> {
     const { region, mutex, pipe, self } = this;
     const guard = await mutex.lock(patience.options());
     let last: boolean;
     let broken: number;
     try {
-      const parties = partiesOf(guard, region.members());
+      const members = region.members();
+      const parties = partiesOf(guard, members);
       broken = guard.get(WORD.broken) + parties.filter(({ role, alive }) => role === "sender" && !alive).length;
       guard.set(WORD.broken, broken);
       for (const { word, alive, member } of parties) if (!alive || member === self) guard.set(word, 0);
       guard.commit();
       last = isOver(pipe) && !parties.some(({ alive, member }) => alive && member !== self);
-      if (last) await region.pipes.remove(pipe.name, patience.options());
+      if (last && !members.some((member) => member.alive && keyOf(member) !== self))
+        await region.pipes.remove(pipe.name, patience.options());
     } finally {
       guard.release();
     }

@@ -37,26 +37,36 @@ export class Terminal {
   readonly isTerminal: boolean = process.stdout.isTTY;
   readonly errorIsTerminal: boolean = process.stderr.isTTY;
   private readonly direct = isFileOrDevice(1);
+  private readonly signal: AbortSignal;
   private readonly broken: (error: unknown) => void;
   private statusStream: NodeJS.WriteStream | undefined;
 
-  /** @param broken told when standard output cannot be written any more */
-  constructor(broken: (error: unknown) => void) {
+  /**
+   * @param signal ends waiting for a slow reader
+   * @param broken told when standard output cannot be written any more; aborts the signal
+   */
+  constructor(signal: AbortSignal, broken: (error: unknown) => void) {
+    this.signal = signal;
     this.broken = broken;
     process.stdout.on("error", broken);
     process.stderr.on("error", () => undefined);
   }
 
-  /** Writes to standard output; resolves when the bytes may be reused. Waits for a slow reader. */
+  /** Writes to standard output; resolves when the bytes may be reused. Waits for a slow reader. @throws the signal's reason */
   async write(data: string | Uint8Array): Promise<void> {
     this.clearStatus();
     if (this.direct) {
       this.writeDirectly(data);
       return;
     }
-    await new Promise<void>((resolve) => {
+    const { signal } = this;
+    signal.throwIfAborted();
+    await new Promise<void>((resolve, reject) => {
+      const abort = (): void => reject(signal.reason as Error);
+      signal.addEventListener("abort", abort, { once: true });
       process.stdout.write(data, (error) => {
         if (error instanceof Error) this.broken(error);
+        signal.removeEventListener("abort", abort);
         resolve();
       });
     });
@@ -93,13 +103,6 @@ export class Terminal {
   clearStatus(): void {
     this.statusStream?.write("\r\u001b[K");
     this.statusStream = undefined;
-  }
-
-  /** Resolves when what was written to standard output has left this process. */
-  flushed(): Promise<void> {
-    this.clearStatus();
-    if (process.stdout.writableLength === 0 || process.stdout.destroyed) return Promise.resolve();
-    return new Promise((resolve) => process.stdout.write("", () => resolve()));
   }
 }
 

@@ -38,6 +38,6 @@ async function top({ terminal, signal, positionals: names, ...given }: Invocatio
       at = now;
     }
   } finally {
-    await terminal.write(BACK);
+    terminal.writeDirectly(BACK);
   }
 }

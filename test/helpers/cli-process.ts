@@ -1,0 +1,101 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { after } from "node:test";
+
+export const CLI = fileURLToPath(new URL("../../../dist/cli/main.js", import.meta.url));
+
+export interface Ending {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly out: Buffer;
+  readonly text: string;
+  readonly errors: string;
+}
+
+interface Start {
+  /** What standard input holds; without it standard input is empty. */
+  readonly input?: string | Uint8Array;
+  /** Standard input is written with `write` and ended with `endInput`. */
+  readonly interactive?: boolean;
+  /** Descriptors in place of pipes. */
+  readonly stdin?: number;
+  readonly stdout?: number;
+  /** Nobody reads its standard output, until it has ended. */
+  readonly unread?: boolean;
+}
+
+const running = new Set<CliProcess>();
+
+after(async () => {
+  for (const cli of running) cli.kill("SIGKILL");
+  await Promise.all([...running].map(({ ended }) => ended));
+});
+
+/** A `shmkit` command in a process of its own; killed after the test file if it still runs. */
+export class CliProcess {
+  readonly ended: Promise<Ending>;
+  private readonly child: ChildProcess;
+  private readonly chunks: Buffer[] = [];
+  private errorText = "";
+
+  constructor(args: readonly string[], { input, interactive = false, stdin, stdout, unread = false }: Start = {}) {
+    this.child = spawn(process.execPath, [CLI, ...args], {
+      stdio: [stdin ?? (input === undefined && !interactive ? "ignore" : "pipe"), stdout ?? "pipe", "pipe"],
+    });
+    if (unread) this.child.once("exit", () => this.child.stdout!.resume());
+    else this.child.stdout?.on("data", (chunk: Buffer) => this.chunks.push(chunk));
+    this.child.stderr!.setEncoding("utf8").on("data", (text: string) => (this.errorText += text));
+    if (this.child.stdin !== null) {
+      this.child.stdin.on("error", () => undefined);
+      if (!interactive) this.child.stdin.end(input);
+    }
+    running.add(this);
+    this.ended = new Promise((resolve) => {
+      this.child.on("close", (code, signal) => {
+        running.delete(this);
+        const out = Buffer.concat(this.chunks);
+        resolve({ code, signal, out, text: out.toString(), errors: this.errorText });
+      });
+    });
+  }
+
+  get pid(): number {
+    return this.child.pid!;
+  }
+
+  /** What it has written to standard output so far. */
+  get soFar(): string {
+    return Buffer.concat(this.chunks).toString();
+  }
+
+  get hasEnded(): boolean {
+    return !running.has(this);
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+
+  /** Writes to an open standard input. */
+  write(text: string): void {
+    this.child.stdin!.write(text);
+  }
+
+  endInput(): void {
+    this.child.stdin!.end();
+  }
+}
+
+export function start(args: readonly string[], options?: Start): CliProcess {
+  return new CliProcess(args, options);
+}
+
+export function run(args: readonly string[], options?: Start): Promise<Ending> {
+  return start(args, options).ended;
+}
+
+/** Resolves once `condition` holds. Never gives up: the runner's watchdog does. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await sleep(5);
+}
