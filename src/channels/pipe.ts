@@ -1,7 +1,8 @@
+import { setMaxListeners } from "node:events";
 import { ArgumentError, ShmkitError } from "../base/errors.js";
 import { flag, knownOptions, show, wholeNumber } from "../base/arguments.js";
 import { onlyWaitOptions, WAIT_OPTIONS, type WaitOptions } from "../base/deadline.js";
-import { rejected } from "../base/pause.js";
+import { rejected, Turns } from "../base/pause.js";
 import { RecordKind } from "../layout/pipe.js";
 import type { ObjectRef } from "../heap/directory.js";
 import { NamedObject, type ObjectContext } from "../heap/named-object.js";
@@ -305,8 +306,11 @@ export class Pipe<T = unknown> extends NamedObject {
 
   /** The messages, until the pipe is closed and empty. */
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
+    const turns = new Turns();
     for (;;) {
       let message: T;
+      const turn = turns.due();
+      if (turn !== undefined) await turn;
       try {
         message = await this.receive();
       } catch (error) {
@@ -332,12 +336,19 @@ export class Pipe<T = unknown> extends NamedObject {
     if (typeof work !== "function")
       throw new ArgumentError("ERR_INVALID_ARGUMENT", `work must be a function, not ${show(work)}`);
     wholeNumber(concurrency, "concurrency", 1, 65536);
+    if (signal !== undefined && !(signal instanceof AbortSignal))
+      throw new ArgumentError("ERR_INVALID_ARGUMENT", `signal must be an AbortSignal, not ${show(signal)}`);
     let done = 0;
+    const turns = new Turns();
     const stop = new AbortController();
     const ends = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+    // As many listeners as there are loops are no leak.
+    setMaxListeners(0, ends);
     const loop = async (): Promise<void> => {
       for (;;) {
         let lease: Lease<T>;
+        const turn = turns.due();
+        if (turn !== undefined) await turn;
         try {
           lease = await this.receive({ lease: true, signal: ends });
         } catch (error) {
