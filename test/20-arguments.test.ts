@@ -495,7 +495,14 @@ describe("options", () => {
       assert.deepEqual(state(), untouched);
     });
 
-    if (label === "process" || label === "tryReceive" || label === "Region.clean") continue;
+    if (label === "tryReceive" || label === "Region.clean") continue;
+    if (label === "process") {
+      test(`${label} checks its signal`, async () => {
+        for (const signal of [null, {}, "abort", new EventTarget(), new AbortController()])
+          await failsWith(() => call(things, { signal }), "ERR_INVALID_ARGUMENT");
+      });
+      continue;
+    }
     test(`${label} checks its deadline before it does anything`, async () => {
       const untouched = state();
       for (const timeoutMs of [NaN, -1, -Infinity])
