@@ -22,6 +22,17 @@ import { ADDON_PATH, isFree, memoryMaps, NativeFile, openDescriptors, until } fr
 
 const { errno } = constants;
 
+function planFor(path: string): ExitPlan {
+  return {
+    path,
+    attachLockOffset: ATTACH_LOCK,
+    livenessOffset: LIVENESS,
+    livenessCount: 1,
+    stateOffset: STATE,
+    closedValue: CLOSED,
+  };
+}
+
 describe("pins", () => {
   test("hold a byte for everybody else, this process included", () => {
     using file = NativeFile.create("pin");
@@ -234,19 +245,28 @@ describe("an environment that ends without closing", () => {
   test("a later plan replaces an earlier one", () => {
     using file = NativeFile.create("replaced");
     const before = openDescriptors().length;
-    const plan: ExitPlan = {
-      path: file.path,
-      attachLockOffset: ATTACH_LOCK,
-      livenessOffset: LIVENESS,
-      livenessCount: 1,
-      stateOffset: STATE,
-      closedValue: CLOSED,
-    };
+    const plan = planFor(file.path);
     for (let i = 0; i < 10; i++) assert.equal(native.setExitPlan(file.id, file.descriptor, plan), 0);
     assert.equal(openDescriptors().length, before + 1);
     assert.equal(native.setExitPlan(file.id, 2 ** 31 - 1, plan), -errno.EBADF);
     native.closeMapping(file.id);
     assert.equal(openDescriptors().length, before);
+  });
+
+  test("the attach byte is given back though the description lives on", async () => {
+    using file = NativeFile.create("description");
+    const script = `
+      const { parentPort, workerData } = require("node:worker_threads");
+      const native = require(workerData.addon);
+      const { id } = native.map(workerData.descriptor, 4096, true, false);
+      parentPort.postMessage(native.setExitPlan(id, workerData.descriptor, workerData.plan));`;
+    const plan = planFor("");
+    const { descriptor } = file;
+    const worker = new Worker(script, { eval: true, workerData: { addon: ADDON_PATH, descriptor, plan } });
+    const ended = new Promise((resolve) => worker.once("exit", resolve));
+    assert.equal(await new Promise((resolve) => worker.once("message", resolve)), 0);
+    await ended;
+    assert.equal(isFree(file.path, ATTACH_LOCK), true);
   });
 
   test("a worker's descriptors and their locks end with it, others' stay", async () => {

@@ -252,7 +252,7 @@ describe("closing a mapping", () => {
     // The limit leaves room for the runtime, and none for a private copy of the mapping.
     const limited = ["sh", "-c", 'ulimit -d 3145728; exec "$@"', "sh"];
     const child = NativeChild.start("noPrivateMemory", { path: file.path, mapBytes: 2 ** 32 - 4096 }, limited);
-    assert.deepEqual(await child.next(), [0, 0, 0]);
+    assert.deepEqual(await child.next(), [0, 0, 0, true]);
     assert.deepEqual(await child.ended, { code: 0, signal: null, output: "" });
     assert.equal(file.words[0], 1);
   });

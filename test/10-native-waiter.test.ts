@@ -299,11 +299,23 @@ describe("notice of death", () => {
     using file = NativeFile.create("parked");
     countRings(file);
     native.watchDeaths(file.id, file.descriptor);
-    const child = NativeChild.start("park", { path: file.path, expected: 0 });
-    await child.next();
-    native.close(native.reopen(file.descriptor));
-    assert.notEqual(await child.next(), 0);
-    await child.ended;
+    const worker = new Worker(
+      `const { parentPort, workerData } = require("node:worker_threads");
+       const native = require(workerData.addon);
+       const { id, buffer } = native.map(native.openExisting(workerData.path, true), 4096, true, false);
+       const bell = new Int32Array(buffer, ${BELL}, 1);
+       parentPort.on("message", () => parentPort.postMessage(native.park(id, ${BELL}, Atomics.load(bell, 0), 1000)));`,
+      { eval: true, workerData: { addon: ADDON_PATH, path: file.path } },
+    );
+    for (let parked: unknown; parked !== 0;) {
+      worker.postMessage("park");
+      const answer = new Promise((resolve) => worker.once("message", resolve));
+      // Time to fall asleep; if it did not, it is asked again.
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      native.close(native.reopen(file.descriptor));
+      parked = await answer;
+    }
+    await worker.terminate();
   });
 
   test("every mapping of a file is told, no mapping of another one is", async () => {
@@ -342,6 +354,15 @@ describe("notice of death", () => {
       native.close(native.reopen(file.descriptor));
       await until(() => file.status[StatusWord.deathHints] > 0);
     }
+    await until(() => inotifyDescriptors() === 0 && threadsNamed("shmkit-deaths") === 0);
+  });
+
+  test("ends with its last mapping also when no descriptor is closed", async () => {
+    using file = NativeFile.create("quiet");
+    countRings(file);
+    assert.equal(native.watchDeaths(file.id, file.descriptor), 0);
+    assert.equal(inotifyDescriptors(), 1);
+    native.closeMapping(file.id);
     await until(() => inotifyDescriptors() === 0 && threadsNamed("shmkit-deaths") === 0);
   });
 

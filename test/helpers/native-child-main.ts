@@ -1,15 +1,17 @@
 /** What processes beside the tests of the addon do: `node native-child-main.js ROLE JSON`. */
-import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { Worker, isMainThread, parentPort, workerData } from "node:worker_threads";
 import { native } from "#src/native/addon.js";
 import type { NativeAddon } from "#src/native/contract.js";
 import { ARMED, ATTACH_LOCK, BELL, CLOSED, LIVENESS, LIVENESS_COUNT, STATE } from "./native-roles.js";
 import type { FaultingAddon, Leaving, RoleArguments, RoleName } from "./native-roles.js";
-import { NativeFile } from "./native-file.js";
+import { memoryMaps, NativeFile, until } from "./native-file.js";
 
 type Roles = { [Role in RoleName]: (argument: RoleArguments[Role]) => void | Promise<void> };
 
@@ -43,6 +45,28 @@ function startWorker(data: unknown): Promise<Worker> {
   const worker = new Worker(fileURLToPath(import.meta.url), { workerData: data });
   worker.on("error", () => undefined);
   return new Promise((resolve) => worker.once("message", () => resolve(worker)));
+}
+
+/** Maps and closes; answers the address as /proc writes it. A function of its own, so that nothing holds the buffer. */
+function mapAndClose(path: string): string {
+  const descriptor = native.openExisting(path, true);
+  const mapping = native.map(descriptor, 4096, true, false);
+  const address = /^([0-9a-f]+)-/.exec(memoryMaps(path)[0]!)![1]!;
+  native.closeMapping((mapping as { id: number }).id);
+  native.close(descriptor);
+  return address;
+}
+
+/** Has a mapping come and go, and answers the address that is free again. */
+async function formerAddress(path: string): Promise<number> {
+  const begin = mapAndClose(path);
+  setFlagsFromString("--expose-gc");
+  const collectGarbage = runInNewContext("gc") as () => void;
+  await until(() => {
+    collectGarbage();
+    return !readFileSync("/proc/self/maps", "utf8").includes(`${begin}-`);
+  });
+  return Number.parseInt(begin, 16);
 }
 
 /** The addon a second time, with a state of its own. */
@@ -116,8 +140,8 @@ const roles: Roles = {
   async foreignFault({ path, addon, before, then }) {
     const faulting = createRequire(import.meta.url)(addon) as FaultingAddon;
     if (before !== "nothing") faulting[before]();
-    NativeFile.open(path);
-    if (then === "fault") faulting.fault();
+    const address = await formerAddress(path);
+    if (then === "fault") faulting.fault(address);
     else process.kill(process.pid, "SIGBUS");
     await new Promise((resolve) => setTimeout(resolve, 50));
     say("survived");
@@ -170,7 +194,8 @@ const roles: Roles = {
     const file = NativeFile.open(path, { mapBytes });
     file.words[0] = 1;
     const closed = native.closeMapping(file.id);
-    say([closed, file.words[0], file.words[mapBytes / 4 - 1]]);
+    const privateKiB = Number(/^VmData:\s+(\d+)/m.exec(readFileSync("/proc/self/status", "utf8"))![1]);
+    say([closed, file.words[0], file.words[mapBytes / 4 - 1], privateKiB * 1024 < mapBytes]);
     process.disconnect();
   },
 };

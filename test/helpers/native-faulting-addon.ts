@@ -14,11 +14,17 @@ const SOURCE = `
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Reads beyond the end of a file. */
+/* Reads beyond the end of a file that is mapped at the given address, which is free. */
 static napi_value fault(napi_env env, napi_callback_info info) {
-  (void)env; (void)info;
+  size_t count = 1;
+  napi_value argument;
+  double address = 0;
+  napi_get_cb_info(env, info, &count, &argument, NULL, NULL);
+  napi_get_value_double(env, argument, &address);
   int descriptor = memfd_create("empty", 0);
-  volatile char *page = mmap(NULL, 4096, PROT_READ, MAP_SHARED, descriptor, 0);
+  int flags = MAP_SHARED | MAP_FIXED_NOREPLACE;
+  volatile char *page = mmap((void *)(uintptr_t)address, 4096, PROT_READ, flags, descriptor, 0);
+  if (page == MAP_FAILED) _exit(99);
   (void)page[0];
   return NULL;
 }

@@ -18,8 +18,13 @@ export interface RoleArguments {
   park: { path: string; expected: number };
   /** Attaches with an exit plan, in a worker if `worker`, and ends in the given way. */
   leave: { path: string; slot: number; how: Leaving; worker: boolean; plan: "name" | "nameless" };
-  /** Faults in memory that the guard does not know, or gets a signal; before the guard came, SIGBUS was treated as told. */
-  foreignFault: { path: string; addon: string; before: keyof FaultingAddon | "nothing"; then: "fault" | "signal" };
+  /** Faults in memory that was a region before and is not any more, or gets a signal; before the guard came, SIGBUS was treated as told. */
+  foreignFault: {
+    path: string;
+    addon: string;
+    before: Exclude<keyof FaultingAddon, "fault"> | "nothing";
+    then: "fault" | "signal";
+  };
   /** Faults in a region of one copy of the addon after another copy has installed its guard. */
   twoCopies: { path: string; addon: string };
   /** Throws from the waiter's callback and says what the process makes of it. */
@@ -33,7 +38,7 @@ export interface RoleArguments {
 }
 /** Made by `native-faulting-addon.ts`. */
 export interface FaultingAddon {
-  fault(): void;
+  fault(address: number): void;
   ignore(): void;
   handle(): void;
 }
