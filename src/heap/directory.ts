@@ -395,14 +395,8 @@ export class Directory {
 
   /** {@link sweep}, unless somebody else has the directory: then the next one who has it does it. */
   trySweep(): void {
-    this.member.aside(() => {
-      this.attemptSweep();
-    });
-  }
-
-  private attemptSweep(): void {
     const { member } = this;
-    member.begin(Op["object.detach"], NO_ENTRY);
+    member.beginAside();
     try {
       if (tryLock(member, HEADER.directoryLock)) {
         this.sweep();

@@ -213,6 +213,8 @@ export class PageHeap {
         member.begin(Op["heap.allocate"], NO_ENTRY);
         try {
           if (!tryLock(member, HEADER.heapLock)) return blockedOnLock(member, HEADER.heapLock);
+          words.write(member.segment.words, member.argument, this.committed);
+          member.critical(0);
           if (this.commitTo(Math.min(pages, this.committed + GROWTH_STEP_PAGES)) < 0) throw this.noSpaceError();
           member.committed();
           unlock(member, HEADER.heapLock);

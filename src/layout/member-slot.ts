@@ -29,7 +29,7 @@ export const MEMBER_SLOT = struct(
     [68, "armed", "u32", "bit 0: the event loop's thread sleeps or may, bit 1: the member's own thread; bits 2–31 count the armings (wrap)", "the member alone (bit 0 also its native thread, which clears it)", "atomic", "cleared by recovery"],
     [128, "operation", "u32", "last operation: code << 26 | phase << 24 | nibble << 20 | directory entry", "the member", "publish", "says what the member was doing"],
     [132, "ledgerPage", "u32", "head page of the block the operation is about to publish or free, 0 for none", "the member", "plain", "recovery frees the block if the operation says so"],
-    [136, "argument", "u32", "index that goes with the operation (a lease)", "the member", "plain", "read only for operations that publish it first"],
+    [136, "argument", "u32", "what goes with the operation: index of a lease slot, pages committed before growth", "the member", "plain", "read only for operations that publish it first"],
     [192, "label", "u8[64]", "UTF-8", "the joining member", "plain", "same"],
   ],
 );

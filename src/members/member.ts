@@ -113,11 +113,11 @@ export class Member {
     words.storeRelease(this.segment.words, this.operation, this.outer);
   }
 
-  /** Runs work of the member's own accord, after which its last operation is on record again. */
-  aside(work: () => void): void {
-    const record = words.load(this.segment.words, this.operation);
-    work();
-    words.storeRelease(this.segment.words, this.operation, record);
+  /** Begins work of the member's own accord: its last operation stays on record. */
+  beginAside(): void {
+    if (this.inOperation) this.onInterrupted();
+    this.checkUsable();
+    this.inOperation = true;
   }
 
   /** Nothing has changed; called before the lock is released, if one is held. */

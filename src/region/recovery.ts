@@ -60,6 +60,7 @@ export class RegionRecovery implements Recovery {
   }
 
   private tookEffect(slot: number, code: number, phase: number, entry: number, nibble: number): boolean {
+    if (code === Op["heap.allocate"]) return phase === Phase.critical && this.grew(slot);
     if (entry === NO_ENTRY) return false;
     const entryBase = this.directory.entryWord(entry);
     if (entryBase === 0) return false;
@@ -75,6 +76,12 @@ export class RegionRecovery implements Recovery {
     if (opened.kind === "pipe") return phase === Phase.critical && this.pipeTookEffect(slot, code, opened.page, nibble);
     if (opened.kind === "counter") return phase === Phase.critical && this.counterTookEffect(slot, opened.page, nibble);
     return this.mutexTookEffect(slot, code, opened.page);
+  }
+
+  private grew(slot: number): boolean {
+    const shared = this.member.segment.words;
+    const before = words.load(shared, slotWord(this.member.geometry, slot) + SLOT.argument);
+    return words.load(shared, HEADER.committedPages) !== before;
   }
 
   private pipeTookEffect(slot: number, code: number, page: number, nibble: number): boolean {

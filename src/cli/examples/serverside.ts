@@ -16,9 +16,9 @@ export async function serverside(
     const out = await region.pipes.create(pipe, { capacity, signal });
     for (let i = 0; i < TABS; i++) {
       const tab: Tab = { sequence_number: i, bi: 10n ** 47n, bu: 10n ** 47n };
-      while (!out.trySend(tab)) {
+      for (let pauseMs = 10; !out.trySend(tab); pauseMs = Math.min(pauseMs * 2, 1000)) {
         await print(`the pipe is full, trying ${i} again`);
-        await sleep(100, undefined, { signal });
+        await sleep(pauseMs, undefined, { signal });
       }
     }
     // The region ends with its last member: stay until somebody has come and received everything.
