@@ -51,7 +51,7 @@ function startWorker(data: unknown): Promise<Worker> {
 function mapAndClose(path: string): string {
   const descriptor = native.openExisting(path, true);
   const mapping = native.map(descriptor, 4096, true, false);
-  const address = /^([0-9a-f]+)-/.exec(memoryMaps(path)[0]!)![1]!;
+  const address = /^([0-9a-f]+)-/.exec(memoryMaps(path)[0])![1];
   native.closeMapping((mapping as { id: number }).id);
   native.close(descriptor);
   return address;
