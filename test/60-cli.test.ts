@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { after, afterEach, describe, test } from "node:test";
 import { open, Region, ShmkitError } from "shmkit";
-import { errorLine, exitCodeOf, Interrupted } from "#src/cli/exit-codes.js";
+import { errorLine, EXIT_CODES, exitCodeOf, Interrupted } from "#src/cli/exit-codes.js";
 import { helpOf } from "#src/cli/command.js";
 import { COMMANDS } from "#src/cli/command-table.js";
 import { durationMs, formatDuration } from "#src/cli/durations.js";
@@ -127,6 +127,13 @@ describe("exit codes", () => {
     assert.equal(code, 2);
     assert.equal(text, "");
     assert.match(errors, /^usage: shmkit COMMAND/);
+  });
+
+  test("stand in the guide as in the help", () => {
+    const guide = readFileSync(new URL("../../docs/guide/cli.md", import.meta.url), "utf8");
+    for (const [exitCode, meaning] of Object.entries(EXIT_CODES))
+      assert.ok(guide.includes(`| ${exitCode} | ${meaning} |`), exitCode);
+    for (const command of COMMAND_NAMES) assert.match(guide, new RegExp(`^\\| \`${command}\\b`, "m"));
   });
 
   test("errors of the library and the system have theirs", () => {
