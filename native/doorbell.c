@@ -1,6 +1,5 @@
 #include "doorbell.h"
 
-#include <linux/futex.h>
 #include <math.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -9,6 +8,10 @@
 #include "mapping.h"
 
 #define LONGEST_PARK_MS 1000.0
+
+/* Kernel interface, from <linux/futex.h>, which musl's development package lacks. */
+#define FUTEX_WAIT_BITSET 9
+#define FUTEX_WAKE_BITSET 10
 
 int futex_wake(atomic_uint_least32_t *word, int32_t mask) {
   long woken = syscall(SYS_futex, word, FUTEX_WAKE_BITSET, INT32_MAX, NULL, NULL, mask);
