@@ -129,7 +129,6 @@ enum shmkit_operation {
   SHMKIT_OPERATION_OBJECT_REMOVE = 14,
   SHMKIT_OPERATION_OBJECT_DETACH = 15,
   SHMKIT_OPERATION_HEAP_ALLOCATE = 16,
-  SHMKIT_OPERATION_HEAP_FREE = 17,
 };
 #define SHMKIT_OPERATION_NAMES {\
     "none",\
@@ -149,7 +148,6 @@ enum shmkit_operation {
     "object.remove",\
     "object.detach",\
     "heap.allocate",\
-    "heap.free",\
 }
 
 enum shmkit_kind {
@@ -293,7 +291,8 @@ struct shmkit_member_slot {
   uint32_t operation;
   uint32_t ledger_page;
   uint32_t argument;
-  uint8_t reserved_140[52];
+  uint32_t reaping;
+  uint8_t reserved_144[48];
   uint8_t label[64];
   uint8_t reserved_256[256];
 };
@@ -310,6 +309,7 @@ _Static_assert(offsetof(struct shmkit_member_slot, armed) == 68, "member_slot.ar
 _Static_assert(offsetof(struct shmkit_member_slot, operation) == 128, "member_slot.operation");
 _Static_assert(offsetof(struct shmkit_member_slot, ledger_page) == 132, "member_slot.ledger_page");
 _Static_assert(offsetof(struct shmkit_member_slot, argument) == 136, "member_slot.argument");
+_Static_assert(offsetof(struct shmkit_member_slot, reaping) == 140, "member_slot.reaping");
 _Static_assert(offsetof(struct shmkit_member_slot, label) == 192, "member_slot.label");
 _Static_assert(sizeof(struct shmkit_member_slot) == 512, "member_slot");
 

@@ -98,7 +98,6 @@ OPERATIONS = (
     "object.remove",
     "object.detach",
     "heap.allocate",
-    "heap.free",
 )
 
 KINDS = (
@@ -171,6 +170,7 @@ MEMBER_SLOT = {
     "operation": Field(128, "I", 1),
     "ledger_page": Field(132, "I", 1),
     "argument": Field(136, "I", 1),
+    "reaping": Field(140, "I", 1),
     "label": Field(192, "B", 64),
 }
 

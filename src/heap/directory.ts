@@ -418,12 +418,12 @@ export class Directory {
       const kind = KINDS[words.read(member.segment.words, base + ENTRY.kind)];
       if (kind !== undefined && kind !== "none") this.emptying(kind, page);
       // In this order: a block in the ledger is freed by recovery only if the entry was freed.
-      member.criticalAs(Op["heap.free"], entry, 0);
+      member.reap(entry);
       heap.adopt(page);
       words.store(member.segment.words, base + ENTRY.state, EntryState.free);
       if (heap.pagesOf(page) >= PUNCH_PAGES) heap.punch(page);
       heap.free(page);
-      member.resumed();
+      member.reap(-1);
     }
   }
 

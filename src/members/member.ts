@@ -23,6 +23,7 @@ export class Member {
   readonly armedOffset: number;
   readonly ledger: number;
   readonly argument: number;
+  private readonly reaping: number;
   /** Member set that the attempt which just answered BLOCKED wants to wait in. */
   blockedOn = 0;
   /** The lock it waits for, or 0: its owner is rung now and then, since it may have been cut off inside an operation. */
@@ -38,7 +39,6 @@ export class Member {
   private readonly operation: number;
   private code = 0;
   private entry = 0;
-  private outer = 0;
 
   constructor(
     readonly segment: Segment,
@@ -55,6 +55,7 @@ export class Member {
     this.armedOffset = this.armed * 4;
     this.ledger = base + SLOT.ledgerPage;
     this.argument = base + SLOT.argument;
+    this.reaping = base + SLOT.reaping;
     this.operation = base + SLOT.operation;
   }
 
@@ -92,9 +93,8 @@ export class Member {
     this.entry = entry;
   }
 
-  /** The same under another code or entry, for operations that contain a second one. */
+  /** The same under another code: what the operation turned into. */
   criticalAs(code: number, entry: number, counter: number): void {
-    this.outer = words.read(this.segment.words, this.operation);
     words.storeRelease(this.segment.words, this.operation, packOperation(code, Phase.critical, counter, entry));
   }
 
@@ -108,9 +108,9 @@ export class Member {
     words.storeRelease(this.segment.words, this.operation, packOperation(code, Phase.committed, 0, entry));
   }
 
-  /** The contained operation of `criticalAs` is done; the outer one goes on where it was. */
-  resumed(): void {
-    words.storeRelease(this.segment.words, this.operation, this.outer);
+  /** Says which removed object this member is freeing, -1 for none; whatever else it does stays on record. */
+  reap(entry: number): void {
+    words.storeRelease(this.segment.words, this.reaping, entry + 1);
   }
 
   /** Begins work of the member's own accord: its last operation stays on record. */

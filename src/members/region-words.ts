@@ -36,6 +36,7 @@ export const SLOT = {
   operation: slot.operation >> 2,
   ledgerPage: slot.ledgerPage >> 2,
   argument: slot.argument >> 2,
+  reaping: slot.reaping >> 2,
   label: slot.label,
 } as const;
 

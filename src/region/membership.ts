@@ -185,6 +185,7 @@ function fillSlot(segment: Segment, base: number, label: Uint8Array): void {
   words.write(shared, base + SLOT.effect, 0);
   words.write(shared, base + SLOT.operation, 0);
   words.write(shared, base + SLOT.ledgerPage, 0);
+  words.write(shared, base + SLOT.reaping, 0);
   words.store(shared, base + SLOT.armed, 0);
   words.add(shared, HEADER.attachments, 1);
   words.store(shared, base + SLOT.state, SlotState.active);

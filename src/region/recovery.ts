@@ -26,7 +26,7 @@ import { HEADER, SLOT, slotWord } from "../members/region-words.js";
 import { COUNTER_WORD } from "../values/counter.js";
 
 /** Operations whose ledger block is to be freed when they took effect; the others' when they did not. */
-const FREEING = new Set([Op["pipe.receive"], Op["pipe.ack"], Op["pipe.receive-returned"], Op["heap.free"]]);
+const FREEING = new Set([Op["pipe.receive"], Op["pipe.ack"], Op["pipe.receive-returned"]]);
 
 /** What to undo and release, kind by kind. Every step may be repeated: its doer may die, too. */
 export class RegionRecovery implements Recovery {
@@ -65,10 +65,10 @@ export class RegionRecovery implements Recovery {
     const entryBase = this.directory.entryWord(entry);
     if (entryBase === 0) return false;
     const state = this.directory.stateOf(entryBase);
-    if (code === Op["object.create"] || code === Op["object.remove"] || code === Op["heap.free"]) {
+    if (code === Op["object.create"] || code === Op["object.remove"]) {
       if (phase !== Phase.critical) return false;
       if (code === Op["object.create"]) return state === EntryState.live;
-      return state === (code === Op["heap.free"] ? EntryState.free : EntryState.removed);
+      return state === EntryState.removed;
     }
     const opened = this.directory.openedBy(slot).find((object) => object.entry === entry);
     if (code === Op["object.detach"]) return opened === undefined;
@@ -130,12 +130,21 @@ export class RegionRecovery implements Recovery {
     const shared = this.member.segment.words;
     const ledger = slotWord(this.member.geometry, slot) + SLOT.ledgerPage;
     const page = words.load(shared, ledger) >>> 0;
-    if (page === 0) return;
-    const word = words.load(shared, this.operation(slot));
-    const committed = operationPhase(word) === Phase.committed;
-    const isDue = FREEING.has(operationCode(word)) === committed;
-    if (isDue && !this.directory.isSegment(page)) this.heap.freeIfOwnedBy(page, slot);
+    if (page !== 0 && this.isDue(slot) && !this.directory.isSegment(page)) this.heap.freeIfOwnedBy(page, slot);
     words.store(shared, ledger, 0);
+    words.store(shared, slotWord(this.member.geometry, slot) + SLOT.reaping, 0);
+  }
+
+  /** Whether the block in the ledger is to be freed: it was taken off what held it, or was not put there. */
+  private isDue(slot: number): boolean {
+    const shared = this.member.segment.words;
+    const reaping = words.load(shared, slotWord(this.member.geometry, slot) + SLOT.reaping);
+    if (reaping !== 0) {
+      const base = this.directory.entryWord(reaping - 1);
+      return base !== 0 && this.directory.stateOf(base) === EntryState.free;
+    }
+    const word = words.load(shared, this.operation(slot));
+    return FREEING.has(operationCode(word)) === (operationPhase(word) === Phase.committed);
   }
 
   release(slot: number, own: boolean): void {
