@@ -378,10 +378,10 @@ export class Directory {
   }
 
   /** Gives up an open object. Its memory goes if it was removed and nobody else has it. */
-  detach(entry: number): void {
+  detach(entry: number, generation: number): void {
     const { member } = this;
     const base = this.entryWord(entry);
-    if (base === 0) return;
+    if (base === 0 || words.read(member.segment.words, base + ENTRY.generation) !== generation) return;
     member.begin(Op["object.detach"], entry);
     try {
       leaveSet(member.segment, base + ENTRY.openers, member.slot);

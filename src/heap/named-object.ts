@@ -32,6 +32,7 @@ export abstract class NamedObject {
   protected readonly entry: number;
   private readonly stateWord: number;
   private attached = true;
+  private givenUp = false;
 
   /** @internal */
   constructor(context: ObjectContext, ref: ObjectRef) {
@@ -68,17 +69,24 @@ export abstract class NamedObject {
 
   /** Gives this handle up; the object itself stays. Using the handle afterwards is ERR_CLOSED. Idempotent. */
   detach(): void {
-    if (!this.attached) return;
+    if (this.givenUp) return;
     if (this.member.closed || this.member.segment.lost) {
       this.attached = false;
+      this.givenUp = true;
       return;
     }
+    if (this.attached) this.leaveWaits();
+    // Unusable first, then out of the openers; cut off in between, giving up can be repeated.
+    this.attached = false;
+    this.context.forget(this);
+    this.context.directory.detach(this.entry, this.ref.generation);
+    this.givenUp = true;
+  }
+
+  private leaveWaits(): void {
     const error = new ShmkitError("ERR_CLOSED", `${this.address} was given up while waiting`, { path: this.address });
     this.context.waits.rejectOf(this, error);
     this.beforeDetach();
-    this.attached = false;
-    this.context.forget(this);
-    this.context.directory.detach(this.entry);
   }
 
   /** What a kind gives back before it is detached. */
