@@ -138,9 +138,13 @@ export class Member {
     return BLOCKED;
   }
 
-  /** Undoes whatever a failed attempt began (locks included) and passes the error on. */
+  /**
+   * Undoes whatever a failed attempt began (locks included) and passes the error on. What was read from memory that went
+   * away meanwhile is none: then ERR_REGION_LOST.
+   */
   failed(error: unknown): never {
     if (this.inOperation) this.onInterrupted();
+    this.segment.checkNotLost();
     throw error;
   }
 

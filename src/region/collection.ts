@@ -79,10 +79,13 @@ export class Collection<Options extends object, O extends NamedObject> {
   /** Names of the objects of this kind, in the order of their making where places were not reused. */
   list(): string[] {
     this.host.check();
-    return this.host.directory
+    const names = this.host.directory
       .list()
       .filter((ref) => ref.kind === this.face.kind)
       .map((ref) => ref.name);
+    // Read from memory that went away meanwhile, it would be empty.
+    this.host.check();
+    return names;
   }
 
   private prepare(
