@@ -56,7 +56,7 @@ describe("the demo", () => {
 
   test("fails when the counts differ", async () => {
     // A file that reads differently each time.
-    const { code, text, errors } = await run(["demo", "--quick", "/proc/sys/kernel/random/uuid"]);
+    const { code, text, errors } = await run(["demo", "--only", "work", "/proc/sys/kernel/random/uuid"]);
     assert.match(text, /different from what one process alone counts/);
     assert.match(errors, /^shmkit: ERR_VERIFICATION: the counts of \d+ words differ/);
     assert.equal(code, 1);
@@ -70,9 +70,12 @@ describe("the demo", () => {
     assert.match(errors, /^shmkit: ERR_NOT_FOUND: no \.md, \.ts or \.js file/);
   });
 
-  for (const stage of ["1. Speed", "2. Work"]) {
+  for (const [stage, part] of [
+    ["1. Speed", "speed"],
+    ["2. Work", "work"],
+  ]) {
     test(`Ctrl-C in ${stage} leaves nothing, and nobody`, async () => {
-      const demo = start(["demo", "--quick", folder]);
+      const demo = start(["demo", "--only", part, folder]);
       let children: number[] = [];
       await until(
         () => demo.soFar.includes(stage) && namesOf(demo).length > 0 && (children = childrenOf(demo.pid)).length > 0,
@@ -84,7 +87,7 @@ describe("the demo", () => {
     });
 
     test(`kill -9 in ${stage} ends its processes, which leave nothing`, async () => {
-      const demo = start(["demo", "--quick", folder]);
+      const demo = start(["demo", "--only", part, folder]);
       let children: number[] = [];
       await until(
         () => demo.soFar.includes(stage) && namesOf(demo).length > 0 && (children = childrenOf(demo.pid)).length > 0,

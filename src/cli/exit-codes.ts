@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import { ShmkitError, type ErrorCode } from "../index.js";
+import type { ErrorCode } from "../index.js";
 
 /** What the exit code of every command means; `docs/guide/cli.md` shows the same table. */
 export const EXIT_CODES = {
@@ -17,6 +17,7 @@ export const EXIT_CODES = {
 
 export type ExitCode = keyof typeof EXIT_CODES;
 
+/** By code alone, so that a wrong command line is told without loading the library. */
 const OF_LIBRARY: Partial<Record<ErrorCode, ExitCode>> = {
   ERR_INVALID_ARGUMENT: 2,
   ERR_OUT_OF_RANGE: 2,
@@ -65,8 +66,8 @@ function codeOf(error: unknown): string | undefined {
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CommandError || error instanceof Interrupted) return error.exitCode;
   if (error instanceof BrokenPipe) return 141;
-  if (error instanceof ShmkitError) return OF_LIBRARY[error.code] ?? 1;
-  return OF_SYSTEM[codeOf(error) ?? ""] ?? 1;
+  const codes: Readonly<Record<string, ExitCode | undefined>> = { ...OF_LIBRARY, ...OF_SYSTEM };
+  return codes[codeOf(error) ?? ""] ?? 1;
 }
 
 /** The one line that says what went wrong; a mistake of ours (an error without a code) comes with its stack. */

@@ -14,6 +14,7 @@ import type { Terminal } from "../terminal.js";
 const SPEED_MS = { full: 2000, quick: 150 } as const;
 const ROUNDS = { full: { spinning: 2000, sleeping: 300 }, quick: { spinning: 200, sleeping: 20 } } as const;
 const LIMIT_MIB = { usual: 256, most: 16_384 } as const;
+const PARTS: readonly string[] = ["speed", "work", "share"];
 const TRANSPORTS: readonly Transport[] = ["shmkit", "Unix socket", "process.send"];
 const KINDS: readonly MessageKind[] = ["object", "bytes"];
 
@@ -29,6 +30,7 @@ export const command: Command = {
 4. What is left in /dev/shm: nothing, checked.`,
   options: {
     quick: { type: "boolean", short: "q", about: "shorter measurements" },
+    only: { type: "string", short: "o", value: "PART", about: "only this part: speed, work or share" },
     "limit-mib": {
       type: "string",
       value: "N",
@@ -42,19 +44,26 @@ export const command: Command = {
 
 async function demo({ positionals, signal, terminal, ...given }: Invocation): Promise<void> {
   const quick = given.flag("quick");
+  const parts = partsOf(given.text("only"));
   const paths = positionals.length > 0 ? positionals : [fileURLToPath(new URL("../../../", import.meta.url))];
   const list = listFiles(paths, limitBytes(given.text("limit-mib")));
   if (list.files.length === 0)
     throw new CommandError("ERR_NOT_FOUND", `no .md, .ts or .js file in ${paths.join(", ")}`, 4);
   const children = new Children(signal);
   try {
-    await showSpeed(children, terminal, quick ? SPEED_MS.quick : SPEED_MS.full, signal);
-    await showWork(children, terminal, list, signal);
-    await showShare(children, terminal, quick ? ROUNDS.quick : ROUNDS.full, signal);
+    if (parts.includes("speed")) await showSpeed(children, terminal, quick ? SPEED_MS.quick : SPEED_MS.full, signal);
+    if (parts.includes("work")) await showWork(children, terminal, list, signal);
+    if (parts.includes("share")) await showShare(children, terminal, quick ? ROUNDS.quick : ROUNDS.full, signal);
   } finally {
     await children.end();
   }
   await showLeftovers(terminal);
+}
+
+function partsOf(only: string | undefined): readonly string[] {
+  if (only === undefined) return PARTS;
+  if (!PARTS.includes(only)) throw usageError(`--only must be one of ${PARTS.join(", ")}, not ${only}`);
+  return [only];
 }
 
 function limitBytes(text: string | undefined): number {

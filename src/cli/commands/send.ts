@@ -1,10 +1,10 @@
-import { setImmediate } from "node:timers/promises";
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { Region, type Pipe, type RegionOptions } from "../../index.js";
 import { objectAddress } from "../address.js";
 import type { Command, Invocation } from "../command.js";
 import { usageError } from "../exit-codes.js";
 import { checkReadable, LineSplitter, pieces } from "../input.js";
-import { isTimeout, Patience } from "../patience.js";
+import { Patience } from "../patience.js";
 import { Progress } from "../progress.js";
 import { joinRegion } from "../regions.js";
 import { Stream } from "../stream.js";
@@ -13,9 +13,10 @@ import { Stream } from "../stream.js";
 const UNDER_WAY_BYTES = 8 * 2 ** 20;
 const PIECE_BYTES = { smallest: 64 * 1024, usual: 256 * 1024 } as const;
 const CAPACITY = { lines: 1024, bytes: UNDER_WAY_BYTES / PIECE_BYTES.usual } as const;
-/** Longest time the thread is blocked: then signals are seen to. */
-const SLICE = { timeoutMs: 20 } as const;
+/** Longest time without a turn of the event loop: then signals are seen to. */
 const YIELD_MS = 50;
+/** Milliseconds that a full pipe is left to empty. */
+const SHORT_PAUSES = 20;
 
 export const command: Command = {
   name: "send",
@@ -102,7 +103,7 @@ function wholeNumber(text: string | undefined, option: string): number | undefin
   return Number(text);
 }
 
-/** Sends into a stream: blocking for moments where that is fastest, so that signals are seen to in between. */
+/** Sends into a stream. */
 class Sender {
   private readonly stream: Stream;
   private readonly pipe: Pipe;
@@ -129,32 +130,31 @@ class Sender {
   }
 
   private async sendPiece(piece: Uint8Array): Promise<void> {
-    try {
-      this.pipe.sendBytesSync(piece, SLICE);
-    } catch (error) {
-      if (!isTimeout(error)) throw error;
-      await this.sendSlowly(piece);
-    }
+    if (!this.pipe.trySend(piece)) await this.sendSlowly(piece);
     this.progress.moved(1, piece.length);
     if (performance.now() > this.yieldAt) await this.seeToOthers();
   }
 
   private async sendLines(lines: readonly string[]): Promise<void> {
     for (let at = 0; at < lines.length; at++) {
-      try {
-        this.pipe.sendSync(lines[at], SLICE);
-      } catch (error) {
-        if (!isTimeout(error)) throw error;
-        await this.sendSlowly(lines[at]);
-      }
-      this.progress.moved(1, lines[at].length + 1);
+      const line = lines[at];
+      if (!this.pipe.trySend(line)) await this.sendSlowly(line);
+      this.progress.moved(1, line.length + 1);
       if (at % 64 === 0 && performance.now() > this.yieldAt) await this.seeToOthers();
     }
   }
 
-  /** The pipe is full: waits on the event loop. */
+  /**
+   * The pipe is full. A sender that waits in it is woken for every message that is taken out, which costs the receiver
+   * more than the message; one that lets it empty for a moment is not. Only then it waits in it.
+   */
   private async sendSlowly(message: unknown): Promise<void> {
     const { pipe, patience, progress } = this;
+    for (let pause = 0; pause < SHORT_PAUSES; pause++) {
+      await sleep(1);
+      patience.check(`sending to ${pipe.address}`);
+      if (pipe.trySend(message)) return;
+    }
     await patience.wait(
       `sending to ${pipe.address}`,
       (options) => pipe.send(message, options),

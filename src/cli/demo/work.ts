@@ -35,6 +35,8 @@ export function isDone({ closed, depth, leased }: PipeStatistics): boolean {
   return closed && depth === 0 && leased === 0;
 }
 
+const isMember = (region: Region, { pid }: Child): boolean => region.members().some((member) => member.pid === pid);
+
 /** Counts the words of files in three processes that share memory, and kills one of them on the way. */
 export class Work {
   private readonly children: Children;
@@ -122,7 +124,7 @@ export class Work {
     let drawnBytes = 0;
     for (let statistics = batches.statistics(); !isDone(statistics); statistics = batches.statistics()) {
       await Promise.race([sleep(LOOK_MS, undefined, { signal: this.signal }), failed]);
-      if (other === undefined && this.isTimeToKill(statistics)) {
+      if (other === undefined && this.isTimeToKill(statistics) && isMember(region, workers[1])) {
         await this.killWorker(region, batches, workers[1]);
         const replacement = this.startWorker(region.name, 3);
         other = replacement.succeeds();
@@ -150,11 +152,13 @@ export class Work {
     const killedAt = performance.now();
     victim.kill();
     await victim.ended;
-    while (this.deaths.length === 0) {
+    // Its death is told soon, unless it had finished and left at the very moment.
+    for (let round = 0; this.deaths.length === 0 && (round < 100 || isMember(region, victim)); round++) {
       await sleep(1, undefined, { signal: this.signal });
       region.recoverTheDead();
     }
-    const [death] = this.deaths;
+    const death = this.deaths.at(0);
+    if (death === undefined) return;
     const noticed = formatMicroseconds(Math.max(0, this.diedAt - killedAt) * 1000);
     const { dim, red } = this.terminal.colours;
     await this.terminal.line(
