@@ -280,7 +280,7 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     const deadline = deadlineOf(onlyWaitOptions(options, "grow")?.timeoutMs);
     const queue = new LocalQueue();
     // Step by step, with the event loop in between: backing a GiB takes a third of a second.
-    for (let done = false; !done; ) {
+    for (let done = false; !done;) {
       const step = heap.growing(pages, `growing ${this.name}`, queue);
       const timeoutMs = Math.max(0, deadline - now());
       done = await waits.async(step, { ...options, timeoutMs });

@@ -11,7 +11,8 @@ import { BLOCKED, type Blocked, type Member } from "../members/member.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
 import { commit, guardedWord, journalledWrite, undo } from "../locking/journal.js";
 import {
-  blockedOnLock, holderOf,
+  blockedOnLock,
+  holderOf,
   isFree,
   lockWaiters,
   ownerOf,

@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 const DIRECTORY = "/dev/shm";
 
 /** Part of every region name that this test file uses; the runner chooses it and looks for it afterwards. */
-export const TEST_TOKEN = process.env.SHMKIT_TEST_TOKEN ?? `t${process.pid.toString()}`;
+const TEST_TOKEN = process.env.SHMKIT_TEST_TOKEN ?? `t${process.pid.toString()}`;
 
 let count = 0;
 
