@@ -1,0 +1,278 @@
+/**
+ * What must hold in a region in which nothing is going on, read from the bytes by the layout alone, without the code that
+ * wrote them: the heap is tiled, every used block belongs to exactly one thing, nothing belongs to the dead.
+ */
+import assert from "node:assert/strict";
+import {
+  DIRECTORY_ENTRY,
+  ENTRY_BYTES,
+  EntryState,
+  KINDS,
+  PAGE_MAP_BYTES,
+  runPages,
+  RunState,
+  runState,
+} from "#src/layout/heap.js";
+import { COUNTER, LOCK, MUTEX } from "#src/layout/lock.js";
+import { Armed, MEMBER_SLOT, SLOT_BYTES, SlotState } from "#src/layout/member-slot.js";
+import {
+  COPY_BYTES,
+  IN_BLOCK,
+  LEASE_SLOT,
+  leaseOwner,
+  LeaseState,
+  leaseState,
+  PIPE,
+  RECORD,
+  RECORD_HEADER_BYTES,
+  RecordKind,
+} from "#src/layout/pipe.js";
+import {
+  DIRECTORY_SEGMENTS,
+  FIRST_SEGMENT_ENTRIES,
+  LOCK_BASE,
+  PAGE_BYTES,
+  REGION_HEADER,
+  SET_WORDS,
+} from "#src/layout/region-header.js";
+
+const header = REGION_HEADER.at;
+const entryAt = DIRECTORY_ENTRY.at;
+
+/** What an audit counted. */
+export interface Audit {
+  readonly usedPages: number;
+  readonly freePages: number;
+  readonly segmentPages: number;
+  readonly objects: number;
+  /** Messages in rings, and in lease slots. */
+  readonly queued: number;
+  readonly leased: number;
+}
+
+export interface AuditOptions {
+  /** Whether somebody holds the liveness byte of a slot. */
+  isAlive(slot: number): boolean;
+}
+
+class Auditor {
+  private readonly bytes: DataView;
+  private readonly owned = new Map<number, string>();
+  private readonly used = new Map<number, number>();
+  private readonly alive = new Set<number>();
+  private freePages = 0;
+  private segmentPages = 0;
+  private objects = 0;
+  private queued = 0;
+  private leased = 0;
+
+  constructor(
+    buffer: ArrayBufferLike,
+    private readonly options: AuditOptions,
+  ) {
+    this.bytes = new DataView(buffer);
+  }
+
+  private u32(offset: number): number {
+    return this.bytes.getUint32(offset, true);
+  }
+
+  run(): Audit {
+    assert.equal(this.bytes.getFloat64(header.lockBase, true), LOCK_BASE, "the header is intact");
+    this.tile();
+    this.slots();
+    this.lockIsFree(header.heapLock, "the heap lock");
+    this.lockIsFree(header.directoryLock, "the directory lock");
+    this.setOfTheLiving(header.spaceWaiters, "waiting for space");
+    this.setOfTheLiving(header.directoryWaiters, "waiting for names");
+    this.directory();
+    for (const page of this.used.keys())
+      assert.ok(
+        this.owned.has(page),
+        `the block at page ${page} (${this.used.get(page)} pages) leaked: nothing refers to it`,
+      );
+    const usedPages = [...this.used.values()].reduce((sum, pages) => sum + pages, 0);
+    return {
+      usedPages,
+      freePages: this.freePages,
+      segmentPages: this.segmentPages,
+      objects: this.objects,
+      queued: this.queued,
+      leased: this.leased,
+    };
+  }
+
+  /** The page map tiles the heap from its first page to the end of what is committed. */
+  private tile(): void {
+    const map = this.u32(header.pageMapPage) * PAGE_BYTES;
+    const end = this.u32(header.committedPages);
+    let page = this.u32(header.heapPage);
+    const heads = new Set<number>();
+    while (page < end) {
+      const run = this.u32(map + page * PAGE_MAP_BYTES);
+      const pages = runPages(run);
+      heads.add(page);
+      assert.ok(pages > 0 && page + pages <= end, `the run at page ${page} has ${pages} pages of ${end - page}`);
+      if (runState(run) === RunState.used) this.used.set(page, pages);
+      else {
+        assert.equal(runState(run), RunState.free, `the run at page ${page} is free or used`);
+        this.freePages += pages;
+      }
+      page += pages;
+    }
+    assert.equal(page, end, "the runs end where the heap ends");
+    const rover = this.u32(header.heapRover);
+    assert.ok(rover === end || heads.has(rover), `the rover ${rover} is at the head of a run`);
+  }
+
+  private slots(): void {
+    const at = MEMBER_SLOT.at;
+    for (let slot = 0; slot < this.u32(header.maxMembers); slot++) {
+      const base = this.u32(header.memberTablePage) * PAGE_BYTES + slot * SLOT_BYTES;
+      const active = this.u32(base + at.state) !== SlotState.free;
+      if (active) this.alive.add(slot);
+      assert.equal(active, this.options.isAlive(slot), `slot ${slot} is taken if and only if its member lives`);
+      // What a member has in hand; of a free slot the next member clears it.
+      if (active) assert.equal(this.u32(base + at.ledgerPage), 0, `the ledger of member ${slot} is empty`);
+      if (active) assert.equal(this.u32(base + at.reaping), 0, `member ${slot} is freeing nothing`);
+      if (!active) assert.equal(this.u32(base + at.armed) & Armed.mask, 0, `nobody in slot ${slot} is armed`);
+    }
+  }
+
+  /** The block of a message, unless the pipe is being taken apart and that block has been freed. */
+  private message(page: number, generation: number, what: string, isRemoved: boolean): number {
+    const map = this.u32(header.pageMapPage) * PAGE_BYTES;
+    const isSame = this.used.has(page) && this.u32(map + page * PAGE_MAP_BYTES + 4) === generation;
+    if (isRemoved && !isSame) return Number.POSITIVE_INFINITY;
+    assert.ok(isSame, `${what} has the block at page ${page} of generation ${generation}`);
+    return this.owns(page, what);
+  }
+
+  private owns(page: number, what: string): number {
+    const pages = this.used.get(page);
+    assert.ok(pages !== undefined, `${what} has a block at page ${page}, which is none`);
+    assert.equal(this.owned.get(page), undefined, `the block at page ${page} of ${what} belongs to something else too`);
+    this.owned.set(page, what);
+    return pages;
+  }
+
+  private setOfTheLiving(offset: number, what: string): void {
+    for (let word = 0; word < SET_WORDS; word++) {
+      const bits = this.u32(offset + word * 4);
+      for (let bit = 0; bits >>> bit !== 0 && bit < 32; bit++)
+        if (((bits >>> bit) & 1) === 1)
+          assert.ok(this.alive.has(word * 32 + bit), `member ${word * 32 + bit}, in the set of those ${what}, lives`);
+    }
+  }
+
+  private lockIsFree(offset: number, what: string): void {
+    assert.equal(this.u32(offset + LOCK.at.owner), 0, `${what} is free`);
+    this.setOfTheLiving(offset + LOCK.at.waiters, `waiting for ${what}`);
+  }
+
+  private directory(): void {
+    for (let k = 0; k < DIRECTORY_SEGMENTS; k++) {
+      const page = this.u32(header.directorySegments + 4 * k);
+      if (page === 0) continue;
+      this.segmentPages += this.owns(page, `segment ${k} of the directory`);
+      for (let i = 0; i < FIRST_SEGMENT_ENTRIES << k; i++) this.entry(page * PAGE_BYTES + i * ENTRY_BYTES);
+    }
+  }
+
+  private entry(at: number): void {
+    const state = this.u32(at + entryAt.state);
+    if (state === EntryState.free) return;
+    assert.ok(state === EntryState.live || state === EntryState.removed, `an entry has state ${state}`);
+    const name = Buffer.from(
+      this.bytes.buffer as ArrayBuffer,
+      at + entryAt.name,
+      this.u32(at + entryAt.nameBytes),
+    ).toString();
+    const page = this.u32(at + entryAt.page);
+    this.owns(page, name);
+    this.objects++;
+    this.setOfTheLiving(at + entryAt.openers, `who have ${name} open`);
+    const kind = KINDS[this.u32(at + entryAt.kind)];
+    const base = page * PAGE_BYTES;
+    if (kind === "pipe") this.pipe(base, name, state === EntryState.removed);
+    else if (kind === "counter") this.counter(base, name);
+    else {
+      assert.equal(kind, "mutex", `${name} is of a known kind`);
+      this.mutex(base, name);
+    }
+  }
+
+  private counter(base: number, name: string): void {
+    this.lockIsFree(base + COUNTER.at.lock, `the lock of ${name}`);
+    this.setOfTheLiving(base + COUNTER.at.changeWaiters, `waiting for ${name}`);
+  }
+
+  private mutex(base: number, name: string): void {
+    const owner = this.u32(base + MUTEX.at.lock);
+    this.setOfTheLiving(base + MUTEX.at.lock + LOCK.at.waiters, `waiting for ${name}`);
+    if (owner === 0) assert.equal(this.u32(base + MUTEX.at.journalEntries), 0, `nothing is to be undone in ${name}`);
+    else assert.ok(this.alive.has(owner - 1), `the owner of ${name} lives`);
+  }
+
+  private pipe(base: number, name: string, isRemoved: boolean): void {
+    const at = PIPE.at;
+    this.lockIsFree(base + at.tailLock, `the tail lock of ${name}`);
+    this.lockIsFree(base + at.headLock, `the head lock of ${name}`);
+    for (const set of ["notEmpty", "notFull", "drained", "leaseFree"] as const)
+      this.setOfTheLiving(base + at[set], `${set} of ${name}`);
+    this.ring(base, name, isRemoved);
+    for (let i = 0; i < this.u32(base + at.maxLeased); i++) {
+      const lease = base + this.u32(base + at.leaseOffset) + i * this.u32(base + at.leaseBytes);
+      const word = this.u32(lease + LEASE_SLOT.at.state);
+      if (leaseState(word) === LeaseState.free) continue;
+      this.leased++;
+      if (leaseState(word) === LeaseState.held)
+        assert.ok(this.alive.has(leaseOwner(word) - 1), `the holder of lease ${i} of ${name} lives`);
+      else assert.equal(leaseState(word), LeaseState.returned, `lease ${i} of ${name} is free, held or returned`);
+      const { kind, page, generation } = LEASE_SLOT.at;
+      if ((this.u32(lease + kind) & IN_BLOCK) !== 0)
+        this.message(this.u32(lease + page), this.u32(lease + generation), `lease ${i} of ${name}`, isRemoved);
+      if (leaseState(word) === LeaseState.returned)
+        assert.equal(this.u32(base + at.returnedHint), 1, `${name} hints at its returned messages`);
+    }
+  }
+
+  /** Walks the records that count. */
+  private ring(base: number, name: string, isRemoved: boolean): void {
+    const at = PIPE.at;
+    const sent = this.u32(base + at.sent);
+    const received = this.u32(base + at.received);
+    const units = this.u32(base + at.ringUnits);
+    const ring = base + this.u32(base + at.ringOffset);
+    let position = this.u32(base + at.headPosition0 + (received & 1) * COPY_BYTES);
+    assert.ok((sent - received) >>> 0 <= this.u32(base + at.capacity), `${name} holds no more than its capacity`);
+    for (let number = received; number !== sent; number = (number + 1) >>> 0) {
+      let unit = position & (units - 1);
+      let kind = this.u32(ring + unit * 8 + RECORD.at.kind);
+      if ((kind & 0xff) === RecordKind.wrap) {
+        position = (position + units - unit) >>> 0;
+        unit = 0;
+        kind = this.u32(ring + RECORD.at.kind);
+      }
+      const length = this.u32(ring + unit * 8 + RECORD.at.length);
+      const inBlock = (kind & IN_BLOCK) !== 0;
+      if (inBlock) {
+        const body = ring + unit * 8 + RECORD_HEADER_BYTES;
+        const pages = this.message(this.u32(body), this.u32(body + 4), `message ${number} of ${name}`, isRemoved);
+        assert.ok(length <= pages * PAGE_BYTES, `message ${number} of ${name} fits its block`);
+      }
+      position = (position + 1 + (((inBlock ? 8 : length) + 7) >>> 3)) >>> 0;
+      this.queued++;
+    }
+    assert.equal(
+      position,
+      this.u32(base + at.tailPosition0 + (sent & 1) * COPY_BYTES),
+      `the records of ${name} end at its tail`,
+    );
+  }
+}
+
+/** Audits a region. @throws AssertionError saying what does not hold */
+export function audit(buffer: ArrayBufferLike, options: AuditOptions): Audit {
+  return new Auditor(buffer, options).run();
+}

@@ -1,0 +1,29 @@
+/** Ways to call what is explored. */
+import assert from "node:assert/strict";
+import { ShmkitError } from "shmkit";
+
+/** Runs what must end in an error of a code. A stopped member's signal passes. */
+export function refuses(code: string, act: () => unknown): void {
+  try {
+    act();
+  } catch (error) {
+    if (!(error instanceof ShmkitError)) throw error;
+    assert.equal(error.code, code);
+    return;
+  }
+  assert.fail(`nothing was refused with ${code}`);
+}
+
+/** A signal that the test fires itself, on its own stack. */
+export function handSignal(): { signal: AbortSignal; abort: () => void } {
+  const { signal } = new AbortController();
+  let listener: () => void = () => undefined;
+  Object.assign(signal, {
+    addEventListener: (_type: string, added: () => void) => (listener = added),
+    removeEventListener: () => (listener = () => undefined),
+  });
+  return { signal, abort: () => listener() };
+}
+
+/** Whose promise nobody waits for: what matters has happened when the call returns. */
+export const ignore = (promise: Promise<unknown>): void => void promise.catch(() => undefined);

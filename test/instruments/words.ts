@@ -1,0 +1,108 @@
+/**
+ * The instrumented double of `src/memory/words.ts`, chosen by the condition `shmkit-instrumented`. Every access is a step
+ * of the member whose mapping it goes to: it is counted, it can be the one at which the member is stopped, and it has no
+ * effect once that member is dead. A bulk copy is two steps: stopped at the first, nothing has happened; at the second,
+ * the whole destination is garbage.
+ */
+import { agentOf, type Agent } from "./agent.js";
+
+export type Words = Int32Array;
+
+function readsWord(words: Words, index: number): number {
+  return agentOf(words).step() ? Atomics.load(words, index) : 0;
+}
+
+function writesWord(words: Words, index: number, value: number): void {
+  const agent = agentOf(words);
+  if (!agent.step()) return;
+  if (Atomics.exchange(words, index, value) !== (value | 0)) agent.changed();
+}
+
+export const load = readsWord;
+export const loadFresh = readsWord;
+export const read = readsWord;
+export const store = writesWord;
+export const storeRelease = writesWord;
+export const write = writesWord;
+
+export function compareExchange(words: Words, index: number, expected: number, replacement: number): number {
+  const agent = agentOf(words);
+  if (!agent.step()) return 0;
+  const found = Atomics.compareExchange(words, index, expected, replacement);
+  if (found === (expected | 0) && found !== (replacement | 0)) agent.changed();
+  return found;
+}
+
+type Modify = (words: Words, index: number, operand: number) => number;
+
+function modifies(words: Words, index: number, operand: number, modify: Modify): number {
+  const agent = agentOf(words);
+  if (!agent.step()) return 0;
+  const before = modify(words, index, operand);
+  if (Atomics.load(words, index) !== before) agent.changed();
+  return before;
+}
+
+export function add(words: Words, index: number, delta: number): number {
+  return modifies(words, index, delta, Atomics.add);
+}
+export function or(words: Words, index: number, bits: number): number {
+  return modifies(words, index, bits, Atomics.or);
+}
+export function and(words: Words, index: number, bits: number): number {
+  return modifies(words, index, bits, Atomics.and);
+}
+
+export function readFloat(floats: Float64Array, index: number): number {
+  return agentOf(floats).step() ? floats[index] : 0;
+}
+export function writeFloat(floats: Float64Array, index: number, value: number): void {
+  const agent = agentOf(floats);
+  if (!agent.step()) return;
+  if (!Object.is(floats[index], value)) agent.changed();
+  floats[index] = value;
+}
+export function load64(longs: BigInt64Array, index: number): bigint {
+  return agentOf(longs).step() ? Atomics.load(longs, index) : 0n;
+}
+export function store64(longs: BigInt64Array, index: number, value: bigint): void {
+  const agent = agentOf(longs);
+  if (!agent.step()) return;
+  if (Atomics.exchange(longs, index, value) !== value) agent.changed();
+}
+
+/** What a destination holds whose copy was stopped half-way: nothing that anybody wrote. */
+const GARBAGE = 0xa5;
+
+/** The two steps of a bulk write. False for a dead member. */
+function bulkWrite(agent: Agent, target: Uint8Array, at: number, length: number): boolean {
+  if (!agent.step()) return false;
+  if (length > 0) agent.changed();
+  if (agent.stopsNext) target.fill(GARBAGE, at, at + length);
+  agent.step();
+  if (length > 0) agent.changed();
+  return true;
+}
+
+/** The two steps of a bulk read: its destination is private, so that nobody sees it half done but the reader. */
+function bulkRead(agent: Agent, target: Uint8Array, at: number, length: number): boolean {
+  if (!agent.step()) return false;
+  if (agent.stopsNext) target.fill(GARBAGE, at, at + length);
+  agent.step();
+  return true;
+}
+
+export function copyIn(bytes: Uint8Array, at: number, source: Uint8Array): void {
+  if (bulkWrite(agentOf(bytes), bytes, at, source.length)) bytes.set(source, at);
+}
+export function copyOut(bytes: Uint8Array, at: number, length: number, target: Uint8Array, targetAt: number): void {
+  if (bulkRead(agentOf(bytes), target, targetAt, length)) target.set(bytes.subarray(at, at + length), targetAt);
+}
+export function copy(bytes: Uint8Array, at: number, length: number): Uint8Array {
+  const target = new Uint8Array(length);
+  if (bulkRead(agentOf(bytes), target, 0, length)) target.set(bytes.subarray(at, at + length));
+  return target;
+}
+export function zero(bytes: Uint8Array, at: number, length: number): void {
+  if (bulkWrite(agentOf(bytes), bytes, at, length)) bytes.fill(0, at, at + length);
+}
