@@ -85,11 +85,11 @@ interface Trace {
 /** Where members are stopped: the victim first, then one recoverer after the other. */
 export type Stops = readonly number[];
 
-export const pointName = (operation: CrashOperation, stops: Stops): string =>
+const pointName = (operation: CrashOperation, stops: Stops): string =>
   `${operation.name}:${stops.map((stop) => (stop === NEVER ? "end" : stop)).join(":")}`;
 
 /** Explores one point. */
-export function explorePoint(operation: CrashOperation, stops: Stops, thorough = true): Trace {
+function explorePoint(operation: CrashOperation, stops: Stops, thorough = true): Trace {
   const attempt = operation.begin();
   const { victim, rescuers } = attempt;
   victim.arm(stops[0]);
@@ -110,7 +110,7 @@ export function explorePoint(operation: CrashOperation, stops: Stops, thorough =
 }
 
 /** Cuts the victim off at a step as a vm timeout does, past every `catch` and `finally`, and lets it go on. */
-export function exploreCut(operation: CrashOperation, stop: number): void {
+function exploreCut(operation: CrashOperation, stop: number): void {
   const attempt = operation.begin();
   const { victim } = attempt;
   victim.arm(stop);

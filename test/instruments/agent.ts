@@ -4,7 +4,7 @@
  */
 
 /** What the code of a stopped member throws; the library does not know it. */
-export class Stop extends Error {
+class Stop extends Error {
   constructor() {
     super("the member was stopped here");
     this.name = "Stop";
