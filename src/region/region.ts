@@ -241,14 +241,19 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
   /** Where the memory goes; a walk over the blocks, without locks. */
   statistics(): HeapStatistics {
     this.membership.member.checkUsable();
-    return this.membership.heap.statistics();
+    const statistics = this.membership.heap.statistics();
+    // What was read from memory that went away meanwhile does not count.
+    this.membership.segment.checkNotLost();
+    return statistics;
   }
 
   /** Who is attached. */
   members(): MemberInfo[] {
     this.membership.member.checkUsable();
     const { segment, geometry, descriptor, member } = this.membership;
-    return readMembers(segment, geometry, descriptor, member.slot);
+    const members = readMembers(segment, geometry, descriptor, member.slot);
+    segment.checkNotLost();
+    return members;
   }
 
   /**
