@@ -58,8 +58,9 @@ bool mapping_replace(struct mapping *mapping) {
 }
 
 bool mapping_lose(struct mapping *mapping) {
-  if (!mapping_replace(mapping)) return false;
+  /* First: another thread that reads a zero from the new pages must find the loss noted already. */
   atomic_store(&mapping->status[STATUS_LOST], 1);
+  if (!mapping_replace(mapping)) return false;
   drop_pin(mapping);
   return true;
 }
