@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { Region, ShmkitError, type MemberDeath, type Pipe, type PipeStatistics } from "../../index.js";
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
+import { Region, type MemberDeath, type Pipe, type PipeStatistics } from "../../index.js";
 import { formatBytes, formatCount, formatMicroseconds } from "../figures.js";
 import type { Terminal } from "../terminal.js";
 import type { Child, Children } from "./children.js";
@@ -23,9 +23,12 @@ export interface WorkResult {
 }
 
 const BATCH_BYTES = { smallest: 1024, largest: 64 * 1024 } as const;
-/** How much of the text has been handed out when a worker is killed. */
-const KILL_AT = { best: 0.4, latest: 0.8 } as const;
-/** Batches that a worker has on lease at a time: while one is being acknowledged, it still holds the other. */
+/**
+ * Shares of the text after which the workers hold the batch they have: the second one early, to be killed with it; the
+ * first one late, so that enough is left for the second however the system treats the two.
+ */
+const HOLD_AFTER = { first: 0.6, second: 0.2 } as const;
+/** Batches that a worker has on lease at a time. */
 export const LEASES_PER_WORKER = 2;
 const LOOK_MS = 5;
 const DRAW_MS = 100;
@@ -67,10 +70,13 @@ export class Work {
         this.diedAt = performance.now();
         this.deaths.push(death);
       });
-      const startedAt = performance.now();
       const reader = children.start("./work-reader.js", [name]);
-      const workers = [this.startWorker(name, 1), this.startWorker(name, 2)] as const;
+      const { first, second } = HOLD_AFTER;
+      const workers = [this.startWorker(name, 1, first), this.startWorker(name, 2, second)] as const;
       await reader.says();
+      // All begin together: a worker that is still starting has no part in the middle.
+      while (!workers.every((worker) => isMember(region, worker))) await sleep(LOOK_MS, undefined, { signal });
+      const startedAt = performance.now();
       const smaller = Math.max(BATCH_BYTES.smallest, Math.floor(this.list.bytes / 200));
       reader.tell({
         files: this.list.files.map(({ path }) => path),
@@ -92,26 +98,20 @@ export class Work {
     }
   }
 
-  private startWorker(name: string, number: number): Child {
-    return this.children.start("./work-worker.js", [name, `worker ${number}`]);
+  private startWorker(name: string, number: number, holdAfter: number): Child {
+    const bytes = Math.floor(this.list.bytes * holdAfter);
+    return this.children.start("./work-worker.js", [name, `worker ${number}`, bytes]);
   }
 
   /** Adds up the tallies until their pipe is closed and empty. */
   private async collect(tallies: Pipe<TallyMessage>): Promise<void> {
-    for (;;) {
-      let message: TallyMessage;
-      try {
-        message = await tallies.receive({ signal: this.signal });
-      } catch (error) {
-        if (error instanceof ShmkitError && error.code === "ERR_CLOSED") return;
-        throw error;
-      }
-      if (this.seen.has(message.batch)) {
-        this.repeated++;
-        continue;
-      }
+    for await (const message of tallies) {
+      if (this.seen.has(message.batch)) this.repeated++;
+      else addMessage(message, this.tally);
       this.seen.add(message.batch);
-      addMessage(message, this.tally);
+      // As long as messages are there, iterating gives timers no turn.
+      await setImmediate();
+      this.signal.throwIfAborted();
     }
   }
 
@@ -120,16 +120,27 @@ export class Work {
     const steady = workers[0].succeeds();
     const failed = new Promise<never>((_, reject) => void steady.catch(reject));
     let other: Promise<void> | undefined;
+    let holding = false;
+    let released = false;
+    void workers[1].says().then(
+      () => (holding = true),
+      () => undefined,
+    );
     let drawnAt = performance.now();
     let drawnBytes = 0;
     for (let statistics = batches.statistics(); !isDone(statistics); statistics = batches.statistics()) {
       await Promise.race([sleep(LOOK_MS, undefined, { signal: this.signal }), failed]);
-      if (other === undefined && this.isTimeToKill(statistics) && isMember(region, workers[1])) {
+      if (holding && other === undefined) {
         await this.killWorker(region, batches, workers[1]);
-        const replacement = this.startWorker(region.name, 3);
+        const replacement = this.startWorker(region.name, 3, Number.POSITIVE_INFINITY);
         other = replacement.succeeds();
         void other.catch(() => undefined);
         await this.terminal.line(`   worker 3 (pid ${replacement.pid}) takes its place`);
+      }
+      const nothingLeft = statistics.closed && statistics.depth === 0;
+      if (!released && (other !== undefined || nothingLeft)) {
+        released = true;
+        workers[0].tell("go on", () => undefined);
       }
       const now = performance.now();
       if (now - drawnAt < DRAW_MS) continue;
@@ -138,12 +149,6 @@ export class Work {
       drawnBytes = statistics.receivedBytes;
     }
     await Promise.all([steady, other ?? workers[1].succeeds()]);
-  }
-
-  /** In the middle, and when one worker alone cannot be holding every lease: then the other one has work on lease too. */
-  private isTimeToKill({ receivedBytes, leased }: PipeStatistics): boolean {
-    const share = receivedBytes / this.list.bytes;
-    return (share >= KILL_AT.best && leased > LEASES_PER_WORKER) || (share >= KILL_AT.latest && leased > 0);
   }
 
   private async killWorker(region: Region, batches: Pipe<Uint8Array>, victim: Child): Promise<void> {
@@ -162,7 +167,7 @@ export class Work {
     const noticed = formatMicroseconds(Math.max(0, this.diedAt - killedAt) * 1000);
     const { dim, red } = this.terminal.colours;
     await this.terminal.line(
-      `   ${red("kill -9")} ${death.label} (pid ${death.pid}) with ${leased} batches on lease in all: noticed and cleaned up within ${noticed}`,
+      `   ${red("kill -9")} ${death.label} (pid ${death.pid}) with ${leased} ${leased === 1 ? "batch" : "batches"} on lease in all: noticed and cleaned up within ${noticed}`,
     );
     const did = death.interrupted
       ? `inside ${death.operation}, which ${death.committed ? "took" : "did not take"} effect`
