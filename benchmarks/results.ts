@@ -1,0 +1,90 @@
+/** What one process of a contender reports, as a line of JSON. Latencies in ns. */
+export interface Report {
+  /** In the benchmark's unit. */
+  readonly value: number;
+  readonly p50?: number;
+  readonly p99?: number;
+  readonly p999?: number;
+  /** How many messages, locks or trips were verified. Never 0. */
+  readonly checked: number;
+}
+
+/** A contender's figures over all rounds: percentiles are the medians of the rounds' percentiles. */
+export interface Figures {
+  readonly min: number;
+  readonly median: number;
+  readonly max: number;
+  readonly p50?: number;
+  readonly p99?: number;
+  readonly p999?: number;
+}
+
+/** A contender that could not take part, and why. */
+export interface Absence {
+  readonly absent: string;
+}
+
+export type Unit = "ns" | "messages/s" | "bytes/s" | "% of a core";
+
+export interface BenchmarkResult {
+  readonly name: string;
+  /** The public call that is measured. */
+  readonly call: string;
+  readonly unit: Unit;
+  readonly better: "lower" | "higher";
+  readonly rounds: number;
+  readonly contenders: Readonly<Record<string, Figures | Absence>>;
+  /** The first contender's median divided by another's: `shmkit/c-limit`. */
+  readonly ratios: Readonly<Record<string, number>>;
+}
+
+export interface Machine {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly kernel: string;
+  readonly node: string;
+  /** Whether the processes were bound to cores of their own. */
+  readonly pinned: boolean;
+  /** Load averages over 1, 5 and 15 minutes when the run began. */
+  readonly loadAverage: readonly number[];
+}
+
+export interface Results {
+  readonly machine: Machine;
+  readonly startedAt: string;
+  /** Fewer and shorter rounds: for a look, not for a comparison. */
+  readonly quick: boolean;
+  readonly rounds: number;
+  readonly results: readonly BenchmarkResult[];
+}
+
+export function isAbsence(outcome: Figures | Absence): outcome is Absence {
+  return "absent" in outcome;
+}
+
+function medianOf(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle];
+  if (upper === undefined) throw new Error("there is no median of nothing");
+  return sorted.length % 2 === 1 ? upper : (sorted[middle - 1] + upper) / 2;
+}
+
+export function figuresOf(reports: readonly Report[]): Figures {
+  const values = reports.map(({ value }) => value);
+  const percentiles: { p50?: number; p99?: number; p999?: number } = {};
+  for (const name of ["p50", "p99", "p999"] as const) {
+    const known = reports.flatMap(({ [name]: value }) => (value === undefined ? [] : [value]));
+    if (known.length > 0) percentiles[name] = medianOf(known);
+  }
+  return { min: Math.min(...values), median: medianOf(values), max: Math.max(...values), ...percentiles };
+}
+
+export function ratiosOf(contenders: BenchmarkResult["contenders"]): Record<string, number> {
+  const ratios: Record<string, number> = {};
+  const [first, ...others] = Object.entries(contenders);
+  if (first === undefined || isAbsence(first[1])) return ratios;
+  for (const [name, outcome] of others)
+    if (!isAbsence(outcome)) ratios[`${first[0]}/${name}`] = Number((first[1].median / outcome.median).toPrecision(4));
+  return ratios;
+}

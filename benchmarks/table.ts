@@ -1,0 +1,64 @@
+import { type BenchmarkResult, type Figures, isAbsence, type Unit } from "./results.js";
+
+function threeDigits(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+}
+
+const SCALES: Record<Unit, readonly (readonly [number, string])[]> = {
+  ns: [
+    [1e9, "s"],
+    [1e6, "ms"],
+    [1e3, "µs"],
+    [1, "ns"],
+  ],
+  "messages/s": [
+    [1e6, "M/s"],
+    [1e3, "k/s"],
+    [1, "/s"],
+  ],
+  "bytes/s": [
+    [1e9, "GB/s"],
+    [1e6, "MB/s"],
+    [1, "B/s"],
+  ],
+  "% of a core": [[1, "%"]],
+};
+
+/** A value with the unit that suits its size. */
+export function show(value: number, unit: Unit): string {
+  const scales = SCALES[unit];
+  const [factor, name] = scales.find(([least]) => value >= least) ?? scales[scales.length - 1];
+  return `${threeDigits(value / factor)} ${name}`;
+}
+
+/** How the first contender stands beside another: how many times as good. */
+export function comparison(result: BenchmarkResult, name: string): string {
+  const ratio = Object.entries(result.ratios).find(([key]) => key.endsWith(`/${name}`))?.[1];
+  if (ratio === undefined) return "";
+  return `${threeDigits(result.better === "higher" ? ratio : 1 / ratio)} ×`;
+}
+
+function row(result: BenchmarkResult, name: string, figures: Figures): string[] {
+  const cells = [figures.median, figures.min, figures.max].map((value) => show(value, result.unit));
+  const percentiles = [figures.p99, figures.p999].map((value) => (value === undefined ? "" : show(value, result.unit)));
+  return [name, ...cells, ...percentiles, comparison(result, name)];
+}
+
+/** The results of one benchmark for a terminal. */
+export function tableOf(result: BenchmarkResult): string {
+  const rows = [["", "median", "min", "max", "p99", "p99.9", "shmkit is better by"]];
+  const absences: string[] = [];
+  for (const [name, outcome] of Object.entries(result.contenders)) {
+    if (isAbsence(outcome)) absences.push(`  ${name}: absent, ${outcome.absent}`);
+    else rows.push(row(result, name, outcome));
+  }
+  const widths = rows[0].map((_, at) => Math.max(...rows.map((cells) => cells[at].length)));
+  const lines = rows.map((cells) =>
+    cells
+      .map((cell, at) => (at === 0 ? cell.padEnd(widths[at]) : cell.padStart(widths[at])))
+      .join("  ")
+      .trimEnd(),
+  );
+  const title = `${result.name}: ${result.call} (${result.better} is better, ${result.rounds} rounds)`;
+  return [title, ...lines.map((line) => `  ${line}`), ...absences, ""].join("\n");
+}
