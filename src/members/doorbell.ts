@@ -42,8 +42,6 @@ export function ringAwake(member: Member, slot: number): void {
   if (slot < member.geometry.maxMembers) ring(member, slot, -1);
 }
 
-let rotation = 0;
-
 /**
  * Rings one armed member of the set, another one each time. Members that are not armed are awake and will look by
  * themselves, but perhaps not soon. Call after a sequentially consistent store or read-modify-write.
@@ -61,7 +59,7 @@ export function ringOne(member: Member, set: number): void {
 
 function ringOneOf(member: Member, set: number): void {
   const slots = membersOf(member.segment, set, member.geometry.setWords);
-  const first = rotation++;
+  const first = member.rotation++;
   for (let i = 0; i < slots.length; i++) if (ringMember(member, slots[(first + i) % slots.length])) return;
 }
 

@@ -34,6 +34,8 @@ export class Member {
   /** By slot: the armed word and the doorbell as this member's last ring found and left them. */
   readonly rungArmed = new Int32Array(MEMBER_LIMIT);
   readonly rungBell = new Int32Array(MEMBER_LIMIT);
+  /** Where the next ring of one among several begins: another one each time. */
+  rotation = 0;
   /** Undoes or completes this member's own cut-off operation; set by the region. */
   onInterrupted: () => void = () => undefined;
   private readonly operation: number;
