@@ -1,3 +1,4 @@
+import { performance } from "node:perf_hooks";
 import { ArgumentError, ArgumentRangeError, ShmkitError } from "./errors.js";
 import { knownOptions, show } from "./arguments.js";
 
@@ -18,7 +19,7 @@ export function onlyWaitOptions(options: WaitOptions | undefined, where: string)
   return options;
 }
 
-/** Monotonic milliseconds. */
+/** Monotonic milliseconds. The clock is imported, since Node loads the global one when it is first used: a vm timeout then can leave none. */
 export const now = (): number => performance.now();
 
 /** A point in monotonic time; `Infinity` for none. */

@@ -1,4 +1,4 @@
-import { C1, Packr, Unpackr } from "msgpackr/pack";
+import { C1, clearSource, Packr, Unpackr } from "msgpackr/pack";
 import { ShmkitError } from "../base/errors.js";
 import { show } from "../base/arguments.js";
 
@@ -40,6 +40,8 @@ export function encode(value: unknown): Uint8Array {
 
 /** Decodes private bytes. @throws ERR_BAD_MESSAGE, with the bytes */
 export function decode(bytes: Uint8Array): unknown {
+  // A vm timeout may have cut off an earlier call: the decoder would go on in the middle of its message.
+  clearSource();
   try {
     const value: unknown = unpackr.unpack(bytes);
     // The byte 0xc1 is never used in MessagePack; the decoder has an object of its own for it.
