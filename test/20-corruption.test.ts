@@ -3,7 +3,10 @@ import { closeSync, existsSync, openSync, readSync, truncateSync, writeSync } fr
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Region, open, type RegionOptions } from "shmkit";
+import { DIRECTORY_ENTRY, EntryState } from "#src/layout/heap.js";
+import { LEASE_SLOT } from "#src/layout/pipe.js";
 import { LAYOUT_VERSION, REGION_HEADER } from "#src/layout/region-header.js";
+import { findPlaces } from "./fuzz/places.js";
 import { uniqueRegionName } from "./helpers/leftovers.js";
 import { ProcessMember } from "./helpers/process-member.js";
 import { SMALL, testRegion } from "./helpers/process-regions.js";
@@ -429,6 +432,39 @@ async function damage(
   }
   return { wrong, codes };
 }
+
+describe("a block that is none", () => {
+  test("ends the lease that refers to it, and the sweep of a removed object, in a typed error or well", async (t) => {
+    const region = await testRegion(t, "no-block");
+    const pipe = await region.pipe("p", { capacity: 4, maxLeased: 1 });
+    const bytes = new DataView(region.buffer);
+    const places = findPlaces(bytes);
+    const leaseAt = places.find(({ struct }) => struct === LEASE_SLOT.struct)!.offset;
+    const entryAt = places.find(({ struct }) => struct === DIRECTORY_ENTRY.struct)!.offset;
+    const pageAt = leaseAt + LEASE_SLOT.at.page;
+    await pipe.send(new Uint8Array(5000));
+    const lease = await pipe.receive({ lease: true });
+    const page = bytes.getUint32(pageAt, true);
+    for (const wrong of [1, page + 1, 0x7fffffff, 0xffffffff]) {
+      bytes.setUint32(pageAt, wrong, true);
+      // A lease is settled once, so each time by another handle on it.
+      const { index, sequence } = lease as unknown as { index: number; sequence: number };
+      assert.throws(() => pipe.settleLease(index, sequence, true), {
+        name: "ShmkitError",
+        code: "ERR_CORRUPT",
+        actual: wrong,
+      });
+    }
+    bytes.setUint32(pageAt, page, true);
+    lease.ack();
+    assert.equal(pipe.trySend(1), true);
+    await region.pipes.remove("p");
+    for (const wrong of [1, 0xffffffff]) bytes.setUint32(entryAt + DIRECTORY_ENTRY.at.page, wrong, true);
+    pipe.detach();
+    assert.deepEqual(region.pipes.list(), []);
+    assert.equal(bytes.getUint32(entryAt + DIRECTORY_ENTRY.at.state, true), EntryState.free);
+  });
+});
 
 describe("a region whose bytes are damaged under its users", () => {
   const campaigns: readonly Pick<Campaign, "how" | "rounds" | "seed">[] = [

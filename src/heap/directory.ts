@@ -417,12 +417,16 @@ export class Directory {
       const page = words.read(member.segment.words, base + ENTRY.page) >>> 0;
       const kind = KINDS[words.read(member.segment.words, base + ENTRY.kind)];
       if (kind !== undefined && kind !== "none") this.emptying(kind, page);
+      // An entry that names no block is corrupt, and has none to be freed.
+      const hasBlock = heap.isBlock(page);
       // In this order: a block in the ledger is freed by recovery only if the entry was freed.
       member.reap(entry);
-      heap.adopt(page);
+      if (hasBlock) heap.adopt(page);
       words.store(member.segment.words, base + ENTRY.state, EntryState.free);
-      if (heap.pagesOf(page) >= PUNCH_PAGES) heap.punch(page);
-      heap.free(page);
+      if (hasBlock) {
+        if (heap.pagesOf(page) >= PUNCH_PAGES) heap.punch(page);
+        heap.free(page);
+      }
       member.reap(-1);
     }
   }

@@ -228,9 +228,18 @@ export class PageHeap {
     };
   }
 
-  /** Names this member as owner of a block it has the exclusive right to free, before the step that makes freeing due. */
+  /**
+   * Names this member as owner of a block it has the exclusive right to free, before the step that makes freeing due.
+   * @throws ERR_CORRUPT when there is no block
+   */
   adopt(page: number): void {
     const { member } = this;
+    if (!this.isBlock(page))
+      throw new ShmkitError(
+        "ERR_CORRUPT",
+        `something in ${member.regionName} refers to page ${page}, where no block begins; remove the region`,
+        { path: member.regionName, actual: page },
+      );
     const run = words.load(member.segment.words, this.entry(page));
     words.write(member.segment.words, member.ledger, page);
     words.storeRelease(member.segment.words, this.entry(page), packRun(RunState.used, false, member.me, runPages(run)));
@@ -317,7 +326,7 @@ export class PageHeap {
       } else usedBlocks++;
       page += runPages(run);
     }
-    const committed = end - this.member.geometry.heapPage;
+    const committed = Math.max(0, end - this.member.geometry.heapPage);
     return {
       committedBytes: committed * PAGE_BYTES,
       freeBytes: freePages * PAGE_BYTES,

@@ -1,0 +1,97 @@
+/** Where the structures of a region lie, found by the layout alone; only for a region that is intact. */
+import type { Struct } from "#src/layout/descriptor.js";
+import {
+  DIRECTORY_ENTRY,
+  ENTRY_BYTES,
+  EntryState,
+  KINDS,
+  PAGE_MAP_BYTES,
+  PAGE_MAP_ENTRY,
+  runPages,
+} from "#src/layout/heap.js";
+import { COUNTER, LOCK, MUTEX } from "#src/layout/lock.js";
+import { DEATH_BYTES, DEATH_RECORD, MEMBER_SLOT, SLOT_BYTES } from "#src/layout/member-slot.js";
+import { LEASE_SLOT, PIPE, RECORD } from "#src/layout/pipe.js";
+import { DIRECTORY_SEGMENTS, FIRST_SEGMENT_ENTRIES, PAGE_BYTES, REGION_HEADER } from "#src/layout/region-header.js";
+
+/** One structure in a region. */
+export interface Place {
+  readonly struct: Struct;
+  readonly offset: number;
+}
+
+const header = REGION_HEADER.at;
+/** Free slots and unused death records beyond the first few are all alike. */
+const FEW = 4;
+
+class Finder {
+  readonly places: Place[] = [];
+
+  constructor(private readonly bytes: DataView) {}
+
+  private u32(offset: number): number {
+    return this.bytes.getUint32(offset, true);
+  }
+
+  private add({ struct }: { readonly struct: Struct }, offset: number): void {
+    this.places.push({ struct, offset });
+  }
+
+  find(): Place[] {
+    this.add(REGION_HEADER, 0);
+    this.add(LOCK, header.heapLock);
+    this.add(LOCK, header.directoryLock);
+    const members = Math.min(FEW, this.u32(header.maxMembers));
+    for (let slot = 0; slot < members; slot++)
+      this.add(MEMBER_SLOT, this.u32(header.memberTablePage) * PAGE_BYTES + slot * SLOT_BYTES);
+    for (let record = 0; record < FEW; record++)
+      this.add(DEATH_RECORD, this.u32(header.deathTablePage) * PAGE_BYTES + record * DEATH_BYTES);
+    this.runs();
+    for (let segment = 0; segment < DIRECTORY_SEGMENTS; segment++) {
+      const page = this.u32(header.directorySegments + 4 * segment);
+      for (let i = 0; page !== 0 && i < FIRST_SEGMENT_ENTRIES << segment; i++)
+        this.entry(page * PAGE_BYTES + i * ENTRY_BYTES);
+    }
+    return this.places;
+  }
+
+  private runs(): void {
+    const map = this.u32(header.pageMapPage) * PAGE_BYTES;
+    for (let page = this.u32(header.heapPage); page < this.u32(header.committedPages);) {
+      this.add(PAGE_MAP_ENTRY, map + page * PAGE_MAP_BYTES);
+      page += runPages(this.u32(map + page * PAGE_MAP_BYTES));
+    }
+  }
+
+  private entry(at: number): void {
+    if (this.u32(at + DIRECTORY_ENTRY.at.state) !== EntryState.live) return;
+    this.add(DIRECTORY_ENTRY, at);
+    const base = this.u32(at + DIRECTORY_ENTRY.at.page) * PAGE_BYTES;
+    const kind = KINDS[this.u32(at + DIRECTORY_ENTRY.at.kind)];
+    if (kind === "pipe") this.pipe(base);
+    else if (kind === "counter") {
+      this.add(COUNTER, base);
+      this.add(LOCK, base + COUNTER.at.lock);
+    } else {
+      this.add(MUTEX, base);
+      this.add(LOCK, base + MUTEX.at.lock);
+    }
+  }
+
+  private pipe(base: number): void {
+    const { at } = PIPE;
+    this.add(PIPE, base);
+    this.add(LOCK, base + at.tailLock);
+    this.add(LOCK, base + at.headLock);
+    // The first that is in use, or would be next.
+    this.add(LEASE_SLOT, base + this.u32(base + at.leaseOffset));
+    // The ring from its start: in a pipe that is new the records are there.
+    const ring = base + this.u32(base + at.ringOffset);
+    for (let unit = 0; unit < FEW * 8; unit += 2) this.add(RECORD, ring + unit * 8);
+  }
+}
+
+/** Every structure of a region that was just made. */
+export function findPlaces(bytes: DataView): Place[] {
+  return new Finder(bytes).find();
+}
