@@ -1,5 +1,5 @@
 /**
- * `node scripts/bootstrap.mjs start|test|check|build|bench [arguments]`: sets a checkout up as far as needed, then goes.
+ * `node scripts/bootstrap.mjs COMMAND [arguments]`: sets a checkout up as far as needed, then goes.
  *
  * It has no dependencies because it installs them. Every step is skipped when its result is current, and says one line
  * when it is not. Bootstraps of the same checkout take turns, so that two terminals can start at once.
@@ -24,6 +24,7 @@ const COMMANDS = {
   check: (args) => ["scripts/check.mjs", ...args],
   build: () => undefined,
   bench: (args) => ["build/benchmarks/main.js", ...args],
+  fuzz: (args) => ["build/test/fuzz/main.js", ...args],
 };
 
 class SetupFailure extends Error {}

@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { STRUCTS } from "#src/layout/structs.js";
+import { watchAllocations } from "./fuzz/allocation-watch.js";
+import { runCampaign, Victim } from "./fuzz/campaign.js";
+import { Judge } from "./fuzz/judge.js";
+
+watchAllocations();
+
+describe("fuzzing", () => {
+  test("damaged regions and hostile messages: every call ends in a typed error or a value", async (t) => {
+    const report = await runCampaign(1, ({ cases }) => cases < 60);
+    assert.deepEqual(report.faults, []);
+    t.diagnostic(`${report.calls} calls: ${JSON.stringify(report.endings)}`);
+    for (const { name } of STRUCTS) assert.ok((report.structures[name] ?? 0) > 0, `${name} was damaged`);
+    for (const ending of ["value", "ERR_CORRUPT", "ERR_REGION_LOST", "ERR_BAD_REGION", "ERR_BAD_MESSAGE"])
+      assert.ok((report.endings[ending] ?? 0) > 0, `calls ended in ${ending}`);
+  });
+
+  test("a fault is told: an error of the engine, an invalid answer, an exorbitant request", async () => {
+    const judge = new Judge();
+    await judge.call(
+      "fine",
+      () => 1,
+      (value: number) => value === 1,
+    );
+    await judge.call("engine", () => (undefined as unknown as { length: number }).length);
+    await judge.call("untyped", () => Promise.reject(new RangeError("Invalid typed array length")));
+    await judge.call(
+      "invalid",
+      () => 2,
+      (value: number) => value === 1,
+    );
+    await judge.call("exorbitant", () => new Uint8Array(2 ** 28));
+    assert.deepEqual(
+      judge.faults.map((fault) => fault.split(":")[0]),
+      ["engine", "untyped", "invalid", "exorbitant"],
+    );
+    assert.deepEqual(judge.findings.endings, { value: 3, untyped: 2 });
+  });
+
+  test("a process that crashes over a case is told", async () => {
+    const victim = new Victim();
+    const running = victim.run(1);
+    victim.process.kill("SIGSEGV");
+    await assert.rejects(running, /the process ended \(SIGSEGV\)/);
+    await victim.end();
+  });
+});
