@@ -3,6 +3,8 @@
  * of the member whose mapping it goes to: it is counted, it can be the one at which the member is stopped, and it has no
  * effect once that member is dead. A bulk copy is two steps: stopped at the first, nothing has happened; at the second,
  * the whole destination is garbage.
+ *
+ * The functions can be replaced as a whole: the machine of `test/interleavings` answers every access itself.
  */
 import { agentOf, type Agent } from "./agent.js";
 
@@ -18,14 +20,7 @@ function writesWord(words: Words, index: number, value: number): void {
   if (Atomics.exchange(words, index, value) !== (value | 0)) agent.changed();
 }
 
-export const load = readsWord;
-export const loadFresh = readsWord;
-export const read = readsWord;
-export const store = writesWord;
-export const storeRelease = writesWord;
-export const write = writesWord;
-
-export function compareExchange(words: Words, index: number, expected: number, replacement: number): number {
+function stepsCompareExchange(words: Words, index: number, expected: number, replacement: number): number {
   const agent = agentOf(words);
   if (!agent.step()) return 0;
   const found = Atomics.compareExchange(words, index, expected, replacement);
@@ -43,29 +38,29 @@ function modifies(words: Words, index: number, operand: number, modify: Modify):
   return before;
 }
 
-export function add(words: Words, index: number, delta: number): number {
+function stepsAdd(words: Words, index: number, delta: number): number {
   return modifies(words, index, delta, Atomics.add);
 }
-export function or(words: Words, index: number, bits: number): number {
+function stepsOr(words: Words, index: number, bits: number): number {
   return modifies(words, index, bits, Atomics.or);
 }
-export function and(words: Words, index: number, bits: number): number {
+function stepsAnd(words: Words, index: number, bits: number): number {
   return modifies(words, index, bits, Atomics.and);
 }
 
-export function readFloat(floats: Float64Array, index: number): number {
+function stepsReadFloat(floats: Float64Array, index: number): number {
   return agentOf(floats).step() ? floats[index] : 0;
 }
-export function writeFloat(floats: Float64Array, index: number, value: number): void {
+function stepsWriteFloat(floats: Float64Array, index: number, value: number): void {
   const agent = agentOf(floats);
   if (!agent.step()) return;
   if (!Object.is(floats[index], value)) agent.changed();
   floats[index] = value;
 }
-export function load64(longs: BigInt64Array, index: number): bigint {
+function stepsLoad64(longs: BigInt64Array, index: number): bigint {
   return agentOf(longs).step() ? Atomics.load(longs, index) : 0n;
 }
-export function store64(longs: BigInt64Array, index: number, value: bigint): void {
+function stepsStore64(longs: BigInt64Array, index: number, value: bigint): void {
   const agent = agentOf(longs);
   if (!agent.step()) return;
   if (Atomics.exchange(longs, index, value) !== value) agent.changed();
@@ -92,17 +87,86 @@ function bulkRead(agent: Agent, target: Uint8Array, at: number, length: number):
   return true;
 }
 
-export function copyIn(bytes: Uint8Array, at: number, source: Uint8Array): void {
+function stepsCopyIn(bytes: Uint8Array, at: number, source: Uint8Array): void {
   if (bulkWrite(agentOf(bytes), bytes, at, source.length)) bytes.set(source, at);
 }
-export function copyOut(bytes: Uint8Array, at: number, length: number, target: Uint8Array, targetAt: number): void {
+function stepsCopyOut(bytes: Uint8Array, at: number, length: number, target: Uint8Array, targetAt: number): void {
   if (bulkRead(agentOf(bytes), target, targetAt, length)) target.set(bytes.subarray(at, at + length), targetAt);
 }
-export function copy(bytes: Uint8Array, at: number, length: number): Uint8Array {
+function stepsCopy(bytes: Uint8Array, at: number, length: number): Uint8Array {
   const target = new Uint8Array(length);
   if (bulkRead(agentOf(bytes), target, 0, length)) target.set(bytes.subarray(at, at + length));
   return target;
 }
-export function zero(bytes: Uint8Array, at: number, length: number): void {
+function stepsZero(bytes: Uint8Array, at: number, length: number): void {
   if (bulkWrite(agentOf(bytes), bytes, at, length)) bytes.fill(0, at, at + length);
+}
+
+const STEPPED = {
+  load: readsWord,
+  loadFresh: readsWord,
+  read: readsWord,
+  store: writesWord,
+  storeRelease: writesWord,
+  write: writesWord,
+  compareExchange: stepsCompareExchange,
+  add: stepsAdd,
+  or: stepsOr,
+  and: stepsAnd,
+  readFloat: stepsReadFloat,
+  writeFloat: stepsWriteFloat,
+  load64: stepsLoad64,
+  store64: stepsStore64,
+  copyIn: stepsCopyIn,
+  copyOut: stepsCopyOut,
+  copy: stepsCopy,
+  zero: stepsZero,
+};
+
+/** Everything that `#words` exports. */
+export type WordsDouble = typeof STEPPED;
+
+export let {
+  load,
+  loadFresh,
+  read,
+  store,
+  storeRelease,
+  write,
+  compareExchange,
+  add,
+  or,
+  and,
+  readFloat,
+  writeFloat,
+  load64,
+  store64,
+  copyIn,
+  copyOut,
+  copy,
+  zero,
+} = STEPPED;
+
+/** Answers every access by other functions from now on. */
+export function replaceWords(double: WordsDouble): void {
+  ({
+    load,
+    loadFresh,
+    read,
+    store,
+    storeRelease,
+    write,
+    compareExchange,
+    add,
+    or,
+    and,
+    readFloat,
+    writeFloat,
+    load64,
+    store64,
+    copyIn,
+    copyOut,
+    copy,
+    zero,
+  } = double);
 }

@@ -1,0 +1,166 @@
+/** The heap, through messages that need blocks of their own, and the directory. */
+import type { Counter } from "shmkit";
+import { PENDING, type Call, type Model } from "./linearizability.js";
+import { messagesOf, onPipe, receives, sends } from "./pipe-scenarios.js";
+import { survivor, type Calls, type Role, type Scenario } from "./scenario.js";
+import type { MemberOf, World } from "./world.js";
+
+/** Too long for the ring. */
+const big = messagesOf(520);
+const onHeap = (...all: Parameters<typeof onPipe>): Scenario => ({ ...onPipe(...all), algorithm: "page heap" });
+
+/** Pages: the directory, the pipe, and so many for messages. */
+const withPages = (pages: number): Partial<Scenario> => ({ region: { heapPages: 3 + pages } });
+
+// The directory.
+
+interface Names {
+  /** Generation of the object of the name, 0 when there is none, -1 when nobody knows it yet. */
+  readonly live: number;
+  /** Generations that were there. */
+  readonly used: readonly number[];
+}
+
+const naming: Model<Names> = {
+  initial: { live: 0, used: [] },
+  step(state, { name }, answer) {
+    const { live, used } = state;
+    switch (name) {
+      case "recover":
+      case "detach":
+        return [state];
+      case "remove":
+        return answer === PENDING || answer === (live !== 0) ? [{ live: 0, used }] : [];
+      case "list":
+        return (answer as string) === (live !== 0 ? "x" : "") ? [state] : [];
+      default: {
+        if (answer === PENDING) return live !== 0 ? [state] : [{ live: -1, used }];
+        const [created, generation] = (answer as string).split(" ").map(Number);
+        if (created === 0)
+          return live === generation || live === -1 ? [{ live: generation, used: [...used, generation] }] : [];
+        if (live !== 0 || used.includes(generation)) return [];
+        return [{ live: generation, used: [...used, generation] }];
+      }
+    }
+  },
+};
+
+const OPEN: Call = { name: "open or create" };
+const REMOVE: Call = { name: "remove", operation: "object.remove" };
+
+/** Entry and generation together are what makes an object this one. */
+const identity = ({ ref }: Counter): string => `${ref.created ? 1 : 0} ${ref.generation * 64 + ref.entry + 1}`;
+
+const opens = ({ region }: MemberOf, call: Calls): Counter => {
+  let counter!: Counter;
+  call(OPEN, () => {
+    counter = region.counters.openOrCreateSync("x");
+    return identity(counter);
+  });
+  return counter;
+};
+const removes = ({ region }: MemberOf, call: Calls): void => {
+  call(REMOVE, () => region.counters.removeSync("x"));
+};
+
+const onNames = (
+  name: string,
+  members: number,
+  deaths: number,
+  rolesOf: (members: MemberOf[]) => Role[],
+): Scenario => ({
+  name,
+  algorithm: "directory",
+  members,
+  deaths,
+  tell: (world: World) => {
+    // The directory's first segment is there already.
+    world.first.region.counters.createSync("other").detach();
+    return {
+      roles: rolesOf(world.members),
+      model: naming,
+      after: ({ region }, call) => {
+        call({ name: "list" }, () =>
+          region.counters
+            .list()
+            .filter((one) => one === "x")
+            .join(),
+        );
+      },
+    };
+  },
+});
+
+export const HEAP_SCENARIOS: readonly Scenario[] = [
+  onHeap(
+    "heap-2-1",
+    3,
+    2,
+    ([a, b, c]) => [sends("one", a, big, 1), sends("two", b, big, 2), receives("receiver", c, 2)],
+    withPages(2),
+  ),
+  onHeap("heap-full", 2, 2, ([a, b]) => [sends("sender", a, big, 1, 2), receives("receiver", b, 2)], withPages(1)),
+  onHeap(
+    "heap-sender-dies",
+    3,
+    1,
+    ([a, b, c]) => [
+      sends("mortal", a, big, 1),
+      survivor(sends("sender", b, big, 2)),
+      survivor(receives("receiver", c, 1)),
+    ],
+    { ...withPages(1), deaths: 1 },
+  ),
+  onHeap(
+    "heap-receiver-dies",
+    3,
+    1,
+    ([a, b, c]) => [
+      receives("mortal", a, 1),
+      survivor(sends("sender", b, big, 1, 2)),
+      survivor(receives("receiver", c, 1)),
+    ],
+    { ...withPages(2), deaths: 1 },
+  ),
+  onNames("name-create", 2, 0, ([a, b]) => [
+    { name: "one", run: (call) => void opens(a, call) },
+    { name: "two", run: (call) => void opens(b, call) },
+  ]),
+  onNames("name-remove", 3, 0, ([a, b, c]) => [
+    { name: "one", run: (call) => void opens(a, call) },
+    { name: "two", run: (call) => void opens(b, call) },
+    { name: "remover", run: (call) => removes(c, call) },
+  ]),
+  onNames("name-again", 2, 0, ([a, b]) => [
+    {
+      name: "one",
+      run: (call) => {
+        const counter = opens(a, call);
+        call({ name: "detach" }, () => counter.detach());
+        opens(a, call);
+      },
+    },
+    { name: "remover", run: (call) => removes(b, call) },
+  ]),
+  onNames("name-creator-dies", 2, 1, ([a, b]) => [
+    { name: "mortal", run: (call) => void opens(a, call) },
+    survivor({
+      name: "two",
+      run: (call) => {
+        removes(b, call);
+        opens(b, call);
+      },
+    }),
+  ]),
+  onNames("name-remover-dies", 2, 1, ([a, b]) => [
+    {
+      name: "mortal",
+      run: (call) => {
+        const counter = opens(a, call);
+        removes(a, call);
+        call({ name: "detach" }, () => counter.detach());
+      },
+    },
+    survivor({ name: "two", run: (call) => void opens(b, call) }),
+  ]),
+];

@@ -1,0 +1,104 @@
+/** Leases: taken, acknowledged, given back, and returned by the death of their holder. */
+import type { Lease, Pipe } from "shmkit";
+import { PENDING, type Call, type Model } from "./linearizability.js";
+import { message, numberOf, pipes, rest, sends } from "./pipe-scenarios.js";
+import { survivor, type Calls, type Role, type Scenario } from "./scenario.js";
+
+interface Leased {
+  /** In the pipe or given back, in the order of sending. */
+  readonly queue: readonly number[];
+  readonly held: readonly (readonly [thread: number, number: number])[];
+}
+
+/** Messages are sent in ascending order, so that the place of one that comes back is known. */
+function leasing(capacity: number, mortal: number): Model<Leased> {
+  const back = (queue: readonly number[], numbers: readonly number[]): number[] =>
+    [...queue, ...numbers].sort((a, b) => a - b);
+  return {
+    initial: { queue: [], held: [] },
+    step({ queue, held }, { name, argument }, answer, thread) {
+      const heldBy = (one: number): number[] => held.flatMap(([holder, number]) => (holder === one ? [number] : []));
+      const without = (one: number): Leased["held"] => held.filter(([holder]) => holder !== one);
+      switch (name) {
+        case "send":
+          // What came back may be more than the ring holds.
+          return queue.length < capacity + 1 ? [{ queue: [...queue, argument as number], held }] : [];
+        case "lease":
+          if (queue.length === 0 || (answer !== PENDING && answer !== queue[0])) return [];
+          return [{ queue: queue.slice(1), held: [...held, [thread, queue[0]]] }];
+        case "ack":
+          return heldBy(thread).length > 0 ? [{ queue, held: without(thread) }] : [];
+        case "nack":
+          return heldBy(thread).length > 0 ? [{ queue: back(queue, heldBy(thread)), held: without(thread) }] : [];
+        case "recover":
+          return [{ queue: back(queue, heldBy(mortal)), held: without(mortal) }];
+        default:
+          return held.length === 0 && JSON.stringify(queue) === JSON.stringify(answer) ? [{ queue: [], held }] : [];
+      }
+    },
+  };
+}
+
+const LEASE: Call = { name: "lease" };
+const ACK: Call = { name: "ack", operation: "pipe.ack" };
+const NACK: Call = { name: "nack", operation: "pipe.nack" };
+
+function lease(pipe: Pipe<Uint8Array>, call: Calls): Lease<Uint8Array> {
+  let taken!: Lease<Uint8Array>;
+  call(LEASE, () => {
+    taken = pipe.receiveSync({ lease: true });
+    return numberOf(taken.value);
+  });
+  return taken;
+}
+
+/** Leases one and settles it, in one way or the other. */
+const works = (name: string, pipe: Pipe<Uint8Array>, settle: "ack" | "nack"): Role => ({
+  name,
+  run: (call) => {
+    const taken = lease(pipe, call);
+    call(settle === "ack" ? ACK : NACK, () => taken[settle]());
+  },
+});
+
+type RolesOf = (pipes: Pipe<Uint8Array>[]) => Role[];
+
+const onLeases = (name: string, members: number, capacity: number, deaths: number, rolesOf: RolesOf): Scenario => ({
+  name,
+  algorithm: "leases",
+  members,
+  deaths,
+  tell: (world) => ({
+    roles: rolesOf(pipes(world, { capacity, maxLeased: 1 })),
+    model: leasing(capacity, 0),
+    after: rest("p"),
+  }),
+});
+
+export const LEASE_SCENARIOS: readonly Scenario[] = [
+  onLeases("lease-ack", 3, 2, 0, ([a, b, c]) => [
+    sends("sender", a, message, 1, 2),
+    works("one", b, "ack"),
+    works("two", c, "ack"),
+  ]),
+  onLeases("lease-nack", 3, 2, 0, ([a, b, c]) => [
+    sends("sender", a, message, 1, 2),
+    works("one", b, "nack"),
+    works("two", c, "ack"),
+  ]),
+  onLeases("lease-holder-dies", 3, 2, 1, ([a, b, c]) => [
+    works("mortal", a, "ack"),
+    survivor(sends("sender", b, message, 1, 2)),
+    survivor(works("two", c, "ack")),
+  ]),
+  onLeases("lease-returner-dies", 2, 2, 1, ([a, b]) => [
+    works("mortal", a, "nack"),
+    survivor({
+      name: "two",
+      run: (call) => {
+        sends("", b, message, 1, 2).run(call);
+        works("", b, "ack").run(call);
+      },
+    }),
+  ]),
+];

@@ -1,0 +1,13 @@
+import { HEAP_SCENARIOS } from "./heap-scenarios.js";
+import { LEASE_SCENARIOS } from "./lease-scenarios.js";
+import { PIPE_SCENARIOS } from "./pipe-scenarios.js";
+import type { Scenario } from "./scenario.js";
+import { SYNC_SCENARIOS } from "./sync-scenarios.js";
+
+/** Every scenario. */
+export const SCENARIOS: readonly Scenario[] = [
+  ...SYNC_SCENARIOS,
+  ...PIPE_SCENARIOS,
+  ...LEASE_SCENARIOS,
+  ...HEAP_SCENARIOS,
+];

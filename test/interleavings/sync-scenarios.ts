@@ -1,0 +1,202 @@
+/** Locks, mutexes with their journals, and counters. */
+import type { Counter, Mutex } from "shmkit";
+import * as words from "#words";
+import { COUNTER } from "#src/layout/lock.js";
+import { NO_ENTRY, Op } from "#src/layout/member-slot.js";
+import { PAGE_BYTES, REGION_HEADER } from "#src/layout/region-header.js";
+import { blockedOnLock, isFree, tryLock, unlock } from "#src/locking/robust-lock.js";
+import { LocalQueue } from "#src/members/waits.js";
+import { PENDING, type Call, type Model } from "./linearizability.js";
+import { survivor, TIMED_OUT, within, type Role, type Scenario } from "./scenario.js";
+import type { MemberOf, World } from "./world.js";
+
+// The lock itself: what it guards is two plain words, which nobody may see differ.
+
+const HEAP_LOCK = REGION_HEADER.at.heapLock / 4;
+const INCREMENT: Call = { name: "increment" };
+const READ: Call = { name: "read" };
+
+const counting: Model<number> = {
+  initial: 0,
+  step(value, { name, argument }, answer) {
+    if (name === "recover" || answer === TIMED_OUT) return [value];
+    if (name === "read") return String(value) === String(answer) ? [value] : [];
+    if (name === "wait")
+      return value >= (argument as number) && (answer === PENDING || answer === value) ? [value] : [];
+    const next = name === "increment" ? value + 1 : (argument as number);
+    return answer === PENDING || answer === next ? [next] : [];
+  },
+};
+
+/** Two words in a page of the heap that nobody else uses. */
+const dataOf = (world: World): number => (world.geometry.maxPages - 1) * (PAGE_BYTES / 4);
+
+/** Takes a lock and adds 1 to a word, and to its twin unless nobody may be left to do so. */
+function incrementLocked(
+  { membership: { member, waits } }: MemberOf,
+  queue: LocalQueue,
+  data: number,
+  hasTwin: boolean,
+): number | string {
+  const { words: shared } = member.segment;
+  waits.sync(
+    {
+      what: "locking",
+      queue,
+      owner: queue,
+      attempt: () => {
+        member.begin(Op["heap.allocate"], NO_ENTRY);
+        return tryLock(member, HEAP_LOCK) ? true : blockedOnLock(member, HEAP_LOCK);
+      },
+      remains: () => isFree(member, HEAP_LOCK),
+    },
+    undefined,
+  );
+  const value = words.read(shared, data);
+  const twin = hasTwin ? words.read(shared, data + 16) : value;
+  words.write(shared, data, value + 1);
+  if (hasTwin) words.write(shared, data + 16, value + 1);
+  unlock(member, HEAP_LOCK);
+  member.end();
+  return value === twin ? value + 1 : `torn ${value} ${twin}`;
+}
+
+function locking(name: string, members: number, times: number, deaths = 0): Scenario {
+  return {
+    name,
+    algorithm: "robust lock",
+    members,
+    deaths,
+    tell: (world) => {
+      const data = dataOf(world);
+      const roles = world.members.slice(0, members).map((member, i): Role => {
+        const queue = new LocalQueue();
+        return {
+          name: `locker${i}`,
+          isImmortal: i > 0,
+          run: (call) => {
+            for (let n = 0; n < times; n++) call(INCREMENT, () => incrementLocked(member, queue, data, deaths === 0));
+          },
+        };
+      });
+      return { roles, model: counting };
+    },
+  };
+}
+
+// Mutexes.
+
+interface Guarded {
+  readonly value: number;
+  /** An owner died, and nobody was told yet. */
+  readonly abandoned: boolean;
+}
+
+const guarded: Model<Guarded> = {
+  initial: { value: 0, abandoned: false },
+  step(state, { name }, answer) {
+    if (name === "recover") return [state, { ...state, abandoned: true }];
+    const { value, abandoned } = state;
+    const next = { value: value + 1, abandoned: false };
+    if (answer === PENDING) return [next, { ...state, abandoned: false }];
+    return answer === `${value}${abandoned ? " abandoned" : ""}` ? [next] : [];
+  },
+};
+
+function mutexes(world: World): Mutex[] {
+  return world.members.map(({ region }) => region.mutexes.openOrCreateSync("m", { words: 2 }));
+}
+
+/** Both words are always the same, as far as others can tell. */
+const increments = (name: string, mutex: Mutex): Role => ({
+  name,
+  run: (call) => {
+    call(INCREMENT, () => {
+      const guard = mutex.lockSync();
+      const value = guard.get(0);
+      const other = guard.get(1);
+      guard.set(0, value + 1);
+      guard.set(1, value + 1);
+      guard.release();
+      return `${value}${value === other ? "" : ` torn ${other}`}${guard.abandoned ? " abandoned" : ""}`;
+    });
+  },
+});
+
+// Counters.
+
+function counters(world: World): Counter[] {
+  const made = world.members.map(({ region }) => region.counters.openOrCreateSync("c"));
+  world.machine.words[made[0].ref.page * (PAGE_BYTES / 4) + COUNTER.at.version / 4] = -1;
+  return made;
+}
+const adds = (name: string, counter: Counter, times = 1): Role => ({
+  name,
+  run: (call) => {
+    for (let i = 0; i < times; i++)
+      call({ name: "increment", operation: "counter.update" }, () => Number(counter.addSync()));
+  },
+});
+const awaits = (name: string, counter: Counter, minimum: number): Role => ({
+  name,
+  run: (call) => {
+    call({ name: "wait", argument: minimum }, () => Number(counter.waitForSync(minimum)));
+  },
+});
+const finalValue = ({ region }: MemberOf, call: <T>(what: Call, act: () => T) => T): void => {
+  call(READ, () => Number(region.counters.openSync("c").value));
+};
+
+const onCounter = (name: string, members: number, rolesOf: (counters: Counter[]) => Role[], deaths = 0): Scenario => ({
+  name,
+  algorithm: "counter",
+  members,
+  deaths,
+  tell: (world) => ({ roles: rolesOf(counters(world)), model: counting, after: finalValue }),
+});
+
+export const SYNC_SCENARIOS: readonly Scenario[] = [
+  locking("lock-2", 2, 2),
+  locking("lock-3", 3, 1),
+  locking("lock-owner-dies", 3, 1, 1),
+  {
+    name: "mutex-2",
+    algorithm: "mutex",
+    members: 2,
+    deaths: 0,
+    tell: (world) => {
+      const [a, b] = mutexes(world);
+      return { roles: [increments("one", a), increments("two", b)], model: guarded };
+    },
+  },
+  {
+    name: "mutex-owner-dies",
+    algorithm: "mutex",
+    members: 3,
+    deaths: 1,
+    tell: (world) => {
+      const [a, b, c] = mutexes(world);
+      return {
+        roles: [increments("mortal", a), survivor(increments("two", b)), survivor(increments("three", c))],
+        model: guarded,
+      };
+    },
+  },
+  onCounter("counter-3", 3, ([a, b, c]) => [adds("one", a), adds("two", b), adds("three", c)]),
+  onCounter("counter-wait", 3, ([a, b, c]) => [adds("adder", a, 2), awaits("waiter1", b, 1), awaits("waiter2", c, 2)]),
+  onCounter(
+    "counter-adder-dies",
+    3,
+    ([a, b, c]) => [adds("mortal", a), survivor(adds("adder", b)), survivor(awaits("waiter", c, 1))],
+    1,
+  ),
+  onCounter("counter-deadline", 3, ([a, b, c]) => [
+    adds("one", a),
+    {
+      name: "impatient",
+      hasDeadline: true,
+      run: (call) => call(INCREMENT, () => within((options) => Number(b.addSync(1, options)))),
+    },
+    adds("three", c),
+  ]),
+];
