@@ -2,6 +2,9 @@ import { C1, clearSource, Packr, Unpackr } from "msgpackr/pack";
 import { ShmkitError } from "../base/errors.js";
 import { show } from "../base/arguments.js";
 
+/** Encode one after another into one buffer, without a view of each message; pack's second argument. */
+const IN_PLACE = 512;
+
 const options = {
   useRecords: false,
   moreTypes: true,
@@ -9,6 +12,8 @@ const options = {
   int64AsType: "bigint",
   mapsAsObjects: true,
   variableMapSize: true,
+  // What is decoded must not refer to the buffer it came in.
+  copyBuffers: true,
 } as const;
 
 class StrictPackr extends Packr {
@@ -18,19 +23,26 @@ class StrictPackr extends Packr {
   }
 }
 
+/** A buffer with an encoded value, as msgpackr leaves it. */
+export interface Encoded extends Uint8Array {
+  readonly start: number;
+  readonly end: number;
+}
+
 const packr = new StrictPackr(options);
 const unpackr = new Unpackr(options);
 
 /**
  * MessagePack (msgpack.org specification, with the extensions of msgpackr for bigint of any size, Set and typed arrays).
  * A Map arrives as a plain object, -0 as 0, and undefined inside objects as undefined.
+ * The answer's `start` and `end` hold until the next call, its bytes for good.
  * @throws ERR_NOT_ENCODABLE
  */
-export function encode(value: unknown): Uint8Array {
+export function encode(value: unknown): Encoded {
   if (value === undefined || typeof value === "function" || typeof value === "symbol")
     throw new ShmkitError("ERR_NOT_ENCODABLE", `${show(value)} cannot be sent; send null, or a plain value`);
   try {
-    return packr.pack(value);
+    return packr.pack(value, IN_PLACE) as unknown as Encoded;
   } catch (error) {
     const reason =
       error instanceof RangeError ? "it refers to itself, or is nested too deep" : (error as Error).message;
@@ -38,21 +50,21 @@ export function encode(value: unknown): Uint8Array {
   }
 }
 
-/** Decodes private bytes. @throws ERR_BAD_MESSAGE, with the bytes */
-export function decode(bytes: Uint8Array): unknown {
+/** Decodes the first `length` of private bytes. @throws ERR_BAD_MESSAGE, with the bytes */
+export function decode(bytes: Uint8Array, length: number): unknown {
   // A vm timeout may have cut off an earlier call: the decoder would go on in the middle of its message.
   clearSource();
   try {
-    const value: unknown = unpackr.unpack(bytes);
+    const value: unknown = unpackr.unpack(bytes, length);
     // The byte 0xc1 is never used in MessagePack; the decoder has an object of its own for it.
     if (value === C1) throw new Error("it begins with the byte 0xc1");
     return value;
   } catch (error) {
     throw new ShmkitError(
       "ERR_BAD_MESSAGE",
-      `a message of ${bytes.length} bytes is no valid MessagePack: ${(error as Error).message}`,
+      `a message of ${length} bytes is no valid MessagePack: ${(error as Error).message}`,
       {
-        bytes,
+        bytes: bytes.slice(0, length),
         cause: error,
       },
     );

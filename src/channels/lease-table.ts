@@ -100,7 +100,7 @@ export class LeaseTable {
     words.write(segment.words, base + LEASE_WORD.deliveries, 1);
     words.writeFloat(segment.floats, base / 2 + LEASE_WORD.sequence, sequence);
     words.writeFloat(segment.floats, base / 2 + LEASE_WORD.leasedAt, Date.now());
-    if (page === 0) words.copyIn(segment.bytes, base * 4 + LEASE_WORD.inline, message);
+    if (page === 0) words.copyIn(segment, base * 4 + LEASE_WORD.inline, message, 0, message.length);
   }
 
   delivered(index: number): void {
@@ -119,11 +119,7 @@ export class LeaseTable {
         ? length <= this.shape.inlineLimit
         : this.heap.isBlock(page) && pagesFor(length) <= this.heap.pagesOf(page)
     )
-      return words.copy(
-        segment.bytes,
-        page === 0 ? this.at(index) * 4 + LEASE_WORD.inline : page * PAGE_WORDS * 4,
-        length,
-      );
+      return words.copy(segment, page === 0 ? this.at(index) * 4 + LEASE_WORD.inline : page * PAGE_WORDS * 4, length);
     throw new ShmkitError(
       "ERR_CORRUPT",
       `${this.address} holds a lease of impossible length ${length}; remove the pipe`,

@@ -10,9 +10,10 @@ import { BLOCKED, type Blocked } from "../members/member.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
 import { decode, encode } from "./codec.js";
 import { LeaseTable } from "./lease-table.js";
+import { checkBytes, lengthOf, plainBytes } from "./plain-bytes.js";
 import { readShape, type PipeShape } from "./pipe-shape.js";
 import { readPipeStatistics, type PipeStatistics } from "./pipe-statistics.js";
-import { END, Receiver, type End, type LeasedBytes } from "./receiver.js";
+import { END, Receiver, SCRATCH, type End, type LeasedBytes } from "./receiver.js";
 import { Sender } from "./sender.js";
 
 /** Options of `receive`. */
@@ -96,6 +97,7 @@ export class Pipe<T = unknown> extends NamedObject {
   private readonly receives = new LocalQueue();
   /** Apart from receives: waiting for a lease slot must not hold those up. */
   private readonly leasings = new LocalQueue();
+  private readonly receiving: Waitable<T>;
 
   /** @internal */
   constructor(context: ObjectContext, ref: ObjectRef) {
@@ -105,6 +107,7 @@ export class Pipe<T = unknown> extends NamedObject {
     this.sender = new Sender(member, heap, directory, this.shape, ref.entry, this.address);
     this.leases = new LeaseTable(member, heap, this.shape, this.address);
     this.receiver = new Receiver(member, heap, this.shape, this.leases, ref.entry, this.address);
+    this.receiving = this.waitable("receiving from", this.receives, () => this.attemptReceive());
   }
 
   /** Messages the pipe holds before senders wait. */
@@ -143,31 +146,39 @@ export class Pipe<T = unknown> extends NamedObject {
   /** {@link sendSync} for bytes, without the look at what it is. Bytes are copied. */
   sendBytesSync(bytes: Uint8Array, options?: WaitOptions): void {
     this.check();
-    if (!(bytes instanceof Uint8Array))
-      throw new ArgumentError("ERR_INVALID_ARGUMENT", `bytes must be a Uint8Array, not ${show(bytes)}`);
-    const plain = plainBytes(bytes);
-    if (options === undefined && this.sends.waits.length === 0 && this.sender.attempt(plain, RecordKind.bytes) === true)
+    checkBytes(bytes, "bytes");
+    const length = lengthOf(bytes);
+    const plain = plainBytes(bytes, length);
+    if (
+      options === undefined &&
+      this.sends.waits.length === 0 &&
+      this.sender.attempt(plain, 0, length, RecordKind.bytes) === true
+    )
       return;
-    this.context.waits.sync(this.sendingBytes(plain, RecordKind.bytes), onlyWaitOptions(options, "sendBytesSync"));
+    this.context.waits.sync(
+      this.sendingBytes(plain, 0, length, RecordKind.bytes),
+      onlyWaitOptions(options, "sendBytesSync"),
+    );
   }
 
   private sending(message: T, options?: WaitOptions): Waitable<void> {
     onlyWaitOptions(options, "send");
-    const isBytes = message instanceof Uint8Array;
-    return this.sendingBytes(
-      isBytes ? plainBytes(message) : encode(message),
-      isBytes ? RecordKind.bytes : RecordKind.value,
-    );
+    if (message instanceof Uint8Array) {
+      const length = lengthOf(message);
+      return this.sendingBytes(plainBytes(message, length), 0, length, RecordKind.bytes);
+    }
+    const encoded = encode(message);
+    return this.sendingBytes(encoded, encoded.start, encoded.end - encoded.start, RecordKind.value);
   }
 
-  private sendingBytes(bytes: Uint8Array, kind: number): Waitable<void> {
+  private sendingBytes(bytes: Uint8Array, from: number, length: number, kind: number): Waitable<void> {
     return {
       what: `sending to ${this.address}`,
       queue: this.sends,
       owner: this,
       attempt: () => {
         this.check();
-        return this.sender.attempt(bytes, kind) === true ? undefined : BLOCKED;
+        return this.sender.attempt(bytes, from, length, kind) === true ? undefined : BLOCKED;
       },
       remains: (set) => this.sender.remains(set),
       holder: () => this.sender.lockHolder(),
@@ -188,7 +199,7 @@ export class Pipe<T = unknown> extends NamedObject {
       const { waits } = this.context;
       return isLeasing(options, "receive")
         ? waits.async(this.leasing(), options)
-        : waits.async(this.receiving(), options);
+        : waits.async(this.receiving, options);
     } catch (error) {
       return rejected(error);
     }
@@ -200,7 +211,7 @@ export class Pipe<T = unknown> extends NamedObject {
   tryReceive(options?: { lease?: boolean }): T | Lease<T> | undefined {
     const waits = this.context.waits;
     const leasing = flag(knownOptions(options, ["lease"], "tryReceive").lease, "lease");
-    const result = leasing ? waits.try(this.leasing()) : waits.try(this.receiving());
+    const result = leasing ? waits.try(this.leasing()) : waits.try(this.receiving);
     return result === BLOCKED ? undefined : result;
   }
 
@@ -211,7 +222,7 @@ export class Pipe<T = unknown> extends NamedObject {
     const waits = this.context.waits;
     return isLeasing(options, "receiveSync")
       ? waits.sync(this.leasing(), options)
-      : waits.sync(this.receiving(), options);
+      : waits.sync(this.receiving, options);
   }
 
   /**
@@ -229,28 +240,28 @@ export class Pipe<T = unknown> extends NamedObject {
   /** {@link receiveInto}, blocking the thread: spins first, then sleeps. */
   receiveIntoSync(target: Uint8Array, options?: WaitOptions): number {
     this.check();
-    if (options === undefined && this.receives.waits.length === 0 && target instanceof Uint8Array) {
+    checkBytes(target, "target");
+    if (options === undefined && this.receives.waits.length === 0) {
       const result = this.receiver.attempt(target);
       if (typeof result === "number") return result;
     }
     return this.context.waits.sync(this.receivingInto(target), onlyWaitOptions(options, "receiveIntoSync"));
   }
 
-  private receiving(): Waitable<T> {
-    return this.waitable("receiving from", this.receives, () => {
-      const bytes = this.ended(this.receiver.attempt(undefined));
-      return bytes === BLOCKED ? BLOCKED : this.valueFrom(bytes as Uint8Array, this.receiver.kind);
-    });
-  }
-
   private receivingInto(target: Uint8Array): Waitable<number> {
-    if (!(target instanceof Uint8Array))
-      throw new ArgumentError("ERR_INVALID_ARGUMENT", `target must be a Uint8Array, not ${show(target)}`);
+    checkBytes(target, "target");
     return this.waitable(
       "receiving from",
       this.receives,
       () => this.ended(this.receiver.attempt(target)) as number | Blocked,
     );
+  }
+
+  private attemptReceive(): T | Blocked {
+    const taken = this.ended(this.receiver.attempt(undefined));
+    if (taken === BLOCKED) return BLOCKED;
+    if (typeof taken === "number") return decode(SCRATCH, taken) as T;
+    return this.valueFrom(taken, this.receiver.kind);
   }
 
   private leasing(): Waitable<Lease<T>> {
@@ -301,7 +312,7 @@ export class Pipe<T = unknown> extends NamedObject {
   }
 
   private valueFrom(bytes: Uint8Array, kind: number): T {
-    return (kind === RecordKind.bytes ? bytes : decode(bytes)) as T;
+    return (kind === RecordKind.bytes ? bytes : decode(bytes, bytes.length)) as T;
   }
 
   /** The messages, until the pipe is closed and empty. */
@@ -446,17 +457,4 @@ export class Pipe<T = unknown> extends NamedObject {
 
 function isLeasing(options: ReceiveOptions | undefined, where: string): boolean {
   return options !== undefined && flag(knownOptions(options, RECEIVE_OPTIONS, where).lease, "lease");
-}
-
-/** Bytes whose `length` is what `set` copies: subclasses may say otherwise, and growing buffers may change it meanwhile. */
-function plainBytes(bytes: Uint8Array): Uint8Array {
-  const prototype: unknown = Object.getPrototypeOf(bytes);
-  const { buffer } = bytes as { buffer: { growable?: boolean } };
-  if (
-    (prototype === Uint8Array.prototype || prototype === Buffer.prototype) &&
-    buffer.growable !== true &&
-    !Object.hasOwn(bytes, "length")
-  )
-    return bytes;
-  return Uint8Array.prototype.slice.call(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
 }

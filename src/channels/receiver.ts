@@ -7,14 +7,20 @@ import { blockedOnLock, holderOf, lockWaiters, tryLock, unlock } from "../lockin
 import { ringAll, ringOne } from "../members/doorbell.js";
 import type { Blocked, Member } from "../members/member.js";
 import type { LeaseTable } from "./lease-table.js";
+import { lengthOf } from "./plain-bytes.js";
 import type { PipeShape } from "./pipe-shape.js";
 import { PIPE_WORD } from "./pipe-words.js";
 
 const COPY_WORDS = COPY_BYTES / 4;
+const RECEIVE = Op["pipe.receive"];
+const WORD = PIPE_WORD;
 
 /** What an attempt answers when the pipe is closed and empty. */
 export const END: unique symbol = Symbol("end");
 export type End = typeof END;
+
+/** Where encoded values go that are decoded at once: nothing of them stays there. */
+export const SCRATCH = new Uint8Array(8192);
 
 /** A message on lease, before decoding. */
 export interface LeasedBytes {
@@ -42,6 +48,15 @@ export class Receiver {
   private length = 0;
   private page = 0;
   private after = 0;
+  private readonly words: words.Words;
+  private readonly floats: Float64Array;
+  /**
+   * `sent` as last looked at, good as long as nobody else has received since (`receivedTotal` is what this side left):
+   * then it may be too small, never too large. Not looking at what senders write keeps their cache line with them.
+   */
+  private knownSent = 0;
+  private knownTotal = -1;
+  private knownReceived = 0;
 
   constructor(
     private readonly member: Member,
@@ -52,20 +67,39 @@ export class Receiver {
     private readonly address: string,
   ) {
     const { base } = shape;
-    this.headLock = base + PIPE_WORD.headLock;
-    this.sent = base + PIPE_WORD.sent;
-    this.received = base + PIPE_WORD.received;
-    this.hint = base + PIPE_WORD.returnedHint;
-    this.notEmpty = base + PIPE_WORD.notEmpty;
-    this.notFull = base + PIPE_WORD.notFull;
-    this.leaseFree = base + PIPE_WORD.leaseFree;
-    this.drainedSet = base + PIPE_WORD.drained;
+    this.words = member.segment.words;
+    this.floats = member.segment.floats;
+    this.headLock = base + WORD.headLock;
+    this.sent = base + WORD.sent;
+    this.received = base + WORD.received;
+    this.hint = base + WORD.returnedHint;
+    this.notEmpty = base + WORD.notEmpty;
+    this.notFull = base + WORD.notFull;
+    this.leaseFree = base + WORD.leaseFree;
+    this.drainedSet = base + WORD.drained;
   }
 
   /** Whether there is nothing to receive now. */
   isEmpty(): boolean {
-    const shared = this.member.segment.words;
+    const { words: shared } = this;
     return words.load(shared, this.sent) === words.load(shared, this.received) && words.load(shared, this.hint) === 0;
+  }
+
+  /** The same without a look at what senders write, if there was more than this side has received since. */
+  private looksEmpty(): boolean {
+    const received = words.load(this.words, this.received);
+    return (received !== this.knownReceived || received === this.knownSent) && this.isEmpty();
+  }
+
+  /** Messages sent, exactly if as many have been received. Head lock held. */
+  private sentFor(received: number): number {
+    const copy = this.shape.base + (received & 1) * COPY_WORDS;
+    const total = words.readFloat(this.floats, (copy >> 1) + WORD.receivedTotal);
+    if (total !== this.knownTotal || received === this.knownSent) {
+      // SYNC POINT: the records are there; pairs with the senders' store of sent, in sender.ts
+      this.knownSent = words.load(this.words, this.sent);
+    }
+    return this.knownSent;
   }
 
   /** Whether somebody waiting in one of the receivers' sets could go on. */
@@ -85,7 +119,7 @@ export class Receiver {
     const { member } = this;
     member.segment.checkNotLost();
     // Closed is read first: a closed pipe cannot fill again.
-    const closed = words.load(member.segment.words, this.shape.base + PIPE_WORD.closed) !== 0;
+    const closed = words.load(member.segment.words, this.shape.base + WORD.closed) !== 0;
     // What is out on lease may come back.
     if (closed && this.isDrained()) return END;
     return member.waiting(this.notEmpty);
@@ -99,14 +133,14 @@ export class Receiver {
   }
 
   /**
-   * Receives one message into `target` (answers its length), or into a fresh array when there is none.
+   * Receives one message into `target` (answers its length); without one, bytes into a fresh array, and values into
+   * {@link SCRATCH} (answers their length) as far as they fit.
    * @throws ERR_OUT_OF_RANGE when the target is too small: the message stays. ERR_CORRUPT, ERR_REGION_LOST
    */
   attempt(target: Uint8Array | undefined): Uint8Array | number | Blocked | End {
-    if (this.isEmpty()) return this.nothing();
-    const { member } = this;
-    const shared = member.segment.words;
-    member.begin(Op["pipe.receive"], this.entry);
+    if (this.looksEmpty()) return this.nothing();
+    const { member, words: shared } = this;
+    member.begin(RECEIVE, this.entry);
     try {
       if (!tryLock(member, this.headLock)) return blockedOnLock(member, this.headLock);
       if (words.load(shared, this.hint) !== 0) {
@@ -114,14 +148,15 @@ export class Receiver {
         if (index >= 0) return this.receiveReturned(index, target);
       }
       const received = words.read(shared, this.received);
-      if (words.load(shared, this.sent) === received) return this.release(this.notEmpty);
+      if (this.sentFor(received) === received) return this.release(this.notEmpty);
       this.readRecord(received);
       this.checkTarget(target, this.length);
       const from = this.page === 0 ? this.body * 4 : this.page * PAGE_WORDS * 4;
       let result: Uint8Array | number;
-      if (target === undefined) result = words.copy(member.segment.bytes, from, this.length);
+      const into = target ?? (this.kind === RecordKind.value && this.length <= SCRATCH.length ? SCRATCH : undefined);
+      if (into === undefined) result = words.copy(member.segment, from, this.length);
       else {
-        words.copyOut(member.segment.bytes, from, this.length, target, 0);
+        words.copyOut(member.segment, from, this.length, into);
         result = this.length;
       }
       if (this.page !== 0) this.heap.adopt(this.page);
@@ -135,24 +170,23 @@ export class Receiver {
   }
 
   private checkTarget(target: Uint8Array | undefined, length: number): void {
-    if (target !== undefined && target.length < length)
+    if (target !== undefined && lengthOf(target) < length)
       throw new ArgumentRangeError(
         "ERR_OUT_OF_RANGE",
-        `the next message of ${this.address} has ${length} bytes, the target only ${target.length}; it stays in the pipe`,
+        `the next message of ${this.address} has ${length} bytes, the target only ${lengthOf(target)}; it stays in the pipe`,
         {
           path: this.address,
           expected: length,
-          actual: target.length,
+          actual: lengthOf(target),
         },
       );
   }
 
   /** Finds the record at the head, past a wrap, and checks it. Head lock held, not empty. */
   private readRecord(received: number): void {
-    const { member, shape } = this;
-    const shared = member.segment.words;
+    const { words: shared, shape } = this;
     const { base, ring, ringUnits } = shape;
-    let position = words.read(shared, base + (received & 1) * COPY_WORDS + PIPE_WORD.headPosition);
+    let position = words.read(shared, base + (received & 1) * COPY_WORDS + WORD.headPosition);
     let unit = position & (ringUnits - 1);
     let kind = words.read(shared, ring + unit * 2 + 1);
     if ((kind & 0xff) === RecordKind.wrap) {
@@ -185,26 +219,21 @@ export class Receiver {
 
   /** Takes the record at the head off the ring by one store of `received`. */
   private advance(received: number): void {
-    const { member } = this;
-    const shared = member.segment.words;
-    const floats = member.segment.floats;
+    const { member, words: shared, floats } = this;
     const old = this.shape.base + (received & 1) * COPY_WORDS;
     const next = this.shape.base + ((received + 1) & 1) * COPY_WORDS;
-    words.write(shared, next + PIPE_WORD.headPosition, this.after);
-    words.writeFloat(
-      floats,
-      next / 2 + PIPE_WORD.receivedTotal,
-      words.readFloat(floats, old / 2 + PIPE_WORD.receivedTotal) + 1,
-    );
-    words.writeFloat(
-      floats,
-      next / 2 + PIPE_WORD.receivedBytes,
-      words.readFloat(floats, old / 2 + PIPE_WORD.receivedBytes) + this.length,
-    );
+    words.write(shared, next + WORD.headPosition, this.after);
+    const from = old >> 1;
+    const to = next >> 1;
+    const total = words.readFloat(floats, from + WORD.receivedTotal) + 1;
+    words.writeFloat(floats, to + WORD.receivedTotal, total);
+    words.writeFloat(floats, to + WORD.receivedBytes, words.readFloat(floats, from + WORD.receivedBytes) + this.length);
     member.critical(received);
     // SYNC POINT: the record is read before the senders may reuse its place; pairs with their load of received, in sender.ts
     words.storeRelease(shared, this.received, received + 1);
     member.committed();
+    this.knownTotal = total;
+    this.knownReceived = (received + 1) | 0;
   }
 
   private finish(): void {
@@ -217,18 +246,18 @@ export class Receiver {
   }
 
   private ringDrained(): void {
-    const { member } = this;
-    const shared = member.segment.words;
+    const { member, words: shared } = this;
+    if (this.knownReceived !== this.knownSent && words.load(shared, this.received) === this.knownReceived) return;
     if (words.load(shared, this.sent) !== words.load(shared, this.received)) return;
     ringAll(member, this.drainedSet);
     // Receivers of a closed pipe wait for its end.
-    if (words.load(shared, this.shape.base + PIPE_WORD.closed) !== 0) ringAll(member, this.notEmpty);
+    if (words.load(shared, this.shape.base + WORD.closed) !== 0) ringAll(member, this.notEmpty);
   }
 
   /** Everything sent was received, and nothing is out on lease. */
   isDrained(): boolean {
     // The hint does not count: it may be set although nothing is returned.
-    const shared = this.member.segment.words;
+    const { words: shared } = this;
     return words.load(shared, this.sent) === words.load(shared, this.received) && this.leases.isEmpty();
   }
 
@@ -236,7 +265,7 @@ export class Receiver {
 
   /** A returned message to deliver again, or -1. The hint is reset before the look, and set again when more is there. */
   private takeHint(): number {
-    const shared = this.member.segment.words;
+    const { words: shared } = this;
     // SYNC POINT: pairs with the returner, who stores the state before the hint
     words.store(shared, this.hint, 0);
     const { index, more } = this.leases.findReturned();
@@ -248,15 +277,11 @@ export class Receiver {
     const { member, leases } = this;
     const shared = member.segment.words;
     const bytes = leases.copy(index);
-    if (target !== undefined && target.length < bytes.length) words.store(shared, this.hint, 1);
+    if (target !== undefined && lengthOf(target) < bytes.length) words.store(shared, this.hint, 1);
     this.checkTarget(target, bytes.length);
     this.kind = leases.kind(index);
     const page = leases.page(index);
-    words.write(
-      shared,
-      this.shape.base + PIPE_WORD.redelivered,
-      words.read(shared, this.shape.base + PIPE_WORD.redelivered) + 1,
-    );
+    words.write(shared, this.shape.base + WORD.redelivered, words.read(shared, this.shape.base + WORD.redelivered) + 1);
     words.write(shared, member.argument, index);
     if (page !== 0) this.heap.adopt(page);
     member.criticalAs(Op["pipe.receive-returned"], this.entry, 0);
@@ -264,15 +289,15 @@ export class Receiver {
     member.committedAs(Op["pipe.receive-returned"], this.entry);
     if (page !== 0) this.heap.free(page);
     this.finish();
-    target?.set(bytes);
-    return target === undefined ? bytes : bytes.length;
+    if (target === undefined) return bytes;
+    Uint8Array.prototype.set.call(target, bytes);
+    return bytes.length;
   }
 
   /** Takes one message under lease. @throws ERR_CORRUPT, ERR_NO_SPACE, ERR_REGION_LOST */
   attemptLease(): LeasedBytes | Blocked | End {
-    if (this.isEmpty()) return this.nothing();
-    const { member } = this;
-    const shared = member.segment.words;
+    if (this.looksEmpty()) return this.nothing();
+    const { member, words: shared } = this;
     member.begin(Op["pipe.lease"], this.entry);
     try {
       if (!tryLock(member, this.headLock)) return blockedOnLock(member, this.headLock);
@@ -281,7 +306,7 @@ export class Receiver {
         if (index >= 0) return this.leaseReturned(index);
       }
       const received = words.read(shared, this.received);
-      if (words.load(shared, this.sent) === received) return this.release(this.notEmpty);
+      if (this.sentFor(received) === received) return this.release(this.notEmpty);
       const index = this.leases.findFree();
       if (index < 0) return this.release(this.leaseFree);
       this.readRecord(received);
@@ -293,12 +318,10 @@ export class Receiver {
 
   private leaseRecord(index: number, received: number): LeasedBytes {
     const { member, leases } = this;
-    const { bytes: shared } = member.segment;
-    const bytes = words.copy(shared, this.page === 0 ? this.body * 4 : this.page * PAGE_WORDS * 4, this.length);
-    const floats = member.segment.floats;
+    const bytes = words.copy(member.segment, this.page === 0 ? this.body * 4 : this.page * PAGE_WORDS * 4, this.length);
     const sequence = words.readFloat(
-      floats,
-      (this.shape.base + (received & 1) * COPY_WORDS) / 2 + PIPE_WORD.receivedTotal,
+      this.floats,
+      (this.shape.base + (received & 1) * COPY_WORDS) / 2 + WORD.receivedTotal,
     );
     leases.fill(index, bytes, this.kind, this.page, sequence);
     words.write(member.segment.words, member.argument, index);
@@ -315,11 +338,7 @@ export class Receiver {
     const shared = member.segment.words;
     const bytes = leases.copy(index);
     leases.delivered(index);
-    words.write(
-      shared,
-      this.shape.base + PIPE_WORD.redelivered,
-      words.read(shared, this.shape.base + PIPE_WORD.redelivered) + 1,
-    );
+    words.write(shared, this.shape.base + WORD.redelivered, words.read(shared, this.shape.base + WORD.redelivered) + 1);
     words.write(shared, member.argument, index);
     member.criticalAs(Op["pipe.lease-returned"], this.entry, 0);
     leases.setState(index, LeaseState.held, member.me);

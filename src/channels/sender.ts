@@ -13,6 +13,8 @@ import type { PipeShape } from "./pipe-shape.js";
 import { PIPE_WORD } from "./pipe-words.js";
 
 const COPY_WORDS = COPY_BYTES / 4;
+const SEND = Op["pipe.send"];
+const WORD = PIPE_WORD;
 
 /** The sending side of a pipe: attempts under the tail lock. */
 export class Sender {
@@ -22,6 +24,14 @@ export class Sender {
   private readonly closed: number;
   private readonly notEmpty: number;
   private readonly notFull: number;
+  private readonly words: words.Words;
+  private readonly floats: Float64Array;
+  /**
+   * `received` as last looked at, good as long as nobody else has sent since (`sentTotal` is what this side left): then it
+   * may be too small, never too large. Not looking at what receivers write keeps their cache line with them.
+   */
+  private knownReceived = 0;
+  private knownTotal = -1;
 
   constructor(
     private readonly member: Member,
@@ -32,12 +42,14 @@ export class Sender {
     private readonly address: string,
   ) {
     const { base } = shape;
-    this.tailLock = base + PIPE_WORD.tailLock;
-    this.sent = base + PIPE_WORD.sent;
-    this.received = base + PIPE_WORD.received;
-    this.closed = base + PIPE_WORD.closed;
-    this.notEmpty = base + PIPE_WORD.notEmpty;
-    this.notFull = base + PIPE_WORD.notFull;
+    this.words = member.segment.words;
+    this.floats = member.segment.floats;
+    this.tailLock = base + WORD.tailLock;
+    this.sent = base + WORD.sent;
+    this.received = base + WORD.received;
+    this.closed = base + WORD.closed;
+    this.notEmpty = base + WORD.notEmpty;
+    this.notFull = base + WORD.notFull;
   }
 
   /** Whether somebody waiting in one of the senders' sets could go on. */
@@ -58,30 +70,36 @@ export class Sender {
   }
 
   /**
-   * Sends one message or says what to wait for.
+   * Sends `length` plain bytes of `source`, from `from` on, as one message, or says what to wait for.
    * @throws ERR_CLOSED, ERR_MESSAGE_TOO_LARGE, ERR_NO_SPACE, ERR_REGION_LOST
    */
-  attempt(message: Uint8Array, kind: number): true | Blocked {
-    const { member, shape } = this;
-    const shared = member.segment.words;
-    member.begin(Op["pipe.send"], this.entry);
+  attempt(source: Uint8Array, from: number, length: number, kind: number): true | Blocked {
+    const { member, words: shared, shape } = this;
+    member.begin(SEND, this.entry);
     try {
       if (!tryLock(member, this.tailLock)) return blockedOnLock(member, this.tailLock);
-      if (words.read(shared, this.closed) !== 0)
-        throw new ShmkitError("ERR_CLOSED", `${this.address} is closed: nothing more can be sent`, {
-          path: this.address,
-        });
+      if (words.read(shared, this.closed) !== 0) throw this.closedError();
       const sent = words.read(shared, this.sent);
-      const depth = (sent - words.load(shared, this.received)) >>> 0;
+      const depth = this.depthFor(sent);
       if (depth >= shape.capacity) return this.release(this.notFull, 0);
-      const inline = message.length <= shape.inlineLimit;
-      const page = inline ? 0 : this.allocate(message.length, depth);
-      if (page < 0)
-        return page === HeapAnswer.lockBusy
-          ? this.release(this.heap.lockSet, HEADER.heapLock)
-          : this.release(this.heap.spaceSet, 0);
-      if (page !== 0) words.copyIn(member.segment.bytes, page * PAGE_WORDS * 4, message);
-      this.append(message, kind, page, sent, depth + 1);
+      let page = 0;
+      if (length > shape.inlineLimit) {
+        page = this.allocate(length, depth);
+        if (page < 0)
+          return page === HeapAnswer.lockBusy
+            ? this.release(this.heap.lockSet, HEADER.heapLock)
+            : this.release(this.heap.spaceSet, 0);
+        words.copyIn(member.segment, page * PAGE_WORDS * 4, source, from, length);
+      }
+      const body = this.place(sent, page === 0 ? length : BLOCK_REFERENCE_BYTES);
+      words.write(shared, body - 2, length);
+      words.write(shared, body - 1, (member.slot << 16) | kind | (page === 0 ? 0 : IN_BLOCK));
+      if (page === 0) words.copyIn(member.segment, body * 4, source, from, length);
+      else {
+        words.write(shared, body, page);
+        words.write(shared, body + 1, this.heap.generationOf(page));
+      }
+      this.publish(sent, depth + 1, length);
       if (page !== 0) this.heap.clearLedger();
       unlock(member, this.tailLock);
       ringOne(member, this.notEmpty);
@@ -92,47 +110,59 @@ export class Sender {
     }
   }
 
-  /** Writes the record where nobody looks, then publishes it by one store of `sent`. */
-  private append(message: Uint8Array, kind: number, page: number, sent: number, depth: number): void {
-    const { member, shape } = this;
-    const shared = member.segment.words;
+  /** Messages in the pipe, exactly if they are many: more than ever before, or as many as it takes. Tail lock held. */
+  private depthFor(sent: number): number {
+    const { words: shared, shape } = this;
+    const copy = shape.base + (sent & 1) * COPY_WORDS;
+    if (words.readFloat(this.floats, (copy >> 1) + WORD.sentTotal) === this.knownTotal) {
+      const depth = (sent - this.knownReceived) >>> 0;
+      if (depth < words.read(shared, copy + WORD.highWater)) return depth;
+    }
+    // SYNC POINT: what was received has been read; pairs with the receivers' store of received, in receiver.ts
+    this.knownReceived = words.load(shared, this.received);
+    return (sent - this.knownReceived) >>> 0;
+  }
+
+  /**
+   * Finds the place of the next record, past a wrap, and notes the position after it in the copy of the tail's fields
+   * that does not count yet. Answers the word index of its body.
+   */
+  private place(sent: number, bodyBytes: number): number {
+    const { words: shared, shape } = this;
     const { base, ringUnits, ring } = shape;
-    const old = base + (sent & 1) * COPY_WORDS;
-    const next = base + ((sent + 1) & 1) * COPY_WORDS;
-    const body = page === 0 ? message.length : BLOCK_REFERENCE_BYTES;
-    const units = 1 + ((body + 7) >>> 3);
-    let position = words.read(shared, old + PIPE_WORD.tailPosition);
+    const units = 1 + ((bodyBytes + 7) >>> 3);
+    let position = words.read(shared, base + (sent & 1) * COPY_WORDS + WORD.tailPosition);
     let unit = position & (ringUnits - 1);
     if (unit + units > ringUnits) {
       words.write(shared, ring + unit * 2 + 1, RecordKind.wrap);
       position += ringUnits - unit;
       unit = 0;
     }
-    const record = ring + unit * 2;
-    words.write(shared, record, message.length);
-    words.write(shared, record + 1, (member.slot << 16) | kind | (page === 0 ? 0 : IN_BLOCK));
-    if (page === 0) words.copyIn(member.segment.bytes, (record + 2) * 4, message);
-    else {
-      words.write(shared, record + 2, page);
-      words.write(shared, record + 3, this.heap.generationOf(page));
-    }
-    words.write(shared, next + PIPE_WORD.tailPosition, position + units);
-    words.write(shared, next + PIPE_WORD.highWater, Math.max(words.read(shared, old + PIPE_WORD.highWater), depth));
-    const floats = member.segment.floats;
-    words.writeFloat(
-      floats,
-      next / 2 + PIPE_WORD.sentTotal,
-      words.readFloat(floats, old / 2 + PIPE_WORD.sentTotal) + 1,
-    );
-    words.writeFloat(
-      floats,
-      next / 2 + PIPE_WORD.sentBytes,
-      words.readFloat(floats, old / 2 + PIPE_WORD.sentBytes) + message.length,
-    );
+    words.write(shared, base + ((sent + 1) & 1) * COPY_WORDS + WORD.tailPosition, position + units);
+    return ring + unit * 2 + 2;
+  }
+
+  /** Counts the record in, by one store of `sent` for everything. */
+  private publish(sent: number, depth: number, length: number): void {
+    const { member, words: shared, floats, shape } = this;
+    const old = shape.base + (sent & 1) * COPY_WORDS;
+    const next = shape.base + ((sent + 1) & 1) * COPY_WORDS;
+    const highWater = words.read(shared, old + WORD.highWater);
+    words.write(shared, next + WORD.highWater, depth > highWater ? depth : highWater);
+    const oldFloats = old >> 1;
+    const nextFloats = next >> 1;
+    const total = words.readFloat(floats, oldFloats + WORD.sentTotal) + 1;
+    words.writeFloat(floats, nextFloats + WORD.sentTotal, total);
+    words.writeFloat(floats, nextFloats + WORD.sentBytes, words.readFloat(floats, oldFloats + WORD.sentBytes) + length);
     member.critical(sent);
     // SYNC POINT: publishes the record and the tail; pairs with the receivers' load of sent, in receiver.ts
     words.storeRelease(shared, this.sent, sent + 1);
     member.committed();
+    this.knownTotal = total;
+  }
+
+  private closedError(): ShmkitError {
+    return new ShmkitError("ERR_CLOSED", `${this.address} is closed: nothing more can be sent`, { path: this.address });
   }
 
   private allocate(length: number, depth: number): number {
@@ -175,7 +205,7 @@ export class Sender {
       unlock(member, this.tailLock);
       ringAll(member, this.notEmpty);
       ringAll(member, this.notFull);
-      ringAll(member, this.shape.base + PIPE_WORD.drained);
+      ringAll(member, this.shape.base + WORD.drained);
       member.end();
       return true;
     } catch (error) {

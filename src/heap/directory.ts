@@ -110,7 +110,7 @@ export class Directory {
 
   private nameAt(base: number): Uint8Array {
     const length = Math.min(words.read(this.member.segment.words, base + ENTRY.nameBytes) >>> 0, MAX_OBJECT_NAME_BYTES);
-    return words.copy(this.member.segment.bytes, base * 4 + ENTRY.name, length);
+    return words.copy(this.member.segment, base * 4 + ENTRY.name, length);
   }
 
   nameOf(entry: number): Uint8Array {
@@ -276,9 +276,9 @@ export class Directory {
     const page = heap.allocate(pagesFor(plan.sizeBytes));
     if (page < 0) return this.full(page, path);
     const [entry, base] = free;
-    words.zero(member.segment.bytes, page * PAGE_BYTES, pagesFor(plan.sizeBytes) * PAGE_BYTES);
+    words.zero(member.segment, page * PAGE_BYTES, pagesFor(plan.sizeBytes) * PAGE_BYTES);
     plan.init(page);
-    words.zero(member.segment.bytes, base * 4 + at.openers, at.name - at.openers);
+    words.zero(member.segment, base * 4 + at.openers, at.name - at.openers);
     words.write(shared, base + ENTRY.kind, kindCode(plan.kind));
     words.write(shared, base + ENTRY.generation, words.read(shared, base + ENTRY.generation) + 1);
     words.write(shared, base + ENTRY.page, page);
@@ -286,7 +286,7 @@ export class Directory {
     words.write(shared, base + ENTRY.nameHash, nameHash(bytes));
     words.writeFloat(member.segment.floats, base / 2 + ENTRY.createdAt, Date.now());
     for (let i = 0; i < OPTION_WORDS; i++) words.write(shared, base + ENTRY.options + i, plan.options[i] ?? 0);
-    words.copyIn(member.segment.bytes, base * 4 + ENTRY.name, bytes);
+    words.copyIn(member.segment, base * 4 + ENTRY.name, bytes, 0, bytes.length);
     enterSet(member.segment, base + ENTRY.openers, member.slot);
     member.concerns(entry);
     member.critical(0);
@@ -321,7 +321,7 @@ export class Directory {
     const bytes = segmentBytes(segment);
     const page = heap.allocate(pagesFor(bytes));
     if (page < 0) return page;
-    words.zero(member.segment.bytes, page * PAGE_BYTES, bytes);
+    words.zero(member.segment, page * PAGE_BYTES, bytes);
     words.store(member.segment.words, HEADER.directorySegments + segment, page);
     heap.clearLedger();
     return [entry, page * PAGE_WORDS];

@@ -59,12 +59,15 @@ export abstract class NamedObject {
 
   /** @throws ERR_CLOSED, ERR_REGION_LOST */
   protected check(): void {
+    // A closed region reads as zeroes, where nothing is live.
+    if (!this.attached || words.load(this.words, this.stateWord) !== EntryState.live) this.refuse();
+  }
+
+  private refuse(): never {
     if (!this.attached || this.member.closed)
       throw new ShmkitError("ERR_CLOSED", `${this.address} is closed here; open it again`, { path: this.address });
-    if (words.load(this.words, this.stateWord) !== EntryState.live) {
-      this.member.checkUsable();
-      throw new ShmkitError("ERR_CLOSED", `${this.address} was removed; create it again`, { path: this.address });
-    }
+    this.member.checkUsable();
+    throw new ShmkitError("ERR_CLOSED", `${this.address} was removed; create it again`, { path: this.address });
   }
 
   /** Gives this handle up; the object itself stays. Using the handle afterwards is ERR_CLOSED. Idempotent. */

@@ -193,12 +193,12 @@ export class Deaths implements DeathWatch {
     const labelBytes = Math.min(words.read(shared, base + SLOT.labelBytes) >>> 0, LABEL_BYTES);
     words.write(shared, record + DEATH.labelBytes, labelBytes);
     words.writeFloat(segment.floats, record / 2 + DEATH.noticedAt, Date.now());
-    const label = words.copy(segment.bytes, base * 4 + SLOT.label, labelBytes);
-    words.copyIn(segment.bytes, record * 4 + DEATH.label, label);
+    const label = words.copy(segment, base * 4 + SLOT.label, labelBytes);
+    words.copyIn(segment, record * 4 + DEATH.label, label, 0, label.length);
     const name =
       operationEntry(operation) === NO_ENTRY ? new Uint8Array(0) : this.recovery.nameOf(operationEntry(operation));
     words.write(shared, record + DEATH.nameBytes, name.length);
-    words.copyIn(segment.bytes, record * 4 + DEATH.name, name);
+    words.copyIn(segment, record * 4 + DEATH.name, name, 0, name.length);
     words.store(shared, record + DEATH.sequence, (number + 1) | 0);
   }
 
@@ -231,7 +231,7 @@ export class Deaths implements DeathWatch {
     const shared = segment.words;
     const operation = words.read(shared, record + DEATH.operation);
     const text = (offset: number, length: number, limit: number): string =>
-      Buffer.from(words.copy(segment.bytes, record * 4 + offset, Math.min(length >>> 0, limit))).toString();
+      Buffer.from(words.copy(segment, record * 4 + offset, Math.min(length >>> 0, limit))).toString();
     const effect = words.read(shared, record + DEATH.effect);
     const name = text(DEATH.name, words.read(shared, record + DEATH.nameBytes), MAX_OBJECT_NAME_BYTES);
     return {

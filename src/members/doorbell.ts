@@ -2,7 +2,7 @@ import * as words from "#words";
 import { native } from "../native/addon.js";
 import { Armed, SlotState } from "../layout/member-slot.js";
 import type { Member } from "./member.js";
-import { membersOf } from "./member-set.js";
+import { isEmptySet, membersOf } from "./member-set.js";
 import { SLOT, slotWord } from "./region-words.js";
 
 /**
@@ -47,14 +47,8 @@ export function ringAwake(member: Member, slot: number): void {
  * themselves, but perhaps not soon. Call after a sequentially consistent store or read-modify-write.
  */
 export function ringOne(member: Member, set: number): void {
-  const { setWords } = member.geometry;
-  const shared = member.segment.words;
   // SYNC POINT: pairs with enterSet followed by the re-check, in waits.ts
-  for (let i = 0; i < setWords; i++)
-    if (words.load(shared, set + i) !== 0) {
-      ringOneOf(member, set);
-      return;
-    }
+  if (!isEmptySet(member.segment, set, member.geometry.setWords)) ringOneOf(member, set);
 }
 
 function ringOneOf(member: Member, set: number): void {
@@ -65,7 +59,9 @@ function ringOneOf(member: Member, set: number): void {
 
 /** Rings every member of the set. */
 export function ringAll(member: Member, set: number): void {
-  for (const slot of membersOf(member.segment, set, member.geometry.setWords)) ringMember(member, slot);
+  const { setWords } = member.geometry;
+  if (isEmptySet(member.segment, set, setWords)) return;
+  for (const slot of membersOf(member.segment, set, setWords)) ringMember(member, slot);
 }
 
 /** Rings every attached member, this one included. */

@@ -1,9 +1,12 @@
 import * as words from "#words";
 import { ShmkitError } from "../base/errors.js";
-import { packOperation, Phase } from "../layout/member-slot.js";
+import { operationCode, packOperation, Phase } from "../layout/member-slot.js";
 import { MEMBER_LIMIT } from "../layout/region-header.js";
 import type { Segment } from "../memory/segment.js";
 import { SLOT, slotWord, type Geometry } from "./region-words.js";
+
+const BEGUN = packOperation(0, Phase.begun, 0, 0);
+const COMMITTED = packOperation(0, Phase.committed, 0, 0);
 
 /** What an attempt answers when it has to wait; the member's `blockedOn` says for what. */
 export const BLOCKED: unique symbol = Symbol("blocked");
@@ -39,8 +42,9 @@ export class Member {
   /** Undoes or completes this member's own cut-off operation; set by the region. */
   onInterrupted: () => void = () => undefined;
   private readonly operation: number;
-  private code = 0;
-  private entry = 0;
+  /** Code and entry of the operation, as they stand in its record. */
+  private record = 0;
+  private readonly words: words.Words;
 
   constructor(
     readonly segment: Segment,
@@ -49,6 +53,7 @@ export class Member {
     readonly slot: number,
     readonly regionName: string,
   ) {
+    this.words = segment.words;
     const base = slotWord(geometry, slot);
     this.me = slot + 1;
     this.bell = base + SLOT.bell;
@@ -74,45 +79,41 @@ export class Member {
   begin(code: number, entry: number): void {
     if (this.inOperation) this.onInterrupted();
     this.checkUsable();
-    this.code = code;
-    this.entry = entry;
-    words.storeRelease(this.segment.words, this.operation, packOperation(code, Phase.begun, 0, entry));
+    const record = packOperation(code, Phase.none, 0, entry);
+    this.record = record;
+    words.storeRelease(this.words, this.operation, record | BEGUN);
     // Last: cut off before this, the operation has done nothing; cut off after it, its own record is there.
     this.inOperation = true;
   }
 
   /** The lock is held; the publishing word may change from here on. `counter` is its value, or anything for state words. */
   critical(counter: number): void {
-    words.storeRelease(
-      this.segment.words,
-      this.operation,
-      packOperation(this.code, Phase.critical, counter, this.entry),
-    );
+    words.storeRelease(this.words, this.operation, this.record | packOperation(0, Phase.critical, counter, 0));
   }
 
   /** Names the directory entry the operation turned out to concern. */
   concerns(entry: number): void {
-    this.entry = entry;
+    this.record = packOperation(operationCode(this.record), Phase.none, 0, entry);
   }
 
   /** The same under another code: what the operation turned into. */
   criticalAs(code: number, entry: number, counter: number): void {
-    words.storeRelease(this.segment.words, this.operation, packOperation(code, Phase.critical, counter, entry));
+    words.storeRelease(this.words, this.operation, packOperation(code, Phase.critical, counter, entry));
   }
 
   /** The publishing word has changed; called before the lock is released. */
   committed(): void {
-    words.storeRelease(this.segment.words, this.operation, packOperation(this.code, Phase.committed, 0, this.entry));
+    words.storeRelease(this.words, this.operation, this.record | COMMITTED);
   }
 
   /** The operation turned into another one, which is committed. */
   committedAs(code: number, entry: number): void {
-    words.storeRelease(this.segment.words, this.operation, packOperation(code, Phase.committed, 0, entry));
+    words.storeRelease(this.words, this.operation, packOperation(code, Phase.committed, 0, entry));
   }
 
   /** Says which removed object this member is freeing, -1 for none; whatever else it does stays on record. */
   reap(entry: number): void {
-    words.storeRelease(this.segment.words, this.reaping, entry + 1);
+    words.storeRelease(this.words, this.reaping, entry + 1);
   }
 
   /** Begins work of the member's own accord: its last operation stays on record. */
@@ -124,7 +125,7 @@ export class Member {
 
   /** Nothing has changed; called before the lock is released, if one is held. */
   withdrawn(): void {
-    words.storeRelease(this.segment.words, this.operation, packOperation(this.code, Phase.none, 0, this.entry));
+    words.storeRelease(this.words, this.operation, this.record);
   }
 
   /** Ends the operation. @throws ERR_REGION_LOST when the memory went away meanwhile, so that nothing read from it counts. */

@@ -13,8 +13,11 @@ export type Words = Int32Array;
 
 const TOTAL_STORE_ORDER = process.arch === "x64";
 
-export function load(words: Words, index: number): number {
-  return TOTAL_STORE_ORDER ? words[index] : Atomics.load(words, index);
+export function read(words: Words, index: number): number {
+  return words[index];
+}
+export function write(words: Words, index: number, value: number): void {
+  words[index] = value;
 }
 export function loadFresh(words: Words, index: number): number {
   return Atomics.load(words, index);
@@ -22,10 +25,9 @@ export function loadFresh(words: Words, index: number): number {
 export function store(words: Words, index: number, value: number): void {
   Atomics.store(words, index, value);
 }
-export function storeRelease(words: Words, index: number, value: number): void {
-  if (TOTAL_STORE_ORDER) words[index] = value;
-  else Atomics.store(words, index, value);
-}
+// Chosen once and not at every call: what is inlined into a fast path must be short, or the engine stops inlining there.
+export const load = TOTAL_STORE_ORDER ? read : loadFresh;
+export const storeRelease = TOTAL_STORE_ORDER ? write : store;
 /** Returns the value found; the exchange happened when that is `expected`. */
 export function compareExchange(words: Words, index: number, expected: number, replacement: number): number {
   return Atomics.compareExchange(words, index, expected, replacement);
@@ -42,12 +44,6 @@ export function or(words: Words, index: number, bits: number): number {
 export function and(words: Words, index: number, bits: number): number {
   return Atomics.and(words, index, bits);
 }
-export function read(words: Words, index: number): number {
-  return words[index];
-}
-export function write(words: Words, index: number, value: number): void {
-  words[index] = value;
-}
 export function readFloat(floats: Float64Array, index: number): number {
   return floats[index];
 }
@@ -60,47 +56,84 @@ export function load64(longs: BigInt64Array, index: number): bigint {
 export function store64(longs: BigInt64Array, index: number, value: bigint): void {
   Atomics.store(longs, index, value);
 }
+/** The views of a region that bulk copies need. */
+export interface Memory {
+  readonly words: Words;
+  readonly bytes: Uint8Array;
+}
+
 /** Up to here a loop over words beats the view that `TypedArray.set` needs for a part of an array. */
 const SMALL_COPY_BYTES = 128;
-const NO_BYTES = new Uint8Array(0);
+/** Arrays in buffers beyond this are not remembered, which would keep their buffers alive. */
+const REMEMBERED_BYTES = 65536;
 
-/** Remembers the word view of the array it saw last: receivers use one target again and again. */
+/** Has a word view for an array that comes again and again, as targets and encoders' buffers do. */
 class WordView {
-  private bytes: Uint8Array = NO_BYTES;
-  private words: Words = new Int32Array(0);
-  wordsOf(bytes: Uint8Array): Int32Array {
-    if (bytes === this.bytes) return this.words;
-    const aligned = (bytes.byteOffset & 3) === 0;
-    this.words = aligned ? new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2) : new Int32Array(0);
-    this.bytes = bytes;
+  private array: Uint8Array | undefined;
+  private words: Words | undefined;
+
+  /** Undefined at first sight, and for arrays that have none. */
+  of(array: Uint8Array): Words | undefined {
+    if (array === this.array) return this.words ?? this.make(array);
+    this.array = array;
+    this.words = undefined;
+    return undefined;
+  }
+
+  private make(array: Uint8Array): Words | undefined {
+    const { buffer, byteOffset, byteLength } = array;
+    if ((byteOffset & 3) !== 0 || buffer.byteLength > REMEMBERED_BYTES) this.array = undefined;
+    else this.words = new Int32Array(buffer, byteOffset, byteLength >>> 2);
     return this.words;
   }
 }
+// As the engine knows them: arrays of callers may have methods of their own, and this is inside an operation.
+// eslint-disable-next-line @typescript-eslint/unbound-method -- called with the target as `this`
+const { set } = Uint8Array.prototype;
 const sourceView = new WordView();
 const targetView = new WordView();
 
-/** Copies `source` into shared bytes at `at`. */
-export function copyIn(bytes: Uint8Array, at: number, source: Uint8Array): void {
-  bytes.set(source, at);
+/** Copies words one by one; four at a time, since the engine looks whether the arrays are still what they were once a round. */
+function copyWords(source: Words, from: number, target: Words, at: number, count: number): void {
+  const end = from + count;
+  for (; from + 4 <= end; from += 4, at += 4) {
+    target[at] = source[from]!;
+    target[at + 1] = source[from + 1]!;
+    target[at + 2] = source[from + 2]!;
+    target[at + 3] = source[from + 3]!;
+  }
+  for (; from < end; from++, at++) target[at] = source[from]!;
 }
-/** Copies `length` shared bytes from `at` into `target` at `targetAt`. */
-export function copyOut(bytes: Uint8Array, at: number, length: number, target: Uint8Array, targetAt: number): void {
-  const whole = length & ~3;
-  const from = sourceView.wordsOf(bytes);
-  const to = targetView.wordsOf(target);
-  const fits = ((at | targetAt) & 3) === 0 && to.length * 4 >= targetAt + whole && from.length * 4 >= at + whole;
-  if (length > SMALL_COPY_BYTES || !fits) {
-    target.set(bytes.subarray(at, at + length), targetAt);
+
+/**
+ * Copies `length` bytes of `source`, from `from` on, into shared bytes at `at`. Never more, even if another thread makes
+ * the source longer.
+ */
+export function copyIn(memory: Memory, at: number, source: Uint8Array, from: number, length: number): void {
+  const sources = length <= SMALL_COPY_BYTES && ((at | from) & 3) === 0 ? sourceView.of(source) : undefined;
+  if (sources === undefined) {
+    if (from === 0 && length === source.length) memory.bytes.set(source, at);
+    else memory.bytes.set(source.subarray(from, from + length), at);
     return;
   }
-  for (let i = at / 4, j = targetAt / 4, end = i + whole / 4; i < end; i++, j++) to[j] = from[i]!;
-  for (let i = whole; i < length; i++) target[targetAt + i] = bytes[at + i]!;
+  copyWords(sources, from >> 2, memory.words, at >> 2, length >> 2);
+  for (let i = length & ~3; i < length; i++) memory.bytes[at + i] = source[from + i]!;
+}
+/** Copies `length` shared bytes from `at` into the beginning of `target`. */
+export function copyOut(memory: Memory, at: number, length: number, target: Uint8Array): void {
+  const targets = length <= SMALL_COPY_BYTES && (at & 3) === 0 ? targetView.of(target) : undefined;
+  if (targets === undefined) {
+    set.call(target, memory.bytes.subarray(at, at + length));
+    return;
+  }
+  copyWords(memory.words, at >> 2, targets, 0, length >> 2);
+  for (let i = length & ~3; i < length; i++) target[i] = memory.bytes[at + i]!;
 }
 /** A private copy of `length` shared bytes from `at`. */
-export function copy(bytes: Uint8Array, at: number, length: number): Uint8Array {
-  return bytes.slice(at, at + length);
+export function copy(memory: Memory, at: number, length: number): Uint8Array {
+  return memory.bytes.slice(at, at + length);
 }
 /** Zeroes `length` shared bytes from `at`. */
-export function zero(bytes: Uint8Array, at: number, length: number): void {
-  bytes.fill(0, at, at + length);
+export function zero(memory: Memory, at: number, length: number): void {
+  memory.bytes.fill(0, at, at + length);
 }

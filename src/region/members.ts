@@ -32,7 +32,7 @@ export function readMembers(segment: Segment, geometry: Geometry, descriptor: nu
       generation: words.read(segment.words, base + SLOT.generation) >>> 0,
       pid: words.read(segment.words, base + SLOT.pid),
       threadId: words.read(segment.words, base + SLOT.threadId),
-      label: Buffer.from(words.copy(segment.bytes, base * 4 + SLOT.label, labelBytes)).toString(),
+      label: Buffer.from(words.copy(segment, base * 4 + SLOT.label, labelBytes)).toString(),
       joinedAt: new Date(words.readFloat(segment.floats, base / 2 + SLOT.joinedAt)),
       alive: slot === self || native.probe(descriptor, LOCK_BASE + 1 + slot, 1) === 1,
       operation: OPERATIONS[operationCode(words.load(segment.words, base + SLOT.operation))] ?? "none",

@@ -181,7 +181,7 @@ function fillSlot(segment: Segment, base: number, label: Uint8Array): void {
   words.writeFloat(segment.floats, base / 2 + SLOT.startTime, native.startTime());
   words.writeFloat(segment.floats, base / 2 + SLOT.joinedAt, Date.now());
   words.write(shared, base + SLOT.labelBytes, label.length);
-  words.copyIn(segment.bytes, base * 4 + SLOT.label, label);
+  words.copyIn(segment, base * 4 + SLOT.label, label, 0, label.length);
   words.write(shared, base + SLOT.effect, 0);
   words.write(shared, base + SLOT.operation, 0);
   words.write(shared, base + SLOT.ledgerPage, 0);

@@ -22,6 +22,8 @@ import {
   unlock,
 } from "../locking/robust-lock.js";
 
+const LOCK = Op["mutex.lock"];
+const UNLOCK = Op["mutex.unlock"];
 const WORD_COUNT = MUTEX.at.wordCount >> 2;
 
 /** Options of a mutex. */
@@ -100,31 +102,44 @@ export class Mutex extends NamedObject {
   /** Sync locking does not stand behind this thread's asynchronous waits: served while it blocks, they would hold the mutex. */
   private readonly syncQueue = new LocalQueue();
   private guard: MutexGuard | undefined;
+  private readonly locking: Waitable<MutexGuard> = {
+    what: `locking ${this.address}`,
+    queue: this.queue,
+    owner: this,
+    attempt: () => this.attempt(),
+    remains: () => isFree(this.member, this.base),
+    holder: () => holderOf(this.member, this.base),
+  };
+  private readonly lockingSync: Waitable<MutexGuard> = {
+    ...this.locking,
+    queue: this.syncQueue,
+    attempt: () => this.attemptSync(),
+  };
 
   /** Resolves to the guard. @throws ERR_TIMEOUT (its `owner` says who holds it), the signal's reason, ERR_CLOSED, ERR_REGION_LOST */
   async lock(options?: WaitOptions): Promise<MutexGuard> {
-    return this.context.waits.async(this.locking(), onlyWaitOptions(options, "lock"));
+    return this.context.waits.async(this.locking, onlyWaitOptions(options, "lock"));
   }
 
   /** {@link lock}, blocking the thread. @throws ERR_DEADLOCK when this very thread holds it */
   lockSync(options?: WaitOptions): MutexGuard {
     onlyWaitOptions(options, "lockSync");
-    const locking = this.locking();
-    const attempt = (): MutexGuard | Blocked => {
-      if (this.guard === undefined) return locking.attempt();
-      this.check();
-      throw new ShmkitError(
-        "ERR_DEADLOCK",
-        `${this.address} is held by this thread, which would wait for itself; release it first`,
-        { path: this.address },
-      );
-    };
-    return this.context.waits.sync({ ...locking, attempt, queue: this.syncQueue }, options);
+    return this.context.waits.sync(this.lockingSync, options);
+  }
+
+  private attemptSync(): MutexGuard | Blocked {
+    if (this.guard === undefined) return this.attempt();
+    this.check();
+    throw new ShmkitError(
+      "ERR_DEADLOCK",
+      `${this.address} is held by this thread, which would wait for itself; release it first`,
+      { path: this.address },
+    );
   }
 
   /** The guard, or undefined when somebody holds the mutex. Never waits. */
   tryLock(): MutexGuard | undefined {
-    const guard = this.context.waits.try(this.locking());
+    const guard = this.context.waits.try(this.locking);
     return guard === BLOCKED ? undefined : guard;
   }
 
@@ -141,22 +156,11 @@ export class Mutex extends NamedObject {
     return takeovers(this.member, this.base);
   }
 
-  private locking(): Waitable<MutexGuard> {
-    return {
-      what: `locking ${this.address}`,
-      queue: this.queue,
-      owner: this,
-      attempt: () => this.attempt(),
-      remains: () => isFree(this.member, this.base),
-      holder: () => holderOf(this.member, this.base),
-    };
-  }
-
   private attempt(): MutexGuard | Blocked {
     this.check();
     const { member, base } = this;
     if (this.guard !== undefined) return member.waiting(lockWaiters(base));
-    member.begin(Op["mutex.lock"], this.entry);
+    member.begin(LOCK, this.entry);
     try {
       if (!tryLock(member, base)) return blockedOnLock(member, base);
       member.critical(0);
@@ -215,7 +219,7 @@ export class Mutex extends NamedObject {
   unlock(guard: MutexGuard): void {
     this.checkHeld(guard);
     const { member, base } = this;
-    member.begin(Op["mutex.unlock"], this.entry);
+    member.begin(UNLOCK, this.entry);
     try {
       member.critical(0);
       commit(member.segment, base);

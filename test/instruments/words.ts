@@ -9,6 +9,10 @@
 import { agentOf, type Agent } from "./agent.js";
 
 export type Words = Int32Array;
+export interface Memory {
+  readonly words: Words;
+  readonly bytes: Uint8Array;
+}
 
 function readsWord(words: Words, index: number): number {
   return agentOf(words).step() ? Atomics.load(words, index) : 0;
@@ -87,18 +91,22 @@ function bulkRead(agent: Agent, target: Uint8Array, at: number, length: number):
   return true;
 }
 
-function stepsCopyIn(bytes: Uint8Array, at: number, source: Uint8Array): void {
-  if (bulkWrite(agentOf(bytes), bytes, at, source.length)) bytes.set(source, at);
+function stepsCopyIn(memory: Memory, at: number, source: Uint8Array, from: number, length: number): void {
+  const { bytes } = memory;
+  if (bulkWrite(agentOf(bytes), bytes, at, length)) bytes.set(source.subarray(from, from + length), at);
 }
-function stepsCopyOut(bytes: Uint8Array, at: number, length: number, target: Uint8Array, targetAt: number): void {
-  if (bulkRead(agentOf(bytes), target, targetAt, length)) target.set(bytes.subarray(at, at + length), targetAt);
+function stepsCopyOut(memory: Memory, at: number, length: number, target: Uint8Array): void {
+  const { bytes } = memory;
+  if (bulkRead(agentOf(bytes), target, 0, length)) target.set(bytes.subarray(at, at + length));
 }
-function stepsCopy(bytes: Uint8Array, at: number, length: number): Uint8Array {
+function stepsCopy(memory: Memory, at: number, length: number): Uint8Array {
+  const { bytes } = memory;
   const target = new Uint8Array(length);
   if (bulkRead(agentOf(bytes), target, 0, length)) target.set(bytes.subarray(at, at + length));
   return target;
 }
-function stepsZero(bytes: Uint8Array, at: number, length: number): void {
+function stepsZero(memory: Memory, at: number, length: number): void {
+  const { bytes } = memory;
   if (bulkWrite(agentOf(bytes), bytes, at, length)) bytes.fill(0, at, at + length);
 }
 

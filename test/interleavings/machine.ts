@@ -648,14 +648,15 @@ export class Machine {
       longScratch[0] = value;
       this.storeDouble(longs, index, true);
     },
-    copyIn: (_bytes, at, source) => {
+    copyIn: (_memory, at, source, from, length) => {
       this.completeFor(source);
-      this.bulkWrite(at, source.length, (target, targetAt) => target.set(source, targetAt), "copyIn");
+      const part = source.subarray(from, from + length);
+      this.bulkWrite(at, length, (target, targetAt) => target.set(part, targetAt), "copyIn");
     },
-    zero: (_bytes, at, length) =>
+    zero: (_memory, at, length) =>
       this.bulkWrite(at, length, (target, targetAt) => target.fill(0, targetAt, targetAt + length), "zero"),
-    copyOut: (_bytes, at, length, target, targetAt) => this.bulkRead(at, length, target, targetAt),
-    copy: (_bytes, at, length) => {
+    copyOut: (_memory, at, length, target) => this.bulkRead(at, length, target, 0),
+    copy: (_memory, at, length) => {
       const target = new Uint8Array(length);
       this.bulkRead(at, length, target, 0);
       return target;

@@ -31,8 +31,8 @@ export const publishFirst: Plant = ({ copyIn, storeRelease }, world) => {
   const sent = pipeWord(world, "sent");
   let late: (() => void) | undefined;
   return {
-    copyIn: (bytes, at, source) => {
-      late = () => copyIn(bytes, at, source);
+    copyIn: (...copy) => {
+      late = () => copyIn(...copy);
     },
     storeRelease: (words, index, value) => {
       storeRelease(words, index, value);
