@@ -391,7 +391,7 @@ describe("a vm timeout", () => {
       );
       assert.equal(cuts, 4, call);
       if (call === "empty.receiveSync()") {
-        // It still counts as waiting. A ring, when it hears it, tells it better.
+        // It still counts as waiting, until a ring makes it look.
         assert.equal(empty.statistics().waitingReceivers, 1);
         await empty.send(4);
         await until(() => empty.statistics().waitingReceivers === 0);
@@ -493,7 +493,8 @@ const converse: Script<
     }
     counts[outcome] = (counts[outcome] ?? 0) + 1;
   };
-  const soon = { timeoutMs: 20 };
+  // Without waiting: what is written over may look empty and full at once.
+  const soon = { timeoutMs: 0 };
   const receives = [
     () => pipe.receiveSync(soon),
     () => pipe.tryReceive(),
@@ -541,8 +542,6 @@ describe("a peer that writes over messages while they are read", () => {
       await scribbler.kill();
       const { code, output } = await reader.finish();
       assert.deepEqual([code, output], [0, ""]);
-      const counter = await region.counter("c");
-      assert.equal(await counter.add(1), 1n, "the rest works");
     });
   }
 });

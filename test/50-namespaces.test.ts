@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { describe, test } from "node:test";
-import { Region, type Lease, type MemberDeath, type RegionInfo } from "shmkit";
+import { Region, type MemberDeath, type RegionInfo } from "shmkit";
 import { CLI } from "./helpers/cli-process.js";
 import { uniqueRegionName } from "./helpers/leftovers.js";
 import { OWN_PIDS, OWN_PROC, refusal } from "./helpers/namespaces.js";
@@ -136,7 +136,7 @@ for (const [label, through] of Object.entries({
         });
         const inherited = heir.run(async ({ region: own }) => {
           const died = new Promise<MemberDeath>((resolve) => own.once("memberDied", resolve));
-          const lease = (await (await own.pipe<string>("jobs")).receive({ lease: true })) as Lease<string>;
+          const lease = await (await own.pipe<string>("jobs")).receive({ lease: true });
           const guard = await (await own.mutex("m")).lock();
           const found = [lease.value, lease.deliveries, guard.abandoned, guard.get(0)];
           lease.ack();

@@ -81,6 +81,11 @@ export class PageHeap {
       page = grown < 0 ? grown : this.find(pages);
     }
     if (page > 0) page = this.take(page, pages);
+    // What was given back to a file system that is full now cannot be had; what was not still can.
+    if (page === HeapAnswer.noSpace) {
+      const backed = this.find(pages, true);
+      if (backed > 0) page = this.take(backed, pages);
+    }
     unlock(member, HEADER.heapLock);
     return page === 0 ? HeapAnswer.full : page;
   }
@@ -95,19 +100,19 @@ export class PageHeap {
     return isFree(this.member, HEADER.heapLock);
   }
 
-  /** First free run of at least `pages` from the rover on, merging neighbours on the way; 0 when there is none. */
-  private find(pages: number): number {
+  /** First free run of at least `pages` from the rover on, merging neighbours on the way; 0 when there is none. `backed`: none that was punched. */
+  private find(pages: number, backed = false): number {
     const shared = this.member.segment.words;
     const { heapPage } = this.member.geometry;
     const end = this.committed;
     this.tailPages = 0;
     let rover = words.read(shared, HEADER.heapRover) >>> 0;
     if (rover < heapPage || rover >= end) rover = heapPage;
-    const found = this.search(rover, end, pages);
-    return found !== 0 || rover === heapPage ? found : this.search(heapPage, end, pages);
+    const found = this.search(rover, end, pages, backed);
+    return found !== 0 || rover === heapPage ? found : this.search(heapPage, end, pages, backed);
   }
 
-  private search(from: number, end: number, pages: number): number {
+  private search(from: number, end: number, pages: number, backed: boolean): number {
     const shared = this.member.segment.words;
     for (let page = from; page < end;) {
       let run = this.head(page, end);
@@ -115,12 +120,14 @@ export class PageHeap {
         const next = this.head(page + runPages(run), end);
         const merged = runPages(run) + runPages(next);
         if (runState(next) !== RunState.free || merged > MAX_RUN_PAGES) break;
+        // A run is punched as a whole: backed pages join punched ones only when they are needed.
+        if (runPunched(run) !== runPunched(next) && (backed || runPages(run) >= pages)) break;
         if (words.read(shared, HEADER.heapRover) >>> 0 === page + runPages(run))
           words.store(shared, HEADER.heapRover, page);
         run = packRun(RunState.free, runPunched(run) || runPunched(next), 0, merged);
         words.storeRelease(shared, this.entry(page), run);
       }
-      if (runState(run) === RunState.free && runPages(run) >= pages) return page;
+      if (runState(run) === RunState.free && runPages(run) >= pages && !(backed && runPunched(run))) return page;
       page += runPages(run);
       this.tailPages = page === end && runState(run) === RunState.free ? runPages(run) : 0;
     }
