@@ -102,6 +102,9 @@ describe("values", () => {
     "a symbol inside": [Symbol("s")],
     "a function in a set": new Set([() => 1]),
     "a function in a map": new Map([["k", () => 1]]),
+    "a map with an object as key": new Map([[{}, 1]]),
+    "a map with an array as key inside": { a: [new Map([[[1], 1]])] },
+    "a promise": Promise.resolve(1),
     "a getter that throws": {
       get a(): never {
         throw new Error("on purpose");

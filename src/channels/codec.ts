@@ -17,6 +17,12 @@ const options = {
 } as const;
 
 class StrictPackr extends Packr {
+  /** Whether the value has a Map in it: asked for at every Map. */
+  hasMap = false;
+  get mapAsEmptyObject(): boolean {
+    this.hasMap = true;
+    return false;
+  }
   /** msgpackr would send a function as undefined; losing it silently is worse than refusing. */
   writeFunction(value: unknown): never {
     throw new TypeError(`${show(value)} cannot be sent`);
@@ -41,11 +47,21 @@ const unpackr = new Unpackr(options);
 export function encode(value: unknown): Encoded {
   if (value === undefined || typeof value === "function" || typeof value === "symbol")
     throw new ShmkitError("ERR_NOT_ENCODABLE", `${show(value)} cannot be sent; send null, or a plain value`);
+  if (value instanceof Promise)
+    throw new ShmkitError("ERR_NOT_ENCODABLE", "a Promise cannot be sent; await it, and send what it resolves to");
   try {
-    return packr.pack(value, IN_PLACE) as unknown as Encoded;
+    packr.hasMap = false;
+    const encoded = packr.pack(value, IN_PLACE) as unknown as Encoded;
+    // The keys of a Map can be what no plain object can have, and nobody could decode.
+    if (packr.hasMap) decode(encoded.slice(encoded.start, encoded.end), encoded.end - encoded.start);
+    return encoded;
   } catch (error) {
     const reason =
-      error instanceof RangeError ? "it refers to itself, or is nested too deep" : (error as Error).message;
+      error instanceof RangeError
+        ? "it refers to itself, or is nested too deep"
+        : error instanceof ShmkitError
+          ? "a Map arrives as a plain object, which cannot have such keys; send its entries as an array"
+          : (error as Error).message;
     throw new ShmkitError("ERR_NOT_ENCODABLE", `the value cannot be encoded: ${reason}`, { cause: error });
   }
 }
