@@ -27,7 +27,7 @@ const DECLARATIONS = fileURLToPath(new URL("../../dist/", import.meta.url));
 /** `Class.method` of every public method of every class that the package exports, as its declarations have them. */
 function publicMethods(): string[] {
   const entry = `${DECLARATIONS}index.d.ts`;
-  const program = ts.createProgram([entry], { module: ts.ModuleKind.NodeNext, target: ts.ScriptTarget.ES2023 });
+  const program = ts.createProgram([entry], { module: ts.ModuleKind.NodeNext, target: ts.ScriptTarget.ESNext });
   const checker = program.getTypeChecker();
   const exported = checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(entry)!)!);
   return exported.flatMap((symbol) => {
