@@ -1,13 +1,15 @@
 import { join } from "node:path";
+import { open } from "shmkit";
 import type { Program } from "./processes.js";
 import type { Unit } from "./results.js";
+import type { Tool } from "./tools.js";
 
 /** Where and how long a contender runs. */
 export interface Site {
   /** Folder of the compiled benchmarks. */
   readonly folder: string;
-  /** The C program. */
-  readonly c: string;
+  /** Programs by what provides them; those that a contender needs are there. */
+  readonly tools: ReadonlyMap<Tool, string>;
   /** Cores of the processes, one after the other; none when they are not bound. */
   readonly cores: readonly number[];
   /** A name that no other run uses. */
@@ -20,7 +22,11 @@ export interface Site {
 
 export interface Contender {
   readonly name: string;
+  /** Without it, the contender is absent. */
+  readonly needs?: Tool;
   programs(benchmark: string, site: Site): Program[];
+  /** What must be there before the programs start; answers how it is taken back. */
+  prepare?(site: Site): Promise<() => Promise<void>>;
 }
 
 export interface Benchmark {
@@ -28,7 +34,12 @@ export interface Benchmark {
   readonly call: string;
   readonly unit: Unit;
   readonly better: "lower" | "higher";
+  /** The first one is what the others are compared with. */
   readonly contenders: readonly Contender[];
+  /** How much longer than the others it measures. Default 1. */
+  readonly timeFactor?: number;
+  /** Takes a minute and is left out of `--quick`: the contenders do nothing, all of them at once, and only once. */
+  readonly isIdle?: true;
 }
 
 function coreOf(site: Site, side: number): number[] {
@@ -43,38 +54,83 @@ function tail(site: Site): string[] {
 }
 
 /** A TypeScript program with a process for each role, on cores of their own. */
-function sides(name: string, file: string, roles: readonly string[]): Contender {
+function node(name: string, file: string, roles: readonly string[], needs?: Tool): Contender {
   return {
     name,
+    ...(needs === undefined ? {} : { needs }),
+    programs(benchmark, site) {
+      const runtime = needs === "node24" ? site.tools.get("node24")! : process.execPath;
+      const program = join(site.folder, "contenders", file);
+      return roles.map((role, side) => ({
+        command: [runtime, program, benchmark, role, site.name, site.scratch, ...tail(site)],
+        cores: coreOf(site, side),
+      }));
+    },
+  };
+}
+
+/** A part of a C or C++ program, which starts its other sides itself. */
+function compiled(name: string, tool: Tool, words: (site: Site) => string[]): Contender {
+  return {
+    name,
+    needs: tool,
+    programs: (_, site) => [
+      { command: [site.tools.get(tool)!, ...words(site), ...tail(site)], cores: coreOf(site, 0) },
+    ],
+  };
+}
+
+/** The same contender of another benchmark's name: its programs know it by that. */
+function as(benchmark: string, name: string, contender: Contender): Contender {
+  return { ...contender, name, programs: (_, site) => contender.programs(benchmark, site) };
+}
+
+/** Has this process make the region and its objects, and keep them: members in C only open. */
+function inRegion(contender: Contender): Contender {
+  return {
+    ...contender,
+    async prepare({ name }) {
+      const region = await open(name);
+      for (const pipe of ["there", "back", "messages"]) await region.pipe(pipe);
+      await region.mutex("mutex");
+      return () => region.close();
+    },
+  };
+}
+
+const PAIR = ["near", "far"] as const;
+const MANY = ["near-0", "near-1", "far-0", "far-1"] as const;
+
+const shmkit = (roles: readonly string[] = PAIR): Contender[] => [
+  node("shmkit", "shmkit.js", roles),
+  node("shmkit-node24", "shmkit.js", roles, "node24"),
+];
+const cLimit = (...words: string[]): Contender => compiled("c-limit", "c", () => words);
+const boost = (word: string): Contender => compiled("boost", "boost", ({ name }) => [word, name]);
+const cSame = (roles: readonly string[] = PAIR): Contender =>
+  inRegion({
+    name: "c-same",
+    needs: "c",
     programs: (benchmark, site) =>
       roles.map((role, side) => ({
-        command: [
-          process.execPath,
-          join(site.folder, "contenders", file),
-          benchmark,
-          role,
-          site.name,
-          site.scratch,
-          ...tail(site),
-        ],
+        command: [site.tools.get("c")!, "same", benchmark, role, site.name, ...tail(site)],
         cores: coreOf(site, side),
       })),
-  };
-}
-
-const shmkit = (...roles: string[]): Contender => sides("shmkit", "shmkit.js", roles);
-const unixSocket = (...roles: string[]): Contender => sides("unix-socket", "unix-socket.js", roles);
+  });
+const unixSocket = node("unix-socket", "unix-socket.js", PAIR);
+const zeromq = node("zeromq", "zeromq.js", PAIR, "zeromq");
+const disruptor = node("shared-memory-disruptor", "disruptor.js", PAIR, "shared-memory-disruptor");
 /** Starts its second side itself. */
 const processSend = (serialization: "json" | "advanced"): Contender =>
-  sides(`process.send-${serialization}`, "process-send.js", [serialization]);
-
-/** A part of the C program, which starts its second side itself. */
-function c(name: string, ...words: string[]): Contender {
-  return {
-    name,
-    programs: (_, site) => [{ command: [site.c, ...words, ...tail(site)], cores: coreOf(site, 0) }],
-  };
-}
+  node(`process.send-${serialization}`, "process-send.js", [serialization]);
+/** One process, whose two threads cannot be bound one by one: it has the cores of both. */
+const workerThreads: Contender = {
+  name: "worker_threads",
+  programs: (benchmark, site) =>
+    node("worker_threads", "worker-threads.js", ["near"])
+      .programs(benchmark, site)
+      .map(({ command }) => ({ command, cores: [...coreOf(site, 0), ...coreOf(site, 1)] })),
+};
 
 export const BENCHMARKS: readonly Benchmark[] = [
   {
@@ -83,11 +139,50 @@ export const BENCHMARKS: readonly Benchmark[] = [
     unit: "ns",
     better: "lower",
     contenders: [
-      shmkit("ping", "pong"),
-      c("c-limit", "spin"),
-      unixSocket("ping", "pong"),
+      ...shmkit(),
+      cLimit("spin"),
+      cSame(),
+      boost("polls"),
+      disruptor,
+      unixSocket,
       processSend("json"),
       processSend("advanced"),
+      workerThreads,
+      zeromq,
+    ],
+  },
+  {
+    name: "parked-round-trip",
+    call: "send/receive",
+    unit: "ns",
+    better: "lower",
+    contenders: [
+      ...shmkit(),
+      cLimit("futex", "trips"),
+      cSame(),
+      boost("trips"),
+      unixSocket,
+      processSend("json"),
+      processSend("advanced"),
+      workerThreads,
+      zeromq,
+    ],
+  },
+  {
+    name: "wake-latency",
+    call: "send/receive",
+    unit: "ns",
+    better: "lower",
+    timeFactor: 3,
+    contenders: [
+      ...shmkit(),
+      cLimit("futex", "wakes"),
+      boost("wakes"),
+      unixSocket,
+      processSend("json"),
+      processSend("advanced"),
+      workerThreads,
+      zeromq,
     ],
   },
   {
@@ -96,11 +191,37 @@ export const BENCHMARKS: readonly Benchmark[] = [
     unit: "messages/s",
     better: "higher",
     contenders: [
-      shmkit("sender", "receiver"),
-      c("c-limit", "ring"),
-      unixSocket("sender", "receiver"),
+      ...shmkit(),
+      cLimit("ring"),
+      cSame(["near", "far-0"]),
+      boost("stream"),
+      disruptor,
+      unixSocket,
       processSend("advanced"),
+      workerThreads,
+      zeromq,
     ],
+  },
+  {
+    name: "spsc-64B-fresh",
+    call: "sendBytesSync/receiveSync",
+    unit: "messages/s",
+    better: "higher",
+    contenders: [...shmkit(), cLimit("ring"), processSend("advanced"), workerThreads, zeromq],
+  },
+  {
+    name: "spsc-64B-await",
+    call: "send/receive",
+    unit: "messages/s",
+    better: "higher",
+    contenders: [...shmkit(), cLimit("ring"), unixSocket, processSend("advanced"), workerThreads, zeromq],
+  },
+  {
+    name: "mpmc-64B",
+    call: "sendBytesSync/receiveIntoSync",
+    unit: "messages/s",
+    better: "higher",
+    contenders: [...shmkit(MANY), cLimit("queue"), cSame(MANY), boost("many")],
   },
   {
     name: "object",
@@ -108,10 +229,28 @@ export const BENCHMARKS: readonly Benchmark[] = [
     unit: "messages/s",
     better: "higher",
     contenders: [
-      shmkit("sender", "receiver"),
-      unixSocket("sender", "receiver"),
+      ...shmkit(),
+      as("object-await", "shmkit-await", node("shmkit", "shmkit.js", PAIR)),
+      unixSocket,
       processSend("json"),
       processSend("advanced"),
+      workerThreads,
+      zeromq,
+    ],
+  },
+  {
+    name: "bulk-1MiB",
+    call: "sendBytesSync/receiveIntoSync",
+    unit: "bytes/s",
+    better: "higher",
+    contenders: [
+      ...shmkit(),
+      cLimit("bulk"),
+      boost("bulk"),
+      unixSocket,
+      processSend("advanced"),
+      workerThreads,
+      zeromq,
     ],
   },
   {
@@ -119,6 +258,48 @@ export const BENCHMARKS: readonly Benchmark[] = [
     call: "lockSync/release",
     unit: "ns",
     better: "lower",
-    contenders: [shmkit("alone"), c("c-limit", "mutex")],
+    contenders: [...shmkit(["near"]), cLimit("mutex"), cSame(["near"]), boost("mutex")],
+  },
+  {
+    name: "lock-handover",
+    call: "release/lockSync",
+    unit: "ns",
+    better: "lower",
+    contenders: [...shmkit(), cLimit("handover"), boost("handover")],
+  },
+  {
+    name: "attach",
+    call: "open",
+    unit: "ns",
+    better: "lower",
+    contenders: [
+      ...shmkit(["near"]).map(inRegion),
+      inRegion(compiled("c-limit", "c", ({ name }) => ["attach", `/dev/shm/shmkit.${name}`])),
+      unixSocket,
+    ],
+  },
+  {
+    name: "import",
+    call: 'import("shmkit")',
+    unit: "ns",
+    better: "lower",
+    contenders: [
+      node("shmkit", "import.js", ["shmkit"]),
+      node("shmkit-node24", "import.js", ["shmkit"], "node24"),
+      node("zeromq", "import.js", ["zeromq"], "zeromq"),
+      node("shared-memory-disruptor", "import.js", ["shared-memory-disruptor"], "shared-memory-disruptor"),
+    ],
+  },
+  {
+    name: "idle",
+    call: "pipe × 1000",
+    unit: "% of a core",
+    better: "lower",
+    isIdle: true,
+    contenders: [
+      node("shmkit", "idle.js", ["open"]),
+      node("shmkit-waiting", "idle.js", ["waiting"]),
+      node("node", "idle.js", ["node"]),
+    ],
   },
 ];

@@ -1,20 +1,49 @@
 /** `npm run bench`: measures shmkit beside C and beside what a user would pick instead, in one run. */
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { BENCHMARKS } from "./catalogue.js";
-import { compileC } from "./compile.js";
+import { type Benchmark, BENCHMARKS } from "./catalogue.js";
 import { allowedCores, canPin, describeMachine } from "./machine.js";
-import { parseOptions, USAGE, UsageError } from "./options.js";
+import { type Options, parseOptions, USAGE, UsageError } from "./options.js";
 import { killEverybody } from "./processes.js";
 import type { BenchmarkResult, Results } from "./results.js";
 import { runBenchmark } from "./runner.js";
 import { tableOf } from "./table.js";
+import { compileC, Missing, provide, type Tool } from "./tools.js";
 
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 const TIMES = { warmMs: 200, measureMs: 500 };
 const QUICK_TIMES = { warmMs: 60, measureMs: 140 };
+/** What an idle member is watched for; with --quick it is only tried. */
+const IDLE_MS = 60_000;
+const QUICK_IDLE_MS = 2_000;
+
+/** What the contenders of these benchmarks need, and why what is missing is not there. */
+function provideAll(benchmarks: readonly Benchmark[]) {
+  const tools = new Map<Tool, string>();
+  const missing = new Map<Tool, string>();
+  for (const { needs } of benchmarks.flatMap(({ contenders }) => contenders)) {
+    if (needs === undefined || tools.has(needs) || missing.has(needs)) continue;
+    try {
+      tools.set(needs, provide(ROOT, needs));
+    } catch (error) {
+      if (!(error instanceof Missing)) throw error;
+      missing.set(needs, error.message);
+    }
+  }
+  return { tools, missing };
+}
+
+/** The benchmarks and contenders that the options ask for. */
+function chosen({ only, contenders, quick }: Options): Benchmark[] {
+  return BENCHMARKS.filter(({ name, isIdle }) => (only.length > 0 ? only.includes(name) : !(quick && isIdle))).map(
+    (benchmark) => ({
+      ...benchmark,
+      contenders: benchmark.contenders.filter(({ name }) => contenders.length === 0 || contenders.includes(name)),
+    }),
+  );
+}
 
 async function main(): Promise<void> {
   const everyContender = new Set(BENCHMARKS.flatMap(({ contenders }) => contenders.map(({ name }) => name)));
@@ -27,13 +56,16 @@ async function main(): Promise<void> {
     process.stdout.write(USAGE);
     return;
   }
-  const c = compileC(ROOT);
+  // Needed in any case: it also binds the processes to cores. Contenders that need anything else may be absent.
+  const launcher = compileC(ROOT);
+  process.env.SHMKIT_BENCH_LAUNCHER = launcher;
+  const benchmarks = chosen(options);
   const cores = allowedCores();
-  process.env.SHMKIT_BENCH_LAUNCHER = c;
-  const pinned = canPin(c, cores);
+  const pinned = canPin(launcher, cores);
   const place = {
     folder: FOLDER,
-    c,
+    launcher,
+    ...provideAll(benchmarks),
     cores: pinned ? cores : [],
     ...(options.quick ? QUICK_TIMES : TIMES),
   };
@@ -50,12 +82,10 @@ async function main(): Promise<void> {
       `${options.quick ? "quick: fewer and shorter rounds, for a look and not for a comparison\n" : ""}\n`,
   );
   const results: BenchmarkResult[] = [];
-  for (const benchmark of BENCHMARKS) {
-    if (options.only.length > 0 && !options.only.includes(benchmark.name)) continue;
-    const contenders = benchmark.contenders.filter(
-      ({ name }) => options.contenders.length === 0 || options.contenders.includes(name),
-    );
-    const result = await runBenchmark({ ...benchmark, contenders }, options.rounds, place);
+  for (const benchmark of benchmarks) {
+    const idleMs = options.quick ? QUICK_IDLE_MS : IDLE_MS;
+    const times = benchmark.isIdle ? { measureMs: idleMs } : {};
+    const result = await runBenchmark(benchmark, options.rounds, { ...place, ...times });
     results.push(result);
     process.stdout.write(`${tableOf(result)}\n`);
     const document: Results = { ...head, results };

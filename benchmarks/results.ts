@@ -5,8 +5,15 @@ export interface Report {
   readonly p50?: number;
   readonly p99?: number;
   readonly p999?: number;
+  /** How often its threads went to sleep, per second. */
+  readonly wakeUps?: number;
   /** How many messages, locks or trips were verified. Never 0. */
   readonly checked: number;
+}
+
+/** What a sender among several says: how many messages the receivers must have had from it. */
+export interface Sent {
+  readonly sent: number;
 }
 
 /** A contender's figures over all rounds: percentiles are the medians of the rounds' percentiles. */
@@ -17,6 +24,7 @@ export interface Figures {
   readonly p50?: number;
   readonly p99?: number;
   readonly p999?: number;
+  readonly wakeUps?: number;
 }
 
 /** A contender that could not take part, and why. */
@@ -70,14 +78,35 @@ function medianOf(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : (sorted[middle - 1] + upper) / 2;
 }
 
+/** One report of all processes: several receivers' rates add up. @throws when messages were lost or came twice */
+export function joined(lines: readonly (Report | Sent)[]): Report {
+  const reports = lines.filter((line) => "value" in line);
+  const senders = lines.filter((line) => "sent" in line);
+  const [first] = reports;
+  const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);
+  const checked = sum(reports.map((report) => report.checked));
+  if (first === undefined || !reports.every(({ value }) => Number.isFinite(value)) || !(checked > 0))
+    throw new Error(`nothing was measured: ${JSON.stringify(lines)}`);
+  if (senders.length > 0 && sum(senders.map(({ sent }) => sent)) !== checked)
+    throw new Error(`${checked} messages were received, and sent: ${JSON.stringify(senders)}`);
+  if (reports.length === 1) return first;
+  return { value: sum(reports.map(({ value }) => value)), checked };
+}
+
+/** What was measured has no more digits than these. */
+function digits(value: number): number {
+  return Number(value.toPrecision(5));
+}
+
 export function figuresOf(reports: readonly Report[]): Figures {
   const values = reports.map(({ value }) => value);
-  const percentiles: { p50?: number; p99?: number; p999?: number } = {};
-  for (const name of ["p50", "p99", "p999"] as const) {
+  const others: { p50?: number; p99?: number; p999?: number; wakeUps?: number } = {};
+  for (const name of ["p50", "p99", "p999", "wakeUps"] as const) {
     const known = reports.flatMap(({ [name]: value }) => (value === undefined ? [] : [value]));
-    if (known.length > 0) percentiles[name] = medianOf(known);
+    if (known.length > 0) others[name] = digits(medianOf(known));
   }
-  return { min: Math.min(...values), median: medianOf(values), max: Math.max(...values), ...percentiles };
+  const [min, median, max] = [Math.min(...values), medianOf(values), Math.max(...values)].map(digits);
+  return { min, median, max, ...others };
 }
 
 export function ratiosOf(contenders: BenchmarkResult["contenders"]): Record<string, number> {
@@ -85,6 +114,6 @@ export function ratiosOf(contenders: BenchmarkResult["contenders"]): Record<stri
   const [first, ...others] = Object.entries(contenders);
   if (first === undefined || isAbsence(first[1])) return ratios;
   for (const [name, outcome] of others)
-    if (!isAbsence(outcome)) ratios[`${first[0]}/${name}`] = Number((first[1].median / outcome.median).toPrecision(4));
+    if (!isAbsence(outcome)) ratios[`${first[0]}/${name}`] = digits(first[1].median / outcome.median);
   return ratios;
 }

@@ -41,19 +41,23 @@ export function comparison(result: BenchmarkResult, name: string): string {
 function row(result: BenchmarkResult, name: string, figures: Figures): string[] {
   const cells = [figures.median, figures.min, figures.max].map((value) => show(value, result.unit));
   const percentiles = [figures.p99, figures.p999].map((value) => (value === undefined ? "" : show(value, result.unit)));
-  return [name, ...cells, ...percentiles, comparison(result, name)];
+  const wakeUps = figures.wakeUps === undefined ? "" : threeDigits(figures.wakeUps);
+  return [name, ...cells, ...percentiles, wakeUps, comparison(result, name)];
 }
 
 /** The results of one benchmark for a terminal. */
 export function tableOf(result: BenchmarkResult): string {
-  const rows = [["", "median", "min", "max", "p99", "p99.9", "shmkit is better by"]];
+  const rows = [["", "median", "min", "max", "p99", "p99.9", "wake-ups/s", "shmkit is better by"]];
   const absences: string[] = [];
   for (const [name, outcome] of Object.entries(result.contenders)) {
     if (isAbsence(outcome)) absences.push(`  ${name}: absent, ${outcome.absent}`);
     else rows.push(row(result, name, outcome));
   }
-  const widths = rows[0].map((_, at) => Math.max(...rows.map((cells) => cells[at].length)));
-  const lines = rows.map((cells) =>
+  // Columns that nobody fills are left out.
+  const filled = rows[0].map((_, at) => at === 0 || rows.slice(1).some((cells) => cells[at] !== ""));
+  const shown = rows.map((cells) => cells.filter((_, at) => filled[at]));
+  const widths = shown[0].map((_, at) => Math.max(...shown.map((cells) => cells[at].length)));
+  const lines = shown.map((cells) =>
     cells
       .map((cell, at) => (at === 0 ? cell.padEnd(widths[at]) : cell.padStart(widths[at])))
       .join("  ")

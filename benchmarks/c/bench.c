@@ -16,15 +16,19 @@
 /* Room for the latencies of one run. */
 #define SAMPLE_LIMIT 400000
 
-static pid_t other_side;
+#define SIDE_LIMIT 4
 
-_Noreturn void fail(const char *format, ...) {
+static pid_t sides[SIDE_LIMIT];
+static int side_count;
+static int is_child;
+
+void fail(const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
   vfprintf(stderr, format, arguments);
   fputc('\n', stderr);
   va_end(arguments);
-  if (other_side > 0) kill(other_side, SIGKILL);
+  for (int i = 0; i < side_count && !is_child; i++) kill(sides[i], SIGKILL);
   exit(1);
 }
 
@@ -56,24 +60,27 @@ void pin_to(int core) {
 
 void fork_side(const struct run *run, void (*other)(void *), void *argument) {
   fflush(stdout);
-  pid_t parent = getpid();
-  other_side = fork();
-  if (other_side < 0) fail("fork: %s", strerror(errno));
-  if (other_side == 0) {
+  pid_t parent = getpid(), child = fork();
+  if (child < 0) fail("fork: %s", strerror(errno));
+  if (child == 0) {
+    is_child = 1;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) exit(1);
-    pin_to(run->cores[1]);
+    pin_to(run->cores[(side_count + 1) % 2]);
     other(argument);
     exit(0);
   }
+  sides[side_count++] = child;
   pin_to(run->cores[0]);
 }
 
-void join_side(void) {
-  int status;
-  pid_t ended = waitpid(other_side, &status, 0);
-  other_side = 0;
-  if (ended < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0) fail("the other side ended badly");
+void join_sides(void) {
+  for (int i = 0; i < side_count; i++) {
+    int status;
+    pid_t ended = waitpid(sides[i], &status, 0);
+    if (ended < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0) fail("another side ended badly");
+  }
+  side_count = 0;
 }
 
 void report_rate(double per_second, double checked) {
@@ -83,6 +90,11 @@ void report_rate(double per_second, double checked) {
 static int ascending(const void *left, const void *right) {
   double difference = *(const double *)left - *(const double *)right;
   return (difference > 0) - (difference < 0);
+}
+
+void pause_us(long us) {
+  struct timespec time = {us / 1000000, us % 1000000 * 1000};
+  nanosleep(&time, NULL);
 }
 
 struct samples samples_for(const struct run *run) {
@@ -123,4 +135,16 @@ void stopwatch_look(struct stopwatch *watch, const struct run *run, uint64_t cou
     watch->begun_count = count;
   }
   watch->end = now;
+}
+
+double stopwatch_rate(struct stopwatch *watch, const struct run *run, uint64_t count) {
+  stopwatch_look(watch, run, count);
+  uint64_t begun = watch->begun;
+  /* A run that was held up may end in its warm-up: then all of it counts. */
+  if (begun == 0 || begun == watch->end) {
+    begun = watch->first;
+    watch->begun_count = 0;
+  }
+  if (begun == watch->end || count == watch->begun_count) fail("nothing was measured");
+  return (double)(count - watch->begun_count) * 1e9 / (double)(watch->end - begun);
 }

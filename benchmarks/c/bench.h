@@ -2,7 +2,9 @@
 #ifndef BENCH_H
 #define BENCH_H
 
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,16 +19,17 @@ struct run {
 
 struct run parse_run(int count, char **arguments);
 
-_Noreturn void fail(const char *format, ...);
+__attribute__((noreturn)) void fail(const char *format, ...);
 uint64_t now_ns(void);
+void pause_us(long us);
 
 /* Zeroed memory that children of this process share, aligned to pages. */
 void *shared_memory(size_t bytes);
 
-/* Runs `other` in a child on the second core, and the caller on the first. */
+/* Runs `other` in a child: the first one on the second core, the next one on the first, and so on; the caller on the first. */
 void fork_side(const struct run *run, void (*other)(void *), void *argument);
-/* Waits for that child, which must have ended well. */
-void join_side(void);
+/* Waits for the children, which must end well. */
+void join_sides(void);
 void pin_to(int core);
 
 static inline void relax(void) {
@@ -63,6 +66,8 @@ struct stopwatch {
   uint64_t begun_count;
 };
 void stopwatch_look(struct stopwatch *watch, const struct run *run, uint64_t count);
+/* Per second, at the end. */
+double stopwatch_rate(struct stopwatch *watch, const struct run *run, uint64_t count);
 
 /* A message of 64 bytes: its number, 1 if it is the last one, who sent it, and ~number. */
 struct message {
@@ -73,9 +78,20 @@ struct message {
   uint32_t check;
 };
 
+/* Time between two wake-ups: the other side is asleep again. */
+#define WAKE_INTERVAL_US 1000
+/* How long a lock is held that another process waits for, and the pause before it is wanted again. */
+#define HOLD_NS 20000
+
 int pin_main(int count, char **arguments);
 int spin_main(int count, char **arguments);
 int ring_main(int count, char **arguments);
+int futex_main(int count, char **arguments);
+int queue_main(int count, char **arguments);
+int bulk_main(int count, char **arguments);
+int handover_main(int count, char **arguments);
+int attach_main(int count, char **arguments);
+int same_main(int count, char **arguments);
 int mutex_main(int count, char **arguments);
 
 #endif

@@ -7,7 +7,16 @@ static const struct {
   const char *name;
   int (*run)(int count, char **arguments);
 } PARTS[] = {
-    {"pin", pin_main}, {"spin", spin_main}, {"ring", ring_main}, {"mutex", mutex_main},
+    {"pin", pin_main},
+    {"spin", spin_main},
+    {"futex", futex_main},
+    {"ring", ring_main},
+    {"queue", queue_main},
+    {"bulk", bulk_main},
+    {"mutex", mutex_main},
+    {"handover", handover_main},
+    {"attach", attach_main},
+    {"same", same_main},
 };
 
 int main(int count, char **arguments) {

@@ -45,9 +45,9 @@ static void receive_all(struct ring *ring) {
     if (message.last) break;
     if ((received & 1023) == 0) stopwatch_look(&watch, &run, received);
   }
-  stopwatch_look(&watch, &run, received);
-  join_side();
-  report_rate((double)(received - watch.begun_count) * 1e9 / (double)(watch.end - watch.begun), (double)received);
+  double rate = stopwatch_rate(&watch, &run, received);
+  join_sides();
+  report_rate(rate, (double)received);
 }
 
 int ring_main(int count, char **arguments) {

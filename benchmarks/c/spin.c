@@ -38,7 +38,7 @@ int spin_main(int count, char **arguments) {
     samples_add(&samples, BATCH);
   }
   __atomic_store_n(&lines->ping, END, __ATOMIC_RELEASE);
-  join_side();
+  join_sides();
   samples_report(&samples, (double)trips);
   return 0;
 }

