@@ -24,6 +24,7 @@ const COMMANDS = {
   check: (args) => ["scripts/check.mjs", ...args],
   build: () => undefined,
   bench: (args) => ["build/benchmarks/main.js", ...args],
+  crash: (args) => ["build/test/crash/main.js", ...args],
   fuzz: (args) => ["build/test/fuzz/main.js", ...args],
 };
 

@@ -1,5 +1,6 @@
 /** Operations on the objects of a region, and what must hold after a member died in one of them, whichever it was. */
 import assert from "node:assert/strict";
+import { unlinkSync } from "node:fs";
 import {
   ShmkitError,
   type Counter,
@@ -12,6 +13,7 @@ import {
 import type { OperationName } from "#src/layout/member-slot.js";
 import type { Attempt, CrashOperation, Fate } from "./crash-explore.js";
 import { World, type Actor } from "./crash-world.js";
+import { leftovers } from "./leftovers.js";
 
 /** The counter that everybody uses in between, so that the event tells this operation from the last one. */
 const MARKER = "marker";
@@ -56,10 +58,11 @@ export function worldOf(kind: WorldKind): World {
   return world;
 }
 
-/** Takes all regions away. */
+/** Takes all regions away, those too whose every member was stopped, so that nobody is left to do it. */
 export function endWorlds(): void {
   for (const world of worlds.values()) world.end();
   worlds.clear();
+  for (const name of leftovers()) unlinkSync(`/dev/shm/${name}`);
 }
 
 const bytesOf = (value: unknown): Uint8Array => value as Uint8Array;

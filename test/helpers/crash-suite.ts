@@ -1,10 +1,8 @@
 /** Explores operations, one test each, and says how many points there were. */
 import assert from "node:assert/strict";
-import { unlinkSync } from "node:fs";
 import { after, describe, test } from "node:test";
 import { DEPTH, exploreOperation, type CrashOperation, type Tally } from "./crash-explore.js";
 import { endWorlds } from "./crash-scene.js";
-import { leftovers } from "./leftovers.js";
 
 /** No operation has fewer: the first step, and the end. */
 const FEWEST_STEPS = 2;
@@ -12,11 +10,7 @@ const FEWEST_STEPS = 2;
 /** Declares the tests of some operations; `fewest` points in all make sure that they explored anything. */
 export function crashSuite(title: string, operations: readonly CrashOperation[], fewest: Tally): void {
   describe(title, () => {
-    after(() => {
-      endWorlds();
-      // Regions whose every member was stopped have nobody left to take their names away.
-      for (const name of leftovers()) unlinkSync(`/dev/shm/${name}`);
-    });
+    after(endWorlds);
     const total: Tally = { steps: 0, recoverySteps: 0, deeperSteps: 0, cuts: 0 };
     for (const operation of operations)
       test(operation.name, () => {

@@ -1,0 +1,107 @@
+/** What there is in the region that the storm goes over, and how members are started. */
+import type { OperationName } from "#src/layout/member-slot.js";
+import type { Region, RegionOptions } from "shmkit";
+
+export const REGION: RegionOptions = { size: "512KiB", maxSize: "24MiB", maxMembers: 48 };
+
+/** Objects that the model follows, by index. */
+export const OBJECTS = [
+  "marker",
+  "bytes",
+  "values",
+  "large",
+  "jobs",
+  "count-0",
+  "count-1",
+  "record-0",
+  "record-1",
+] as const;
+export type ObjectName = (typeof OBJECTS)[number];
+
+export const PIPES = {
+  bytes: { capacity: 32, maxLeased: 2 },
+  values: { capacity: 12, maxLeased: 2 },
+  large: { capacity: 6, maxLeased: 2 },
+  jobs: { capacity: 24, maxLeased: 12 },
+} as const;
+export type PipeName = keyof typeof PIPES;
+export const PIPE_NAMES = Object.keys(PIPES) as PipeName[];
+export const COUNTERS = ["marker", "count-0", "count-1"] as const;
+export const MUTEXES = ["record-0", "record-1"] as const;
+export const RECORD_WORDS = 6;
+/** Messages of one member that can be in work at a time. */
+export const CONCURRENCY = 3;
+
+/** Opens the objects. */
+export async function openObjects(region: Region) {
+  const pipe = (name: PipeName) => region.pipe(name, PIPES[name]);
+  const record = (name: string) => region.mutex(name, { words: RECORD_WORDS });
+  return {
+    pipes: {
+      bytes: await pipe("bytes"),
+      values: await pipe("values"),
+      large: await pipe("large"),
+      jobs: await pipe("jobs"),
+    },
+    counters: {
+      marker: await region.counter("marker"),
+      "count-0": await region.counter("count-0"),
+      "count-1": await region.counter("count-1"),
+    },
+    mutexes: { "record-0": await record("record-0"), "record-1": await record("record-1") },
+  };
+}
+export type Objects = Awaited<ReturnType<typeof openObjects>>;
+
+/** What a member does, one step after the other. */
+export const STEPS = [
+  "join",
+  "send",
+  "receive",
+  "lease",
+  "ack",
+  "nack",
+  "work",
+  "add",
+  "lock",
+  "commit",
+  "unlock",
+  "other",
+] as const;
+export type Step = (typeof STEPS)[number];
+
+/** What `memberDied` calls a step whose effect matters. */
+export const CALLED: Readonly<Partial<Record<Step, readonly OperationName[]>>> = {
+  send: ["pipe.send"],
+  receive: ["pipe.receive", "pipe.receive-returned"],
+  ack: ["pipe.ack"],
+  add: ["counter.update"],
+  lock: ["mutex.lock"],
+  unlock: ["mutex.unlock"],
+};
+
+/** Where a member kills itself: at an access counted from the beginning of a step, the n-th of its kind. */
+export interface Fuse {
+  readonly step: Step;
+  readonly occurrence: number;
+  readonly access: number;
+}
+
+/** How a member begins. */
+export interface Beginning {
+  readonly region: string;
+  readonly journal: string;
+  readonly number: number;
+  readonly label: string;
+  readonly seed: number;
+  /** Only in the instrumented build. */
+  readonly fuse?: Fuse | undefined;
+  /** Starts workers, and terminates them. */
+  readonly hosts?: boolean;
+}
+
+/** A member of its host, by the host's number. */
+export const workerNumber = (host: number, worker: number): number => host * 1000 + worker;
+
+/** Milliseconds on the clock that all processes of the machine share. */
+export const now = (): number => Number(process.hrtime.bigint()) / 1e6;

@@ -1,0 +1,54 @@
+/** Processes that do everything and are killed at any moment, and a model that judges what the survivors find. */
+import { Random } from "../helpers/process-random.js";
+import { now } from "./plan.js";
+import { hasNamespaces, type MemberKind } from "./storm-member.js";
+import { Round, type RoundReport } from "./storm-round.js";
+
+const ROUND_SECONDS = 20;
+
+export interface StormOptions {
+  readonly seconds: number;
+  readonly seed: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: (text: string) => void;
+}
+
+/** What the storm came to; stalls are ascending. */
+export interface StormReport extends RoundReport {
+  rounds: number;
+  readonly hasNamespaces: boolean;
+}
+
+/** Storms over one region after the other. */
+export async function storm({ seconds, seed, signal, onProgress }: StormOptions): Promise<StormReport> {
+  const random = new Random(seed);
+  const separate = hasNamespaces();
+  const kinds: MemberKind[] = ["plain", "chosen", "chosen", separate ? "namespace" : "plain", "chosen"];
+  const end = now() + seconds * 1000;
+  let total: StormReport | undefined;
+  do {
+    const round = new Round(random, kinds, signal);
+    const before = total?.kills ?? 0;
+    const until = Math.min(end, now() + ROUND_SECONDS * 1000);
+    const report = await round.run(until, () => onProgress?.(`${before + round.kills} members have died`));
+    total = total === undefined ? { ...report, rounds: 1, hasNamespaces: separate } : sum(total, report);
+  } while (now() < end && signal?.aborted !== true && total.violations.length === 0);
+  total.stalls.sort((a, b) => a - b);
+  return total;
+}
+
+function sum(total: StormReport, report: RoundReport): StormReport {
+  total.rounds++;
+  total.violations.push(...report.violations);
+  total.stalls.push(...report.stalls);
+  for (const how of Object.keys(report.killsBy) as (keyof RoundReport["killsBy"])[])
+    total.killsBy[how] += report.killsBy[how];
+  const figures = ["lost", "torn", "messages", "redelivered", "deaths", "interrupted", "kills", "pauses"] as const;
+  for (const figure of [...figures, "leakedBytes", "leakedSlots"] as const) total[figure] += report[figure];
+  return total;
+}
+
+/** The value below which a share of ascending values lies; undefined of none. */
+export function percentile(ascending: readonly number[], share: number): number | undefined {
+  return ascending[Math.min(ascending.length - 1, Math.floor(ascending.length * share))];
+}
