@@ -1,8 +1,13 @@
 /** Runs one of the parts that need the instrumented build; what it says goes to its parent. */
+import { interleavings, weakMemoryPart } from "./interleavings.js";
 import type { Outcome, PartOptions } from "./part.js";
 import { exploreSteps } from "./steps.js";
 
-const PARTS: Readonly<Record<string, (options: PartOptions) => Outcome>> = { steps: exploreSteps };
+const PARTS: Readonly<Record<string, (options: PartOptions) => Outcome>> = {
+  steps: exploreSteps,
+  interleavings,
+  weakMemory: weakMemoryPart,
+};
 
 /** What goes to the parent. */
 export type FromPart = { readonly progress: string } | { readonly outcome: Outcome };

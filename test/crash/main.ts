@@ -11,8 +11,10 @@ const HELP = `npm run crash -- [--seconds N] [--seed S] [--json FILE] [--only PA
 
 Kills members of regions at every step and at random, and looks whether what is promised holds. Parts:
 
-  steps   every operation is stopped at each of its accesses to shared memory, and so is the recovery
-  storm   processes do everything, and are killed, stopped, and terminated; a model judges the survivors
+  steps          every operation is stopped at each of its accesses to shared memory, and so is the recovery
+  interleavings  two or three members take turns at every access, in every way up to a number of preemptions
+  weakMemory     the same while stores wait in buffers and reads may be stale, as processors allow
+  storm          processes do everything, and are killed, stopped, and terminated; a model judges the survivors
 
   --seconds N  how long in all, about; 300 if not given. Each part has its share, and the first look of
                steps at all operations is always whole
@@ -28,7 +30,9 @@ type Run = (options: PartOptions, signal: AbortSignal) => Promise<Outcome>;
 
 /** Parts in the order in which they run, with their shares of the time. */
 const PARTS: readonly { readonly name: string; readonly share: number; readonly run: Run }[] = [
-  { name: "steps", share: 1, run: instrumented("steps") },
+  { name: "steps", share: 2, run: instrumented("steps") },
+  { name: "interleavings", share: 1, run: instrumented("interleavings") },
+  { name: "weakMemory", share: 1, run: instrumented("weakMemory") },
   {
     name: "storm",
     share: 2,

@@ -16,7 +16,7 @@ export class LitFuse {
     private readonly fuse: Fuse | undefined,
     private readonly dying: () => void,
   ) {
-    const { map } = native;
+    const map = native.map.bind(native);
     Object.assign(native, {
       map: (...args: Parameters<typeof map>): ReturnType<typeof map> => {
         const mapping = map(...args);
@@ -33,7 +33,7 @@ export class LitFuse {
     if (this.isLit) return;
     const isChosen = this.fuse !== undefined && step === this.fuse.step && ++this.occurrences === this.fuse.occurrence;
     this.isLit = isChosen;
-    this.agent.arm(isChosen ? this.fuse!.access : undefined);
+    this.agent.arm(isChosen ? this.fuse.access : undefined);
     this.agent.onStop = () => {
       this.dying();
       process.kill(process.pid, "SIGKILL");

@@ -5,16 +5,7 @@
  */
 import type { MemberDeath } from "shmkit";
 import type { Entry } from "./journal.js";
-import {
-  CALLED,
-  CONCURRENCY,
-  COUNTERS,
-  MUTEXES,
-  PIPE_NAMES,
-  type ObjectName,
-  type PipeName,
-  type Step,
-} from "./plan.js";
+import { CALLED, CONCURRENCY, COUNTERS, MUTEXES, PIPE_NAMES, type ObjectName, type PipeName } from "./plan.js";
 
 /** One member's part. */
 export interface Part {

@@ -18,7 +18,7 @@ export const OBJECTS = [
 ] as const;
 export type ObjectName = (typeof OBJECTS)[number];
 
-export const PIPES = {
+const PIPES = {
   bytes: { capacity: 32, maxLeased: 2 },
   values: { capacity: 12, maxLeased: 2 },
   large: { capacity: 6, maxLeased: 2 },

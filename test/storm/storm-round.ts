@@ -85,13 +85,16 @@ export class Round {
     return this.members.filter(({ hasEnded }) => hasEnded).length;
   }
 
-  /** Lets it storm until the given time, then looks what is left. */
-  async run(until: number, onTurn: () => void): Promise<RoundReport> {
+  /** Lets it storm for the given time, and until somebody has died; then looks what is left. */
+  async run(seconds: number, onTurn: () => void): Promise<RoundReport> {
     const region = await Region.create(this.name, REGION);
     region.on("memberDied", (death) => this.deaths.set(death.label, [...(this.deaths.get(death.label) ?? []), death]));
     try {
       const objects = await openObjects(region);
-      while (now() < until && !this.isAborted && this.faults().length === 0) {
+      while (this.started < SPARED.length) this.start();
+      await this.within("joining", Promise.all(this.members.map(({ joined }) => joined)), this.members);
+      const until = now() + seconds * 1000;
+      while ((now() < until || this.kills === 0) && !this.isAborted && this.faults().length === 0) {
         while (this.alive.length < SPARED.length + MEMBERS) this.start();
         await sleep(this.random.below(CALM_MS));
         await this.strike();

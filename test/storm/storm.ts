@@ -29,8 +29,10 @@ export async function storm({ seconds, seed, signal, onProgress }: StormOptions)
   do {
     const round = new Round(random, kinds, signal);
     const before = total?.kills ?? 0;
-    const until = Math.min(end, now() + ROUND_SECONDS * 1000);
-    const report = await round.run(until, () => onProgress?.(`${before + round.kills} members have died`));
+    const left = Math.max(0, end - now()) / 1000;
+    const report = await round.run(Math.min(ROUND_SECONDS, left), () =>
+      onProgress?.(`${before + round.kills} members have died`),
+    );
     total = total === undefined ? { ...report, rounds: 1, hasNamespaces: separate } : sum(total, report);
   } while (now() < end && signal?.aborted !== true && total.violations.length === 0);
   total.stalls.sort((a, b) => a - b);
