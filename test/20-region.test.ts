@@ -266,6 +266,25 @@ describe("lifetimes", () => {
 });
 
 describe("growth", () => {
+  test("while somebody looks at the file: whoever joins or inspects sees a whole region", async (t) => {
+    const region = await testRegion(t, "growing", { size: "256KiB", maxSize: "8MiB" });
+    const pipe = await region.pipe("p", { capacity: 8 });
+    const stat = native.stat.bind(native);
+    t.after(() => Object.assign(native, { stat }));
+    let grown = 0;
+    // Between any look at the file's length and the next step of whoever looks.
+    const growing: typeof stat = (...args) => {
+      const result = stat(...args);
+      if (pipe.trySend(new Uint8Array(600_000))) grown++;
+      return result;
+    };
+    Object.assign(native, { stat: growing });
+    Region.inspect(region.name);
+    const other = Region.openSync(region.name);
+    other.closeSync();
+    assert.ok(grown >= 2);
+  });
+
   test("happens by itself up to maxSize, is seen by everybody at once, and then senders wait", async (t) => {
     const region = await testRegion(t, "growing", { size: "512KiB", maxSize: "4MiB", maxMembers: 4 });
     const member = await ProcessMember.start({ region: region.name });

@@ -95,7 +95,7 @@ function* create(name: string, path: string, options: CheckedOptions): Steps<Att
       shared: options.shared,
     });
     writeHeader(segment, dimensions, options.lifetime);
-    const { createdAt, epoch } = readHeader(segment, Number.POSITIVE_INFINITY, path);
+    const { createdAt, epoch } = readHeader(segment, () => Number.POSITIVE_INFINITY, path);
     membership = join(segment, file.descriptor, dimensions.geometry, name, options.label);
     if (publish(file, path)) {
       membership.start(path, options.lifetime === "process");

@@ -109,10 +109,11 @@ export interface HeaderFacts {
 }
 
 /**
- * Reads and checks a header against the file's length.
+ * Reads and checks a header against the file's length, which is asked for last: while the region grows, the file is
+ * longer before the header says so.
  * @throws ERR_BAD_REGION, ERR_VERSION
  */
-export function readHeader(segment: Segment, fileBytes: number, path: string): HeaderFacts {
+export function readHeader(segment: Segment, lengthOfFile: () => number, path: string): HeaderFacts {
   const shared = segment.words;
   const get = (offset: number): number => words.load(shared, word(offset)) >>> 0;
   const bad = (what: string): ShmkitError =>
@@ -159,6 +160,7 @@ export function readHeader(segment: Segment, fileBytes: number, path: string): H
     words.readFloat(segment.floats, at.lockBase / 8) === LOCK_BASE &&
     (lifetime === "process" || lifetime === "kernel");
   if (!sane) throw bad("its dimensions are impossible");
+  const fileBytes = lengthOfFile();
   if (fileBytes < committed * PAGE_BYTES)
     throw bad(`it was truncated to ${fileBytes} of ${committed * PAGE_BYTES} bytes`);
   return {

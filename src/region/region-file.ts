@@ -56,7 +56,7 @@ export function inspectHeader(descriptor: number, path: string): HeaderFacts {
     );
   const segment = new Segment(descriptor, PAGE_BYTES, path, { writable: false, shared: false });
   try {
-    const facts = readHeader(segment, sizeBytes, path);
+    const facts = readHeader(segment, () => statOf(descriptor, path).sizeBytes, path);
     segment.checkNotLost();
     return facts;
   } finally {
