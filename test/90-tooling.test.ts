@@ -16,7 +16,10 @@ interface GateResult {
 }
 
 interface Scripts {
-  "checks/layers.mjs": { checkLayers: (source: string) => { modules: number; problems: string[] } };
+  "checks/layers.mjs": {
+    checkLayers: (source: string) => { modules: number; problems: string[] };
+    checkBenchmarks: (folder: string) => string[];
+  };
   "checks/unused.mjs": { findUnused: (root: string) => { modules: number; problems: string[] } };
   "checks/error-codes.mjs": {
     checkErrorCodes: (codes: readonly string[], documentText: string, sources: readonly string[]) => string[];
@@ -86,6 +89,22 @@ describe("layers", () => {
       'src/stray.ts: "stray.ts" is no layer of scripts/layers.mjs',
     ]);
   });
+});
+
+test("benchmarks that look behind the public entry point are found", async () => {
+  const { checkBenchmarks } = await load("checks/layers.mjs");
+  assert.deepEqual(checkBenchmarks(join(ROOT, "benchmarks")), []);
+  const folder = folderWith({
+    "fine.ts": 'import { open } from "shmkit"; import "./contenders/link.js"; import "node:fs";',
+    "contenders/fine.ts": 'import "../runner.js";',
+    "contenders/deep.ts": 'import "../../dist/index.js"; import type { Words } from "#words";',
+    "inner.ts": 'const { Member } = await import("#src/members/member.js");',
+  });
+  assert.deepEqual(checkBenchmarks(folder), [
+    'benchmarks/contenders/deep.ts: "../../dist/index.js" is no public entry point',
+    'benchmarks/contenders/deep.ts: "#words" is no public entry point',
+    'benchmarks/inner.ts: "#src/members/member.js" is no public entry point',
+  ]);
 });
 
 test("unused modules, exports and packages are found", async () => {

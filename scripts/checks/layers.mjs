@@ -77,6 +77,21 @@ function checkDiagram(root, fix) {
   return [];
 }
 
+/** Benchmarks see what users see: the package by its name, and each other. */
+export function checkBenchmarks(folder) {
+  const modules = sourceFiles(folder).filter((name) => name.endsWith(".ts"));
+  const problems = [];
+  for (const module of modules) {
+    const { importedFiles } = ts.preProcessFile(readFileSync(join(folder, module), "utf8"), true, true);
+    for (const { fileName: specifier } of importedFiles) {
+      const outside = specifier.startsWith(".") && posix.join(posix.dirname(module), specifier).startsWith("..");
+      const inner = specifier.startsWith("#") || specifier.startsWith("shmkit/");
+      if (outside || inner) problems.push(`benchmarks/${module}: "${specifier}" is no public entry point`);
+    }
+  }
+  return problems;
+}
+
 /** Violations that must be found, as path, content and a part of the answer. */
 const PLANTED = [
   ["base/planted.ts", 'import "../region/region.js";', "base imports the higher layer region"],
@@ -114,7 +129,7 @@ export const gate = {
     const source = join(root, "src");
     const { modules, problems } = checkLayers(source);
     if (modules === 0) problems.push("no module was read");
-    problems.push(...provesItself(source), ...checkDiagram(root, fix));
+    problems.push(...provesItself(source), ...checkDiagram(root, fix), ...checkBenchmarks(join(root, "benchmarks")));
     return { problems, note: `${modules} modules, ${PLANTED.length} planted violations found` };
   },
 };
