@@ -1,11 +1,13 @@
 /** `npm run bench`: measures shmkit beside C and beside what a user would pick instead, in one run. */
-import { writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Benchmark, BENCHMARKS } from "./catalogue.js";
 import { allowedCores, canPin, describeMachine } from "./machine.js";
 import { type Options, parseOptions, USAGE, UsageError } from "./options.js";
 import { killEverybody } from "./processes.js";
-import type { BenchmarkResult, Results } from "./results.js";
+import { plotOf } from "./plot.js";
+import type { BenchmarkResult, Machine, Results } from "./results.js";
 import { runBenchmark } from "./runner.js";
 import { tableOf } from "./table.js";
 import { compileC, Missing, provide, type Tool } from "./tools.js";
@@ -45,6 +47,21 @@ function chosen({ only, contenders, quick }: Options): Benchmark[] {
   );
 }
 
+function headOf(machine: Machine, quick: boolean): string {
+  const { cpu, cores, kernel, node, pinned, loadAverage } = machine;
+  const facts = [cpu, `${cores} cores`, `Linux ${kernel}`, `Node ${node}`, pinned ? "pinned" : "not pinned"];
+  const note = quick ? "quick: fewer and shorter rounds, for a look and not for a comparison\n" : "";
+  return `${facts.join(", ")}, load ${loadAverage.join(" ")}\n${note}\n`;
+}
+
+/** Shows a result, and plots it if asked to. */
+function tell(result: BenchmarkResult, { plot }: Options): void {
+  process.stdout.write(`${tableOf(result)}\n`);
+  if (plot === undefined) return;
+  mkdirSync(plot, { recursive: true });
+  writeFileSync(join(plot, `${result.name}.svg`), plotOf(result));
+}
+
 async function main(): Promise<void> {
   const everyContender = new Set(BENCHMARKS.flatMap(({ contenders }) => contenders.map(({ name }) => name)));
   const options = parseOptions(
@@ -54,6 +71,12 @@ async function main(): Promise<void> {
   );
   if (options.help) {
     process.stdout.write(USAGE);
+    return;
+  }
+  if (options.from !== undefined) {
+    const { machine, quick, results } = JSON.parse(readFileSync(options.from, "utf8")) as Results;
+    process.stdout.write(headOf(machine, quick));
+    for (const result of results) tell(result, options);
     return;
   }
   // Needed in any case: it also binds the processes to cores. Contenders that need anything else may be absent.
@@ -75,19 +98,14 @@ async function main(): Promise<void> {
     quick: options.quick,
     rounds: options.rounds,
   };
-  const { machine } = head;
-  process.stdout.write(
-    `${machine.cpu}, ${machine.cores} cores, Linux ${machine.kernel}, Node ${machine.node}, ` +
-      `${pinned ? "pinned" : "not pinned"}, load ${machine.loadAverage.join(" ")}\n` +
-      `${options.quick ? "quick: fewer and shorter rounds, for a look and not for a comparison\n" : ""}\n`,
-  );
+  process.stdout.write(headOf(head.machine, options.quick));
   const results: BenchmarkResult[] = [];
   for (const benchmark of benchmarks) {
     const idleMs = options.quick ? QUICK_IDLE_MS : IDLE_MS;
     const times = benchmark.isIdle ? { measureMs: idleMs } : {};
     const result = await runBenchmark(benchmark, options.rounds, { ...place, ...times });
     results.push(result);
-    process.stdout.write(`${tableOf(result)}\n`);
+    tell(result, options);
     const document: Results = { ...head, results };
     if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(document, undefined, 2)}\n`);
   }

@@ -8,6 +8,8 @@ export interface Options {
   readonly contenders: readonly string[];
   readonly rounds: number;
   readonly json: string | undefined;
+  readonly plot: string | undefined;
+  readonly from: string | undefined;
   readonly help: boolean;
 }
 
@@ -23,6 +25,8 @@ export const USAGE = `npm run bench -- [options]
   --contenders NAME  these contenders alone, shmkit among them
   --rounds N         rounds in which the contenders take turns; default ${ROUNDS}, with --quick ${QUICK_ROUNDS}
   --json FILE        writes the results there as well
+  --plot DIR         writes a plot of each benchmark there, as SVG
+  --from FILE        measures nothing: shows and plots the results in that file
   --help             says this
 `;
 
@@ -50,6 +54,8 @@ export function parseOptions(
         contenders: { type: "string", multiple: true },
         rounds: { type: "string" },
         json: { type: "string" },
+        plot: { type: "string" },
+        from: { type: "string" },
         help: { type: "boolean", default: false },
       },
     }));
@@ -65,6 +71,8 @@ export function parseOptions(
     contenders: names(values.contenders, contenders, "--contenders"),
     rounds,
     json: values.json,
+    plot: values.plot,
+    from: values.from,
     help: values.help,
   };
 }
