@@ -255,7 +255,7 @@ export class PageHeap {
   /** Frees a block this member owns, and rings one who waits for space. */
   free(page: number): void {
     this.release(page);
-    words.write(this.member.segment.words, this.member.ledger, 0);
+    this.clearLedger();
     this.ringSpaceWaiters();
   }
 
@@ -285,9 +285,10 @@ export class PageHeap {
     this.ringSpaceWaiters();
   }
 
-  /** The published block no longer needs its creator's ledger. */
+  /** A block that was published or freed no longer needs the ledger. */
   clearLedger(): void {
-    words.write(this.member.segment.words, this.member.ledger, 0);
+    // SYNC POINT: after that; a plain store could be seen before it by whoever recovers this member. Pairs with settleLedger
+    words.storeRelease(this.member.segment.words, this.member.ledger, 0);
   }
 
   /** Gives the pages of a big block back to the system before it is freed by its owner. */
