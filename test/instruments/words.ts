@@ -155,6 +155,19 @@ export let {
   zero,
 } = STEPPED;
 
+/** The accesses that synchronise. */
+export type Synchronising = Pick<WordsDouble, (typeof SYNCHRONISING)[number]>;
+export const SYNCHRONISING = [
+  ...(["load", "loadFresh", "store", "storeRelease", "compareExchange"] as const),
+  ...(["add", "or", "and", "load64", "store64"] as const),
+] as const;
+
+/** By what a call site reaches them, where call sites are told apart: see `test/interleavings/weakening.ts`. */
+export let site: (place: string) => Synchronising;
+export function tellSitesApart(by: (place: string) => Synchronising): void {
+  site = by;
+}
+
 /** Answers every access by other functions from now on. */
 export function replaceWords(double: WordsDouble): void {
   ({

@@ -356,22 +356,36 @@ export class Explorer implements Observer {
           }
       this.preemptions++;
     }
-    if (point.mayDie) {
-      this.deathsLeft--;
-      machine.kill(thread);
-      this.path.push(`${at}!`);
-      this.next(thread);
-      this.path.pop();
-      thread.isDead = false;
-      machine.deaths--;
-      this.deathsLeft++;
-      this.goBack(thread, point);
-    }
+    if (point.mayDie) this.dies(thread, point);
+  }
+
+  /** At its death any of its stores that wait may have been made, and the others not. */
+  private dies(thread: Thread, point: Point): void {
+    const { machine } = this;
+    this.deathsLeft--;
+    this.path.push(`${letterOf(thread)}${point.length}`);
+    this.withFlushes(
+      thread,
+      () => {
+        const before = this.pointOf(thread, false, false, []);
+        machine.kill(thread);
+        this.path.push(`${letterOf(thread)}!`);
+        this.next(thread);
+        this.path.pop();
+        thread.isDead = false;
+        machine.deaths--;
+        this.goBack(thread, before);
+      },
+      true,
+    );
+    this.path.pop();
+    this.deathsLeft++;
+    this.goBack(thread, point);
   }
 
   /** What the member stored becomes visible in one way or another before the others go on. */
-  private withFlushes(thread: Thread, then: () => void): void {
-    if (!this.hasNews(thread)) {
+  private withFlushes(thread: Thread, then: () => void, isLast = false): void {
+    if (!this.hasNews(thread) && !(isLast && thread.buffer.length > 0)) {
       then();
       return;
     }

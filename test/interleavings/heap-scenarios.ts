@@ -32,7 +32,7 @@ const naming: Model<Names> = {
       case "remove":
         return answer === PENDING || answer === (live !== 0) ? [{ live: 0, used }] : [];
       case "list":
-        return (answer as string) === (live !== 0 ? "x" : "") ? [state] : [];
+        return answer === (live !== 0 ? "x" : "") ? [state] : [];
       default: {
         if (answer === PENDING) return live !== 0 ? [state] : [{ live: -1, used }];
         const [created, generation] = (answer as string).split(" ").map(Number);
@@ -63,6 +63,11 @@ const removes = ({ region }: MemberOf, call: Calls): void => {
   call(REMOVE, () => region.counters.removeSync("x"));
 };
 
+/** Without any lock. */
+const lists = ({ region }: MemberOf, call: Calls): void => {
+  call({ name: "list" }, () => region.counters.list().join());
+};
+
 const onNames = (
   name: string,
   members: number,
@@ -74,19 +79,13 @@ const onNames = (
   members,
   deaths,
   tell: (world: World) => {
-    // The directory's first segment is there already.
-    world.first.region.counters.createSync("other").detach();
+    // The directory's first segment is there already, and the entry was another object's.
+    world.first.region.counters.createSync("another").detach();
+    world.first.region.counters.removeSync("another");
     return {
       roles: rolesOf(world.members),
       model: naming,
-      after: ({ region }, call) => {
-        call({ name: "list" }, () =>
-          region.counters
-            .list()
-            .filter((one) => one === "x")
-            .join(),
-        );
-      },
+      after: lists,
     };
   },
 });
@@ -130,6 +129,10 @@ export const HEAP_SCENARIOS: readonly Scenario[] = [
     { name: "one", run: (call) => void opens(a, call) },
     { name: "two", run: (call) => void opens(b, call) },
     { name: "remover", run: (call) => removes(c, call) },
+  ]),
+  onNames("name-list", 2, 0, ([a, b]) => [
+    { name: "one", run: (call) => void opens(a, call) },
+    { name: "reader", run: (call) => lists(b, call) },
   ]),
   onNames("name-again", 2, 0, ([a, b]) => [
     {

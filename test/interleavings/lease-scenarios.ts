@@ -11,18 +11,18 @@ interface Leased {
 }
 
 /** Messages are sent in ascending order, so that the place of one that comes back is known. */
-function leasing(capacity: number, mortal: number): Model<Leased> {
+function leasing(capacity: number, maxLeased: number, mortal: number, sent: readonly number[]): Model<Leased> {
   const back = (queue: readonly number[], numbers: readonly number[]): number[] =>
     [...queue, ...numbers].sort((a, b) => a - b);
   return {
-    initial: { queue: [], held: [] },
+    initial: { queue: sent, held: [] },
     step({ queue, held }, { name, argument }, answer, thread) {
       const heldBy = (one: number): number[] => held.flatMap(([holder, number]) => (holder === one ? [number] : []));
       const without = (one: number): Leased["held"] => held.filter(([holder]) => holder !== one);
       switch (name) {
         case "send":
           // What came back may be more than the ring holds.
-          return queue.length < capacity + 1 ? [{ queue: [...queue, argument as number], held }] : [];
+          return queue.length < capacity + maxLeased ? [{ queue: [...queue, argument as number], held }] : [];
         case "lease":
           if (queue.length === 0 || (answer !== PENDING && answer !== queue[0])) return [];
           return [{ queue: queue.slice(1), held: [...held, [thread, queue[0]]] }];
@@ -63,16 +63,24 @@ const works = (name: string, pipe: Pipe<Uint8Array>, settle: "ack" | "nack"): Ro
 
 type RolesOf = (pipes: Pipe<Uint8Array>[]) => Role[];
 
-const onLeases = (name: string, members: number, capacity: number, deaths: number, rolesOf: RolesOf): Scenario => ({
+const onLeases = (
+  name: string,
+  members: number,
+  capacity: number,
+  deaths: number,
+  rolesOf: RolesOf,
+  maxLeased = 1,
+  sent: readonly number[] = [],
+): Scenario => ({
   name,
   algorithm: "leases",
   members,
   deaths,
-  tell: (world) => ({
-    roles: rolesOf(pipes(world, { capacity, maxLeased: 1 })),
-    model: leasing(capacity, 0),
-    after: rest("p"),
-  }),
+  tell: (world) => {
+    const made = pipes(world, { capacity, maxLeased });
+    sent.forEach((number) => made[0].sendSync(message(number)));
+    return { roles: rolesOf(made), model: leasing(capacity, maxLeased, 0, sent), after: rest("p") };
+  },
 });
 
 export const LEASE_SCENARIOS: readonly Scenario[] = [
@@ -86,6 +94,16 @@ export const LEASE_SCENARIOS: readonly Scenario[] = [
     works("one", b, "nack"),
     works("two", c, "ack"),
   ]),
+  // One is given back while another that was is taken.
+  onLeases(
+    "lease-hint",
+    3,
+    3,
+    0,
+    ([a, b, c]) => [works("one", a, "nack"), works("two", b, "nack"), works("three", c, "ack")],
+    2,
+    [1, 2, 3],
+  ),
   onLeases("lease-holder-dies", 3, 2, 1, ([a, b, c]) => [
     works("mortal", a, "ack"),
     survivor(sends("sender", b, message, 1, 2)),

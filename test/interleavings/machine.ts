@@ -4,7 +4,7 @@
  * on they are real. So it can go on from any of its accesses after others have changed the memory in between, and a
  * whole tree of schedules is walked by taking changes back instead of starting over.
  */
-import type { WordsDouble } from "../instruments/words.js";
+import type { Synchronising, WordsDouble } from "../instruments/words.js";
 import { bulkEntry, covers, doubleEntry, wordEntry, type Entry } from "./store-buffer.js";
 
 /** What a member's code throws when the machine wants it back. */
@@ -234,9 +234,12 @@ export class Machine {
     thread.expires = true;
   }
 
-  /** What the kernel does when a member dies: what it stored is seen, its locks and its sleep are gone. */
+  /**
+   * What the kernel does when a member dies: its locks and its sleep are gone. So are stores that still waited: a compiler
+   * may have moved them behind the place of its death.
+   */
   kill(thread: Thread): void {
-    this.drain(thread);
+    thread.buffer = [];
     thread.isDead = true;
     this.deaths++;
     for (let i = 0; i < SLEEPS; i++) {
@@ -662,6 +665,37 @@ export class Machine {
       return target;
     },
   };
+
+  /** The same for a call site whose barrier is left out: plain accesses, and an exchange is a read and a write. */
+  readonly weakened: Synchronising = {
+    load: this.reads,
+    loadFresh: this.reads,
+    store: this.double.write,
+    storeRelease: this.double.write,
+    compareExchange: (words, index, expected, replacement) => {
+      const found = this.reads(words, index);
+      if (found === (expected | 0)) this.double.write(words, index, replacement);
+      return found;
+    },
+    add: (words, index, delta) => this.modifyPlainly(words, index, (old) => old + delta),
+    or: (words, index, bits) => this.modifyPlainly(words, index, (old) => old | bits),
+    and: (words, index, bits) => this.modifyPlainly(words, index, (old) => old & bits),
+    load64: (longs, index) => {
+      if (this.threadFor(longs) === undefined) return longs[index];
+      doubleScratch[0] = this.readDouble(longs, index, false);
+      return longScratch[0];
+    },
+    store64: (longs, index, value) => {
+      longScratch[0] = value;
+      this.storeDouble(longs, index, false);
+    },
+  };
+
+  private modifyPlainly(words: Int32Array, index: number, change: (old: number) => number): number {
+    const old = this.reads(words, index);
+    this.double.write(words, index, change(old) | 0);
+    return old;
+  }
 
   // The kernel's side.
 

@@ -1,10 +1,10 @@
 /**
  * `node --conditions=shmkit-instrumented build/test/interleavings/main.js`: explores and prints what was explored.
- * `--seconds N` in all (20), `--seed S`, `--only NAME`, `--preemptions N` at most, `--weak` with weak memory,
- * `--replay SEED` runs the one schedule of a seed and prints each access.
+ * `--seconds N` in all (20), `--seed S`, `--only NAME`, `--preemptions N` and `--schedules N` of each scenario at most,
+ * `--weak` with weak memory. `--replay SEED` runs the one schedule of a seed and prints each access. `--weaken` leaves out
+ * the barrier of one call site after the other, those that match `--only`, and prints which schedule goes wrong then.
  */
 import { parseArgs } from "node:util";
-import { explore, replaySeed, weakMemory } from "./explore.js";
 
 const { values } = parseArgs({
   options: {
@@ -12,19 +12,42 @@ const { values } = parseArgs({
     seed: { type: "string", default: "0" },
     only: { type: "string", default: "" },
     preemptions: { type: "string", default: "100" },
+    schedules: { type: "string", default: "Infinity" },
     weak: { type: "boolean", default: false },
+    weaken: { type: "boolean", default: false },
     replay: { type: "string" },
   },
 });
+const seconds = Number(values.seconds);
+const schedules = Number(values.schedules);
 
-if (values.replay !== undefined) {
-  const { trace, violation } = replaySeed(values.replay);
+async function weaken(): Promise<void> {
+  const { weakenSites } = await import("./weakening.js");
+  const sites = await weakenSites({
+    seconds,
+    schedules,
+    only: new RegExp(values.only),
+    onSite: ({ site, seed, message, explored }) =>
+      console.log(
+        seed === undefined ? `survives  ${site} (${explored} schedules)` : `found     ${site}: ${message} ${seed}`,
+      ),
+  });
+  console.log(`${sites.length} sites, ${sites.filter(({ seed }) => seed === undefined).length} survive`);
+}
+
+async function replay(seed: string): Promise<void> {
+  const { replaySeed } = await import("./explore.js");
+  const { trace, violation } = replaySeed(seed);
   for (const line of trace) console.log(line);
   console.log(violation === undefined ? "nothing is wrong with this schedule" : `violation: ${violation}`);
   if (violation !== undefined) process.exitCode = 1;
-} else {
+}
+
+async function run(): Promise<void> {
+  const { explore, weakMemory } = await import("./explore.js");
   const { explored, violations } = (values.weak ? weakMemory : explore)({
-    seconds: Number(values.seconds),
+    seconds,
+    schedules,
     seed: Number(values.seed),
     only: values.only,
     preemptions: Number(values.preemptions),
@@ -39,3 +62,7 @@ if (values.replay !== undefined) {
   console.log(`${explored} schedules, ${violations.length} violations`);
   if (violations.length > 0) process.exitCode = 1;
 }
+
+if (values.replay !== undefined) await replay(values.replay);
+else if (values.weaken) await weaken();
+else await run();

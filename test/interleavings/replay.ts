@@ -1,7 +1,6 @@
 /**
  * Runs one schedule by its seed: `SCENARIO:` (or `SCENARIO~` with weak memory) and then who runs, one letter per member,
- * in the order of the scenario. `a` runs until it is done or sleeps, `a17` until it has made 17 accesses, `a17!` dies
- * there, `a?` has its deadline pass, `a17=5` reads 5 next, an old value. `{0,2}` after it: these of the stores that wait
+ * in the order of the scenario. `a` runs until it is done or sleeps, `a17` until it has made 17 accesses, `a!` dies, `a?` has its deadline pass, `a17=5` reads 5 next, an old value. `{0,2}` after it: these of the stores that wait
  * become visible, `{*}` all.
  */
 import type { Thread } from "./machine.js";
@@ -46,7 +45,7 @@ export function replay(
         if (!machine.threads.some((other) => machine.isReady(other))) expired.push(thread);
         machine.expire(thread);
         trace.push(`${letter}       its deadline passes`);
-      } else if (visible !== "*" && (stopAt < 0 ? isReady : thread.length < stopAt)) run(thread);
+      } else if (visible !== "*" && what !== "!" && (stopAt < 0 ? isReady : thread.length < stopAt)) run(thread);
       if (what === "!") {
         trace.push(`${letter}       dies`);
         machine.kill(thread);
