@@ -10,7 +10,7 @@ import { BLOCKED, type Blocked } from "../members/member.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
 import { decode, encode } from "./codec.js";
 import { LeaseTable } from "./lease-table.js";
-import { checkBytes, lengthOf, plainBytes } from "./plain-bytes.js";
+import { checkBytes, isKnownPlain, lengthOf, plainBytes } from "./plain-bytes.js";
 import { readShape, type PipeShape } from "./pipe-shape.js";
 import { readPipeStatistics, type PipeStatistics } from "./pipe-statistics.js";
 import { END, Receiver, SCRATCH, type End, type LeasedBytes } from "./receiver.js";
@@ -146,9 +146,10 @@ export class Pipe<T = unknown> extends NamedObject {
   /** {@link sendSync} for bytes, without the look at what it is. Bytes are copied. */
   sendBytesSync(bytes: Uint8Array, options?: WaitOptions): void {
     this.check();
-    checkBytes(bytes, "bytes");
-    const length = lengthOf(bytes);
-    const plain = plainBytes(bytes, length);
+    const isKnown = isKnownPlain(bytes);
+    if (!isKnown) checkBytes(bytes, "bytes");
+    const length = isKnown ? bytes.length : lengthOf(bytes);
+    const plain = isKnown ? bytes : plainBytes(bytes, length);
     if (
       options === undefined &&
       this.sends.waits.length === 0 &&

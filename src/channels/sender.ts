@@ -70,36 +70,67 @@ export class Sender {
   }
 
   /**
+   * Writes the record where nobody looks, then publishes it, and the fields of the tail, by one store of `sent`.
    * Sends `length` plain bytes of `source`, from `from` on, as one message, or says what to wait for.
    * @throws ERR_CLOSED, ERR_MESSAGE_TOO_LARGE, ERR_NO_SPACE, ERR_REGION_LOST
    */
   attempt(source: Uint8Array, from: number, length: number, kind: number): true | Blocked {
-    const { member, words: shared, shape } = this;
+    const { member, words: shared, floats } = this;
+    const { base, ring, ringUnits, capacity, inlineLimit } = this.shape;
     member.begin(SEND, this.entry);
     try {
       if (!tryLock(member, this.tailLock)) return blockedOnLock(member, this.tailLock);
       if (words.read(shared, this.closed) !== 0) throw this.closedError();
       const sent = words.read(shared, this.sent);
-      const depth = this.depthFor(sent);
-      if (depth >= shape.capacity) return this.release(this.notFull, 0);
+      // The copy of the tail's fields that counts, and the one that will.
+      const old = base + (sent & 1) * COPY_WORDS;
+      const next = base + ((sent + 1) & 1) * COPY_WORDS;
+      const total = words.readFloat(floats, (old >> 1) + WORD.sentTotal);
+      const highWater = words.read(shared, old + WORD.highWater);
+      let depth = (sent - this.knownReceived) >>> 0;
+      if (total !== this.knownTotal || depth >= highWater) {
+        // SYNC POINT: what was received has been read; pairs with the receivers' store of received, in receiver.ts
+        this.knownReceived = words.load(shared, this.received);
+        depth = (sent - this.knownReceived) >>> 0;
+      }
+      if (depth >= capacity) return this.release(this.notFull, 0);
       let page = 0;
-      if (length > shape.inlineLimit) {
+      let bodyBytes = length;
+      if (length > inlineLimit) {
         page = this.allocate(length, depth);
         if (page < 0)
           return page === HeapAnswer.lockBusy
             ? this.release(this.heap.lockSet, HEADER.heapLock)
             : this.release(this.heap.spaceSet, 0);
+        bodyBytes = BLOCK_REFERENCE_BYTES;
         words.copyIn(member.segment, page * PAGE_WORDS * 4, source, from, length);
       }
-      const body = this.place(sent, page === 0 ? length : BLOCK_REFERENCE_BYTES);
-      words.write(shared, body - 2, length);
-      words.write(shared, body - 1, (member.slot << 16) | kind | (page === 0 ? 0 : IN_BLOCK));
-      if (page === 0) words.copyIn(member.segment, body * 4, source, from, length);
-      else {
-        words.write(shared, body, page);
-        words.write(shared, body + 1, this.heap.generationOf(page));
+      const units = 1 + ((bodyBytes + 7) >>> 3);
+      let position = words.read(shared, old + WORD.tailPosition);
+      let unit = position & (ringUnits - 1);
+      if (unit + units > ringUnits) {
+        words.write(shared, ring + unit * 2 + 1, RecordKind.wrap);
+        position += ringUnits - unit;
+        unit = 0;
       }
-      this.publish(sent, depth + 1, length);
+      const record = ring + unit * 2;
+      words.write(shared, record, length);
+      words.write(shared, record + 1, (member.slot << 16) | kind | (page === 0 ? 0 : IN_BLOCK));
+      if (page === 0) words.copyIn(member.segment, (record + 2) * 4, source, from, length);
+      else {
+        words.write(shared, record + 2, page);
+        words.write(shared, record + 3, this.heap.generationOf(page));
+      }
+      words.write(shared, next + WORD.tailPosition, position + units);
+      words.write(shared, next + WORD.highWater, depth < highWater ? highWater : depth + 1);
+      words.writeFloat(floats, (next >> 1) + WORD.sentTotal, total + 1);
+      const bytes = words.readFloat(floats, (old >> 1) + WORD.sentBytes);
+      words.writeFloat(floats, (next >> 1) + WORD.sentBytes, bytes + length);
+      member.critical(sent);
+      // SYNC POINT: publishes the record and the tail; pairs with the receivers' load of sent, in receiver.ts
+      words.storeRelease(shared, this.sent, sent + 1);
+      member.committed();
+      this.knownTotal = total + 1;
       if (page !== 0) this.heap.clearLedger();
       unlock(member, this.tailLock);
       ringOne(member, this.notEmpty);
@@ -108,57 +139,6 @@ export class Sender {
     } catch (error) {
       return member.failed(error);
     }
-  }
-
-  /** Messages in the pipe, exactly if they are many: more than ever before, or as many as it takes. Tail lock held. */
-  private depthFor(sent: number): number {
-    const { words: shared, shape } = this;
-    const copy = shape.base + (sent & 1) * COPY_WORDS;
-    if (words.readFloat(this.floats, (copy >> 1) + WORD.sentTotal) === this.knownTotal) {
-      const depth = (sent - this.knownReceived) >>> 0;
-      if (depth < words.read(shared, copy + WORD.highWater)) return depth;
-    }
-    // SYNC POINT: what was received has been read; pairs with the receivers' store of received, in receiver.ts
-    this.knownReceived = words.load(shared, this.received);
-    return (sent - this.knownReceived) >>> 0;
-  }
-
-  /**
-   * Finds the place of the next record, past a wrap, and notes the position after it in the copy of the tail's fields
-   * that does not count yet. Answers the word index of its body.
-   */
-  private place(sent: number, bodyBytes: number): number {
-    const { words: shared, shape } = this;
-    const { base, ringUnits, ring } = shape;
-    const units = 1 + ((bodyBytes + 7) >>> 3);
-    let position = words.read(shared, base + (sent & 1) * COPY_WORDS + WORD.tailPosition);
-    let unit = position & (ringUnits - 1);
-    if (unit + units > ringUnits) {
-      words.write(shared, ring + unit * 2 + 1, RecordKind.wrap);
-      position += ringUnits - unit;
-      unit = 0;
-    }
-    words.write(shared, base + ((sent + 1) & 1) * COPY_WORDS + WORD.tailPosition, position + units);
-    return ring + unit * 2 + 2;
-  }
-
-  /** Counts the record in, by one store of `sent` for everything. */
-  private publish(sent: number, depth: number, length: number): void {
-    const { member, words: shared, floats, shape } = this;
-    const old = shape.base + (sent & 1) * COPY_WORDS;
-    const next = shape.base + ((sent + 1) & 1) * COPY_WORDS;
-    const highWater = words.read(shared, old + WORD.highWater);
-    words.write(shared, next + WORD.highWater, depth > highWater ? depth : highWater);
-    const oldFloats = old >> 1;
-    const nextFloats = next >> 1;
-    const total = words.readFloat(floats, oldFloats + WORD.sentTotal) + 1;
-    words.writeFloat(floats, nextFloats + WORD.sentTotal, total);
-    words.writeFloat(floats, nextFloats + WORD.sentBytes, words.readFloat(floats, oldFloats + WORD.sentBytes) + length);
-    member.critical(sent);
-    // SYNC POINT: publishes the record and the tail; pairs with the receivers' load of sent, in receiver.ts
-    words.storeRelease(shared, this.sent, sent + 1);
-    member.committed();
-    this.knownTotal = total;
   }
 
   private closedError(): ShmkitError {
