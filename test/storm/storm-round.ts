@@ -87,6 +87,8 @@ export class Round {
 
   /** Lets it storm for the given time, and until somebody has died; then looks what is left. */
   async run(seconds: number, onTurn: () => void): Promise<RoundReport> {
+    const endAll = (): void => this.members.forEach((member) => member.kill());
+    this.signal?.addEventListener("abort", endAll);
     const region = await Region.create(this.name, REGION);
     region.on("memberDied", (death) => this.deaths.set(death.label, [...(this.deaths.get(death.label) ?? []), death]));
     try {
@@ -104,7 +106,8 @@ export class Round {
     } catch (error) {
       this.violation((error as Error).stack ?? String(error));
     } finally {
-      for (const member of this.members) member.kill();
+      this.signal?.removeEventListener("abort", endAll);
+      endAll();
       await Promise.all(this.members.map(({ ended }) => ended));
       await region.close();
       await this.cleanUp();
