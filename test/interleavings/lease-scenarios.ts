@@ -11,11 +11,16 @@ interface Leased {
 }
 
 /** Messages are sent in ascending order, so that the place of one that comes back is known. */
-function leasing(capacity: number, maxLeased: number, mortal: number, sent: readonly number[]): Model<Leased> {
+function leasing(
+  capacity: number,
+  maxLeased: number,
+  mortal: number,
+  initial: Leased = { queue: [], held: [] },
+): Model<Leased> {
   const back = (queue: readonly number[], numbers: readonly number[]): number[] =>
     [...queue, ...numbers].sort((a, b) => a - b);
   return {
-    initial: { queue: sent, held: [] },
+    initial,
     step({ queue, held }, { name, argument }, answer, thread) {
       const heldBy = (one: number): number[] => held.flatMap(([holder, number]) => (holder === one ? [number] : []));
       const without = (one: number): Leased["held"] => held.filter(([holder]) => holder !== one);
@@ -63,23 +68,14 @@ const works = (name: string, pipe: Pipe<Uint8Array>, settle: "ack" | "nack"): Ro
 
 type RolesOf = (pipes: Pipe<Uint8Array>[]) => Role[];
 
-const onLeases = (
-  name: string,
-  members: number,
-  capacity: number,
-  deaths: number,
-  rolesOf: RolesOf,
-  maxLeased = 1,
-  sent: readonly number[] = [],
-): Scenario => ({
+const onLeases = (name: string, members: number, capacity: number, deaths: number, rolesOf: RolesOf): Scenario => ({
   name,
   algorithm: "leases",
   members,
   deaths,
   tell: (world) => {
-    const made = pipes(world, { capacity, maxLeased });
-    sent.forEach((number) => made[0].sendSync(message(number)));
-    return { roles: rolesOf(made), model: leasing(capacity, maxLeased, 0, sent), after: rest("p") };
+    const made = pipes(world, { capacity, maxLeased: 1 });
+    return { roles: rolesOf(made), model: leasing(capacity, 1, 0), after: rest("p") };
   },
 });
 
@@ -95,15 +91,22 @@ export const LEASE_SCENARIOS: readonly Scenario[] = [
     works("two", c, "ack"),
   ]),
   // One is given back while another that was is taken.
-  onLeases(
-    "lease-hint",
-    3,
-    3,
-    0,
-    ([a, b, c]) => [works("one", a, "nack"), works("two", b, "nack"), works("three", c, "ack")],
-    2,
-    [1, 2, 3],
-  ),
+  {
+    name: "lease-hint",
+    algorithm: "leases",
+    members: 2,
+    deaths: 0,
+    tell: (world) => {
+      const made = pipes(world, { capacity: 3, maxLeased: 2 });
+      const [a, b] = made;
+      [1, 2, 3].forEach((number) => a.sendSync(message(number)));
+      a.receiveSync({ lease: true });
+      b.receiveSync({ lease: true }).nack();
+      const first: Role = { name: "holder", run: (call) => call(NACK, () => a.settleLease(0, 0, false)) };
+      const model = leasing(3, 2, 0, { queue: [2, 3], held: [[0, 1]] });
+      return { roles: [first, works("taker", b, "ack")], model, after: rest("p") };
+    },
+  },
   onLeases("lease-holder-dies", 3, 2, 1, ([a, b, c]) => [
     works("mortal", a, "ack"),
     survivor(sends("sender", b, message, 1, 2)),

@@ -722,9 +722,9 @@ export class Machine {
       return 0;
     });
   }
-  unlockByte(slot: number): number {
+  unlockByte(slot: number, owner: number): number {
     return this.systemCall("unlock", LIVENESS + slot, (_, index) => {
-      this.set(index, 0, -1);
+      if (this.words[index] >> 1 === owner + 1) this.set(index, 0, owner);
       return 0;
     });
   }

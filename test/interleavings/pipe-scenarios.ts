@@ -130,6 +130,15 @@ export const PIPE_SCENARIOS: readonly Scenario[] = [
         68,
       ),
   },
+  // A recovery left the hint, although nothing was returned.
+  {
+    ...onPipe("pipe-hint", 2, 2, () => []),
+    tell: (world) =>
+      story(world, { capacity: 2 }, ([a, b]) => {
+        world.machine.words[(a.ref.page * PAGE_BYTES + PIPE.at.returnedHint) / 4] = 1;
+        return [sends("sender", a, message, 1), receives("receiver", b, 1)];
+      }),
+  },
   // Whoever gives up waiting passes on a ring that was meant for it.
   onPipe("pipe-deadline", 3, 2, ([a, b, c]) => [
     sends("sender", a, message, 1, 2),

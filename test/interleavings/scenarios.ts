@@ -1,5 +1,6 @@
 import { HEAP_SCENARIOS } from "./heap-scenarios.js";
 import { LEASE_SCENARIOS } from "./lease-scenarios.js";
+import { MEMBER_SCENARIOS } from "./member-scenarios.js";
 import { PIPE_SCENARIOS } from "./pipe-scenarios.js";
 import type { Scenario } from "./scenario.js";
 import { SYNC_SCENARIOS } from "./sync-scenarios.js";
@@ -10,4 +11,5 @@ export const SCENARIOS: readonly Scenario[] = [
   ...PIPE_SCENARIOS,
   ...LEASE_SCENARIOS,
   ...HEAP_SCENARIOS,
+  ...MEMBER_SCENARIOS,
 ];

@@ -10,13 +10,15 @@ const CALL = /\bwords\.(load|loadFresh|store|storeRelease|compareExchange|add|or
 
 /** Lines of the source on which the calls are, and whether a SYNC POINT is announced there. */
 function placesIn(source: string): string[] {
-  const lines = source.split("\n");
-  return lines.flatMap((line, i) =>
-    [...line.matchAll(CALL)].map(([, name]) => {
-      const isSyncPoint = lines.slice(Math.max(0, i - 3), i + 1).some((before) => before.includes("// SYNC POINT"));
-      return `${i + 1} ${name}${isSyncPoint ? " SYNC POINT" : ""}`;
-    }),
-  );
+  let isAnnounced = false;
+  return source.split("\n").flatMap((line, i) => {
+    isAnnounced ||= line.includes("// SYNC POINT");
+    return [...line.matchAll(CALL)].map(([, name]) => {
+      const place = `${i + 1} ${name}${isAnnounced ? " SYNC POINT" : ""}`;
+      isAnnounced = false;
+      return place;
+    });
+  });
 }
 
 export const load: LoadHook = async (url, context, nextLoad) => {

@@ -29,19 +29,23 @@ let machine: Machine;
 let joining = 0;
 const owner = (): number => machine.current?.id ?? joining;
 
-const slotOf = (offset: number): number => offset - LOCK_BASE - 1;
+/** The attach byte comes after those of the slots here. */
+const ATTACH = 15;
+const slotOf = (offset: number): number => (offset === LOCK_BASE ? ATTACH : offset - LOCK_BASE - 1);
 
 const KERNEL: Partial<NativeAddon> = {
   map: () => ({ id: 1, buffer: machine.words.buffer, status: new ArrayBuffer(16) }),
   closeMapping: () => 0,
-  close: () => 0,
+  // With a descriptor goes the attach byte, if it was locked through it.
+  close: () => machine.unlockByte(ATTACH, owner()),
+  sameFile: () => 1,
   allocate: () => 0,
   punch: () => 0,
   lock: (_descriptor, offset) => machine.lockByte(slotOf(offset), owner(), false, -errno.EAGAIN),
-  unlock: (_descriptor, offset) => machine.unlockByte(slotOf(offset)),
+  unlock: (_descriptor, offset) => machine.unlockByte(slotOf(offset), owner()),
   probe: (_descriptor, offset) => machine.probeByte(slotOf(offset), owner()),
   pin: (_mapping, _descriptor, offset) => machine.lockByte(slotOf(offset), owner(), true, -errno.EAGAIN),
-  unpin: () => machine.unlockByte(machine.pinnedBy(owner())),
+  unpin: () => machine.unlockByte(machine.pinnedBy(owner()), owner()),
   wake: (_mapping, offset, mask) => machine.wake(offset >> 2, mask),
   park: (_mapping, offset, expected) =>
     machine.park(offset >> 2, expected, 2, {
