@@ -8,6 +8,8 @@ import { LEASE_WORD } from "./pipe-words.js";
 
 /** The lease slots of a pipe: messages that left the ring under lease. */
 export class LeaseTable {
+  private rover = 0;
+
   constructor(
     private readonly member: Member,
     private readonly heap: PageHeap,
@@ -28,9 +30,15 @@ export class LeaseTable {
     return leaseState(this.state(index));
   }
 
-  /** A free slot, or -1. Head lock held. */
+  /** A free slot, or -1; looked for behind the last one, since those before it are likely out still. Head lock held. */
   findFree(): number {
-    for (let i = 0; i < this.shape.maxLeased; i++) if (leaseState(this.state(i)) === LeaseState.free) return i;
+    const { maxLeased } = this.shape;
+    for (let i = 0; i < maxLeased; i++) {
+      const index = (this.rover + i) % maxLeased;
+      if (leaseState(this.state(index)) !== LeaseState.free) continue;
+      this.rover = (index + 1) % maxLeased;
+      return index;
+    }
     return -1;
   }
 

@@ -98,6 +98,7 @@ export class Pipe<T = unknown> extends NamedObject {
   /** Apart from receives: waiting for a lease slot must not hold those up. */
   private readonly leasings = new LocalQueue();
   private readonly receiving: Waitable<T>;
+  private readonly leasing: Waitable<Lease<T>>;
 
   /** @internal */
   constructor(context: ObjectContext, ref: ObjectRef) {
@@ -108,6 +109,7 @@ export class Pipe<T = unknown> extends NamedObject {
     this.leases = new LeaseTable(member, heap, this.shape, this.address);
     this.receiver = new Receiver(member, heap, this.shape, this.leases, ref.entry, this.address);
     this.receiving = this.waitable("receiving from", this.receives, () => this.attemptReceive());
+    this.leasing = this.waitable("leasing from", this.leasings, () => this.attemptLease());
   }
 
   /** Messages the pipe holds before senders wait. */
@@ -198,9 +200,7 @@ export class Pipe<T = unknown> extends NamedObject {
   receive(options?: ReceiveOptions): Promise<T | Lease<T>> {
     try {
       const { waits } = this.context;
-      return isLeasing(options, "receive")
-        ? waits.async(this.leasing(), options)
-        : waits.async(this.receiving, options);
+      return isLeasing(options, "receive") ? waits.async(this.leasing, options) : waits.async(this.receiving, options);
     } catch (error) {
       return rejected(error);
     }
@@ -212,7 +212,7 @@ export class Pipe<T = unknown> extends NamedObject {
   tryReceive(options?: { lease?: boolean }): T | Lease<T> | undefined {
     const waits = this.context.waits;
     const leasing = flag(knownOptions(options, ["lease"], "tryReceive").lease, "lease");
-    const result = leasing ? waits.try(this.leasing()) : waits.try(this.receiving);
+    const result = leasing ? waits.try(this.leasing) : waits.try(this.receiving);
     return result === BLOCKED ? undefined : result;
   }
 
@@ -221,9 +221,7 @@ export class Pipe<T = unknown> extends NamedObject {
   receiveSync(options?: ReceiveOptions): T;
   receiveSync(options?: ReceiveOptions): T | Lease<T> {
     const waits = this.context.waits;
-    return isLeasing(options, "receiveSync")
-      ? waits.sync(this.leasing(), options)
-      : waits.sync(this.receiving, options);
+    return isLeasing(options, "receiveSync") ? waits.sync(this.leasing, options) : waits.sync(this.receiving, options);
   }
 
   /**
@@ -265,18 +263,16 @@ export class Pipe<T = unknown> extends NamedObject {
     return this.valueFrom(taken, this.receiver.kind);
   }
 
-  private leasing(): Waitable<Lease<T>> {
-    return this.waitable("leasing from", this.leasings, () => {
-      const taken = this.ended(this.receiver.attemptLease());
-      if (taken === BLOCKED) return BLOCKED;
-      try {
-        return new Lease<T>(this, taken, this.valueFrom(taken.bytes, taken.kind));
-      } catch (error) {
-        // The error carries the bytes; given back, the message would stop every worker in turn.
-        this.receiver.acknowledge(taken.index, taken.sequence);
-        throw error;
-      }
-    });
+  private attemptLease(): Lease<T> | Blocked {
+    const taken = this.ended(this.receiver.attemptLease());
+    if (taken === BLOCKED) return BLOCKED;
+    try {
+      return new Lease<T>(this, taken, this.valueFrom(taken.bytes, taken.kind));
+    } catch (error) {
+      // The error carries the bytes; given back, the message would stop every worker in turn.
+      this.receiver.acknowledge(taken.index, taken.sequence);
+      throw error;
+    }
   }
 
   /** @internal Also on a removed pipe: whoever has it open keeps its memory. */
@@ -313,7 +309,11 @@ export class Pipe<T = unknown> extends NamedObject {
   }
 
   private valueFrom(bytes: Uint8Array, kind: number): T {
-    return (kind === RecordKind.bytes ? bytes : decode(bytes, bytes.length)) as T;
+    if (kind === RecordKind.bytes) return bytes as T;
+    if (bytes.length > SCRATCH.length) return decode(bytes, bytes.length) as T;
+    // The decoder makes a view of each buffer it has not seen before, which takes longer than to decode a short message.
+    SCRATCH.set(bytes);
+    return decode(SCRATCH, bytes.length) as T;
   }
 
   /** The messages, until the pipe is closed and empty. */
