@@ -323,7 +323,7 @@ describe("nothing hangs for ever", () => {
     const first = start(["recv", `${region}/x`]);
     const sending = start(["send", `${region}/x`], { interactive: true });
     sending.write("first\n");
-    await until(() => first.soFar === "first\n");
+    await until(() => first.soFar === "first\n" && pipeOf(region)?.leased === 0);
     first.kill("SIGKILL");
     await first.ended;
     sending.write("second\n");
@@ -334,6 +334,34 @@ describe("nothing hangs for ever", () => {
     assert.equal((await sending.ended).code, 0);
     const { code, text } = await second.ended;
     assert.deepEqual([code, text], [0, "second\nthird\n"]);
+  });
+
+  for (const signal of ["SIGKILL", "SIGINT"] as const)
+    test(`${signal} of a receiver that writes: what it did not write comes to the next one`, async () => {
+      const region = name();
+      const text = lines(100_000);
+      const first = start(["recv", `${region}/x`], { unread: true });
+      const sending = start(["send", `${region}/x`], { input: text });
+      await until(() => pipeOf(region)?.waitingSenders === 1 && pipeOf(region)!.leased > 0);
+      first.kill(signal);
+      const begun = (await first.ended).text;
+      const rest = (await run(["recv", `${region}/x`])).text;
+      assert.equal((await sending.ended).code, 0);
+      const whole = begun.slice(0, begun.lastIndexOf("\n") + 1);
+      assert.ok(whole.length > 0 && text.startsWith(whole), "the beginning is not as sent");
+      assert.ok(text.endsWith(rest), "the rest is not as sent");
+      assert.ok(whole.length + rest.length >= text.length, `${text.length - whole.length - rest.length} bytes lost`);
+    });
+
+  test("a full disk: what could not be written comes to the next receiver", async () => {
+    const region = name();
+    const full = openSync("/dev/full", "w");
+    const sending = start(["send", `${region}/x`], { input: lines(3000) });
+    const { code, errors } = await run(["recv", `${region}/x`], { stdout: full });
+    closeSync(full);
+    assert.deepEqual([code, errors], [1, "shmkit: ENOSPC: no space left on device, write\n"]);
+    assert.equal((await run(["recv", `${region}/x`])).text, lines(3000));
+    assert.equal((await sending.ended).code, 0);
   });
 
   test("kill -9 of both leaves what the next one cleans up", async () => {

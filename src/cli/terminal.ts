@@ -37,6 +37,7 @@ export class Terminal {
   readonly isTerminal: boolean = process.stdout.isTTY;
   readonly errorIsTerminal: boolean = process.stderr.isTTY;
   private readonly direct = isFileOrDevice(1);
+  private accepted = 0;
   private readonly signal: AbortSignal;
   private readonly broken: (error: unknown) => void;
   private statusStream: NodeJS.WriteStream | undefined;
@@ -59,27 +60,34 @@ export class Terminal {
       this.writeDirectly(data);
       return;
     }
+    const bytes = typeof data === "string" ? Buffer.from(data) : data;
     const { signal } = this;
     signal.throwIfAborted();
     await new Promise<void>((resolve, reject) => {
       const abort = (): void => reject(signal.reason as Error);
       signal.addEventListener("abort", abort, { once: true });
-      process.stdout.write(data, (error) => {
+      process.stdout.write(bytes, (error) => {
         if (error instanceof Error) this.broken(error);
+        else this.accepted += bytes.length;
         signal.removeEventListener("abort", abort);
         resolve();
       });
     });
   }
 
-  /** Whether {@link writeDirectly} may be used: no reader can make it wait. */
-  get isDirect(): boolean {
-    return this.direct;
-  }
-
+  /** Writes at once, whatever the signal says: where no reader can make it wait, and for a terminal's last words. */
   writeDirectly(data: string | Uint8Array): void {
     const bytes = typeof data === "string" ? Buffer.from(data) : data;
-    for (let at = 0; at < bytes.length;) at += writeSync(1, bytes, at, bytes.length - at);
+    for (let at = 0; at < bytes.length;) {
+      const length = writeSync(1, bytes, at, bytes.length - at);
+      at += length;
+      this.accepted += length;
+    }
+  }
+
+  /** Bytes of standard output that the kernel has accepted; of a write to a pipe that failed, none. */
+  get acceptedBytes(): number {
+    return this.accepted;
   }
 
   line(text = ""): Promise<void> {

@@ -43,8 +43,9 @@ export class CliProcess {
     this.child = spawn(process.execPath, [CLI, ...args], {
       stdio: [stdin ?? (input === undefined && !interactive ? "ignore" : "pipe"), stdout ?? "pipe", "pipe"],
     });
-    if (unread) this.child.once("exit", () => this.child.stdout!.resume());
-    else this.child.stdout?.on("data", (chunk: Buffer) => this.chunks.push(chunk));
+    const read = (): void => void this.child.stdout?.on("data", (chunk: Buffer) => this.chunks.push(chunk));
+    if (unread) this.child.once("exit", read);
+    else read();
     this.child.stderr!.setEncoding("utf8").on("data", (text: string) => (this.errorText += text));
     if (this.child.stdin !== null) {
       this.child.stdin.on("error", () => undefined);

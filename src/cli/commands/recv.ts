@@ -1,21 +1,17 @@
 import { setImmediate } from "node:timers/promises";
-import { Region, ShmkitError, type Pipe } from "../../index.js";
+import { Region, ShmkitError, type Lease, type Pipe, type WaitOptions } from "../../index.js";
 import { objectAddress } from "../address.js";
 import type { Command, Invocation } from "../command.js";
 import { CommandError, usageError } from "../exit-codes.js";
-import { toJson } from "../json.js";
+import { LeasedOutput } from "../leased-output.js";
 import { isTimeout, Patience } from "../patience.js";
 import { Progress } from "../progress.js";
 import { RegionRemoved, Stream } from "../stream.js";
 import type { Terminal } from "../terminal.js";
 
 /** Longest time the thread is blocked: then signals are seen to. */
-const SLICE = { timeoutMs: 20 } as const;
+const SLICE = { lease: true, timeoutMs: 20 } as const;
 const YIELD_MS = 50;
-/** Text is written in pieces of this size, or when nothing more is there. */
-const TEXT_CHARACTERS = 64 * 1024;
-const FIRST_TARGET_BYTES = 256 * 1024;
-
 export const command: Command = {
   name: "recv",
   summary: "receive from a pipe to standard output",
@@ -23,7 +19,8 @@ export const command: Command = {
   about: `Writes what arrives in the pipe NAME of REGION to standard output: strings as lines, other values as lines of JSON
 (bigint as a string of its digits, bytes inside as Base64), bytes as they are. Waits for the region and the pipe to
 appear, and ends when the pipe is closed and everything has been received. Several receivers share the messages. When
-a sender was killed or stopped in the middle, the rest is written, and the exit code is 1.`,
+a sender was killed or stopped in the middle, the rest is written, and the exit code is 1. What standard output did not
+take stays for the next receiver, also when this one is killed.`,
   options: {
     count: { type: "string", short: "n", value: "N", about: "end after N messages" },
     follow: { type: "boolean", short: "f", about: "go on with the next stream of that name when one has ended" },
@@ -105,8 +102,7 @@ class Receiver {
     try {
       // A sender may have died before this process joined.
       await stream.closeIfAbandoned(patience);
-      if (stream.content === "bytes") await this.copyBytes(reader, most);
-      else await this.copyValues(reader, most);
+      await this.copy(reader, most);
     } finally {
       region.off("memberDied", lookForDead);
       broken = await stream.leave(Patience.toTidyUp()).catch(() => 0);
@@ -124,55 +120,23 @@ class Receiver {
     return received;
   }
 
-  /** Everything is bytes: they go through one buffer. */
-  private async copyBytes(reader: MessageReader, most: number): Promise<void> {
-    const { terminal } = this;
-    let target = new Uint8Array(FIRST_TARGET_BYTES);
-    for (let n = 0; n < most; n++) {
-      const length = await reader.nextInto(target);
-      if (length === undefined) return;
-      if (length < 0) {
-        target = new Uint8Array(-length);
-        n--;
-        continue;
-      }
-      this.count(length);
-      const bytes = target.subarray(0, length);
-      if (terminal.isDirect) terminal.writeDirectly(bytes);
-      else await terminal.write(bytes);
-      if (performance.now() > this.yieldAt) await this.seeToOthers();
-    }
-  }
-
-  private async copyValues(reader: MessageReader, most: number): Promise<void> {
-    let text = "";
-    const flush = async (): Promise<void> => {
-      const ready = text;
-      text = "";
-      if (ready !== "") await this.terminal.write(ready);
-    };
+  /** Writes as much at a time as is there now, and before every wait. */
+  private async copy(reader: MessageReader, most: number): Promise<void> {
+    const output = new LeasedOutput(this.terminal);
     try {
       for (let n = 0; n < most; n++) {
-        let message = reader.tryNext();
-        if (message === undefined) {
-          await flush();
-          message = await reader.next();
+        let lease = reader.tryNext();
+        if (lease === undefined) {
+          await output.write();
+          lease = await reader.next();
         }
-        if (message === END) return;
-        if (message instanceof Uint8Array) {
-          await flush();
-          this.count(message.length);
-          await this.terminal.write(message);
-        } else {
-          const line = `${typeof message === "string" ? message : toJson(message)}\n`;
-          this.count(line.length);
-          text += line;
-          if (text.length >= TEXT_CHARACTERS) await flush();
-        }
+        if (lease === END) return;
+        this.count(output.add(lease));
+        if (output.isFull) await output.write();
         if (n % 64 === 0 && performance.now() > this.yieldAt) await this.seeToOthers();
       }
     } finally {
-      await flush();
+      await output.write();
     }
   }
 
@@ -196,6 +160,7 @@ class Receiver {
 }
 
 const END: unique symbol = Symbol("end");
+type Next = Lease<unknown> | typeof END;
 
 /** The messages of a stream, and its end. */
 class MessageReader {
@@ -212,49 +177,22 @@ class MessageReader {
   }
 
   /** The next message if it is there now. */
-  tryNext(): unknown {
+  tryNext(): Next | undefined {
     try {
-      return this.pipe.tryReceive();
+      return this.pipe.tryReceive({ lease: true });
     } catch (error) {
       return this.ended(error);
     }
   }
 
-  async next(): Promise<unknown> {
+  async next(): Promise<Next> {
     try {
       return this.pipe.receiveSync(SLICE);
     } catch (error) {
       if (!isTimeout(error)) return this.ended(error);
     }
-    return this.waiting((options) => this.pipe.receive(options));
-  }
-
-  /** Receives bytes: their number, or that of the bytes needed as a negative number, or undefined at the end. */
-  async nextInto(target: Uint8Array): Promise<number | undefined> {
-    const attempt = async (receive: () => number | Promise<number>): Promise<number | typeof END> => {
-      try {
-        return await receive();
-      } catch (error) {
-        if (error instanceof ShmkitError && error.code === "ERR_OUT_OF_RANGE") return -(error.expected as number);
-        throw error;
-      }
-    };
-    let length: unknown;
     try {
-      length = this.pipe.receiveIntoSync(target, SLICE);
-    } catch (error) {
-      if (isTimeout(error))
-        length = await this.waiting((options) => attempt(() => this.pipe.receiveInto(target, options)));
-      else if (error instanceof ShmkitError && error.code === "ERR_OUT_OF_RANGE") length = -(error.expected as number);
-      else length = this.ended(error);
-    }
-    return length === END ? undefined : (length as number);
-  }
-
-  private async waiting(
-    receive: (options: { timeoutMs?: number; signal?: AbortSignal }) => Promise<unknown>,
-  ): Promise<unknown> {
-    try {
+      const receive = (options: WaitOptions): Promise<Lease<unknown>> => this.pipe.receive({ lease: true, ...options });
       return await this.patience.wait(`receiving from ${this.pipe.address}`, receive, async () => {
         this.look();
         this.stream.checkRegion();

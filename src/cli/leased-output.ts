@@ -1,0 +1,65 @@
+import type { Lease } from "../index.js";
+import { toJson } from "./json.js";
+import type { Terminal } from "./terminal.js";
+
+/** Written at a time. Few enough leases that a receiver whose reader is slow leaves most of the pipe's to others. */
+const MOST_LEASES = 64;
+const FULL_LENGTH = 64 * 1024;
+
+/** Strings are lines, other values lines of JSON, bytes are written as they are. */
+function dataOf(value: unknown): string | Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  return `${typeof value === "string" ? value : toJson(value)}\n`;
+}
+
+/**
+ * Messages on their way to standard output. They stay on lease until the kernel has accepted them: what it does not accept
+ * goes back to the pipe, and so does everything if this process is killed before.
+ */
+export class LeasedOutput {
+  private readonly terminal: Terminal;
+  private leases: Lease<unknown>[] = [];
+  private parts: (string | Uint8Array)[] = [];
+  private length = 0;
+
+  constructor(terminal: Terminal) {
+    this.terminal = terminal;
+  }
+
+  /** Adds a message; answers its length, in characters or bytes. */
+  add(lease: Lease<unknown>): number {
+    const data = dataOf(lease.value);
+    const { parts } = this;
+    const last = parts.at(-1);
+    if (typeof data === "string" && typeof last === "string") parts[parts.length - 1] = last + data;
+    else parts.push(data);
+    this.leases.push(lease);
+    this.length += data.length;
+    return data.length;
+  }
+
+  get isFull(): boolean {
+    return this.leases.length >= MOST_LEASES || this.length >= FULL_LENGTH;
+  }
+
+  /** Writes what was added. @throws the signal's reason, what the system says: then the rest has gone back */
+  async write(): Promise<void> {
+    const { terminal, leases, parts } = this;
+    if (leases.length === 0) return;
+    this.leases = [];
+    this.parts = [];
+    this.length = 0;
+    let end = terminal.acceptedBytes;
+    try {
+      for (const part of parts) await terminal.write(part);
+    } catch (error) {
+      for (const lease of leases) {
+        end += Buffer.byteLength(dataOf(lease.value));
+        if (end <= terminal.acceptedBytes) lease.ack();
+        else lease.nack();
+      }
+      throw error;
+    }
+    for (const lease of leases) lease.ack();
+  }
+}
