@@ -1,9 +1,10 @@
 /** The storm, as a part of `npm run crash`. */
 import { percentile, storm } from "../storm/storm.js";
+import type { Stall } from "../storm/storm-round.js";
 import type { Outcome, PartOptions } from "./part.js";
 
-const rounded = (milliseconds: number | undefined): number | null =>
-  milliseconds === undefined ? null : Math.round(milliseconds * 1000) / 1000;
+const rounded = (stall: Stall | undefined): number | null =>
+  stall === undefined ? null : Math.round(stall.ms * 1000) / 1000;
 
 /** Storms for the given time. */
 export async function stormPart({ signal, ...options }: PartOptions & { signal: AbortSignal }): Promise<Outcome> {
@@ -22,6 +23,7 @@ export async function stormPart({ signal, ...options }: PartOptions & { signal: 
         `${report.messages} messages, ${report.redelivered} redelivered`,
       `  ${report.interrupted} died with something in their hands; ${stalls.length} times others needed just that meanwhile: ` +
         `they went on after ${stallMs.p50} ms (median), ${stallMs.p99} ms (99 %), ${stallMs.max} ms (most)`,
+      ...(stalls.length > 0 ? [`  longest: ${stalls.at(-1)!.text}`] : []),
       `  ${lost} lost, ${torn} torn, ${leakedBytes} bytes and ${leakedSlots} slots leaked`,
       ...(report.hasNamespaces ? [] : ["  no separate PID namespaces: this system does not let its users have any"]),
     ],

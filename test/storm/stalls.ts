@@ -47,16 +47,15 @@ export class Needs {
    * The time for which others needed what a member had in its hands when it died; undefined when it had nothing, or
    * nobody asked for it before it was recovered.
    */
-  stall(dead: Part, diedAt: number, recoveredAt: number): { from: number; until: number } | undefined {
-    const needs = this.bySide
-      .get(sideOfDead(dead) ?? "")
-      ?.filter(({ number, until }) => number !== dead.number && until > diedAt);
+  stall(dead: Part, diedAt: number, recoveredAt: number): { side: string; from: number; until: number } | undefined {
+    const side = sideOfDead(dead) ?? "nothing";
+    const needs = this.bySide.get(side)?.filter(({ number, until }) => number !== dead.number && until > diedAt);
     const met = needs?.find(({ isMet }) => isMet);
     if (needs === undefined || met === undefined) return undefined;
     const from = Math.min(
       ...needs.filter(({ until }) => until <= met.until).map((need) => Math.max(need.from, diedAt)),
     );
-    return from > recoveredAt ? undefined : { from, until: met.until };
+    return from > recoveredAt ? undefined : { side, from, until: met.until };
   }
 }
 

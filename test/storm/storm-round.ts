@@ -40,13 +40,19 @@ const NOTICE_RESOLUTION_MS = 1;
 /** Of what a step does first, and of what only some do. */
 const LATEST_ACCESS = 120;
 
+/** How long others were held up by a member that died with something in its hands. */
+export interface Stall {
+  readonly ms: number;
+  /** What they waited for, and when the death had been recovered. */
+  readonly text: string;
+}
+
 /** What a round came to. */
 export interface RoundReport extends Verdict {
   kills: number;
   readonly killsBy: Record<"anywhere" | "at a chosen access" | "while stopped" | "by terminate()", number>;
   pauses: number;
-  /** How long the others were held up by a member that died with something in its hands, in milliseconds. */
-  readonly stalls: number[];
+  readonly stalls: Stall[];
   leakedBytes: number;
   leakedSlots: number;
 }
@@ -320,13 +326,16 @@ export class Round {
       else if (terminated.has(part.number)) report.killsBy["by terminate()"]++;
       else if (wasStopped) report.killsBy["while stopped"]++;
       else report.killsBy.anywhere++;
-      const recoveredAt = (part.deaths[0]?.noticedAt.getTime() ?? 0) + NOTICE_RESOLUTION_MS - sinceEpoch;
-      const stall = needs.stall(part, killedAt, recoveredAt);
+      const noticedAt = (part.deaths[0]?.noticedAt.getTime() ?? 0) - sinceEpoch;
+      const stall = needs.stall(part, killedAt, noticedAt + NOTICE_RESOLUTION_MS);
       // Whoever is stopped with something in its hands holds the others up as well, and should.
       const isOverlaid = pauses.some(
         ({ from, until, member }) => stall !== undefined && member !== host && from <= stall.until && until >= killedAt,
       );
-      if (stall !== undefined && !isOverlaid) report.stalls.push(stall.until - stall.from);
+      if (stall === undefined || isOverlaid) continue;
+      const noticedAfter = Math.max(0, noticedAt - killedAt).toFixed(0);
+      const text = `${stall.side}, after the death of member ${part.number}, recovered after ${noticedAfter} ms`;
+      report.stalls.push({ ms: stall.until - stall.from, text });
     }
   }
 

@@ -35,7 +35,7 @@ export async function storm({ seconds, seed, signal, onProgress }: StormOptions)
     );
     total = total === undefined ? { ...report, rounds: 1, hasNamespaces: separate } : sum(total, report);
   } while (now() < end && signal?.aborted !== true && total.violations.length === 0);
-  total.stalls.sort((a, b) => a - b);
+  total.stalls.sort((a, b) => a.ms - b.ms);
   return total;
 }
 
@@ -50,7 +50,7 @@ function sum(total: StormReport, report: RoundReport): StormReport {
   return total;
 }
 
-/** The value below which a share of ascending values lies; undefined of none. */
-export function percentile(ascending: readonly number[], share: number): number | undefined {
+/** The one below which a share of them lies, in ascending order; undefined of none. */
+export function percentile<T>(ascending: readonly T[], share: number): T | undefined {
   return ascending[Math.min(ascending.length - 1, Math.floor(ascending.length * share))];
 }
