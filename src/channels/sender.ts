@@ -97,7 +97,7 @@ export class Sender {
       let page = 0;
       let bodyBytes = length;
       if (length > inlineLimit) {
-        page = this.allocate(length, depth);
+        page = this.allocate(length);
         if (page < 0)
           return page === HeapAnswer.lockBusy
             ? this.release(this.heap.lockSet, HEADER.heapLock)
@@ -145,10 +145,11 @@ export class Sender {
     return new ShmkitError("ERR_CLOSED", `${this.address} is closed: nothing more can be sent`, { path: this.address });
   }
 
-  private allocate(length: number, depth: number): number {
+  private allocate(length: number): number {
     if (length > this.heap.largestBlockBytes) throw this.tooLarge(length, this.heap.largestBlockBytes);
     const page = this.heap.allocate(pagesFor(length));
-    if (page >= 0 || page === HeapAnswer.lockBusy || depth > 0) return page;
+    // What is on its way now: the last look at the receivers may be old.
+    if (page >= 0 || page === HeapAnswer.lockBusy || this.depth() > 0) return page;
     // With nothing on its way in this pipe nobody may ever free a block: then waiting would have no end.
     if (page === HeapAnswer.noSpace) throw this.heap.noSpaceError();
     const attainable = this.heap.largestBlockBytes - this.directory.permanentPages() * PAGE_BYTES;
