@@ -1,6 +1,6 @@
 /** `npm run fuzz`: damaged regions and hostile messages. */
 import { randomBytes } from "node:crypto";
-import { abortAtSignals, progressLine, readCommandLine, writeReport } from "../helpers/command-line.js";
+import { abortAtSignals, progressLine, readCommandLine, wholeNumber, writeReport } from "../helpers/command-line.js";
 
 const HELP = `npm run fuzz -- [--seconds N] [--seed S] [--json FILE] [--replay SEED]
 
@@ -23,7 +23,8 @@ process.env["SHMKIT_TEST_TOKEN"] ??= `fuzz${randomBytes(4).toString("hex")}`;
 const { runCampaign } = await import("./campaign.js");
 
 const signal = abortAtSignals();
-const replayed = line.values["replay"] === undefined ? undefined : Number(line.values["replay"]);
+const { replay } = line.values;
+const replayed = replay === undefined ? undefined : wholeNumber(replay, "replay", 0);
 const seed = replayed ?? line.seed;
 const end = Date.now() + (line.seconds ?? DEFAULT_SECONDS) * 1000;
 

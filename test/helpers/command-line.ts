@@ -9,7 +9,8 @@ export interface CommandLine {
   readonly values: Readonly<Record<string, string | undefined>>;
 }
 
-function wholeNumber(text: string, option: string, least: number): number {
+/** A number among the options; anything else ends the command. */
+export function wholeNumber(text: string, option: string, least: number): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < least)
     fail(`--${option} must be a whole number from ${least} on, not ${JSON.stringify(text)}`);
