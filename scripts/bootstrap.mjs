@@ -11,6 +11,7 @@ import { createServer, connect } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { inlineDependencies } from "./inline-dependencies.mjs";
 import { removeStaleOutputs } from "./stale-outputs.mjs";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -232,6 +233,7 @@ async function buildAddon() {
 /** TypeScript's own incremental build decides what is current. `start` needs no tests. */
 async function buildTypeScript(command) {
   removeStaleOutputs(ROOT);
+  inlineDependencies(ROOT);
   const project = command === "start" ? "tsconfig.src.json" : "tsconfig.json";
   const { code, signal, output } = await run(process.execPath, [TYPESCRIPT, "-b", project], { quiet: true });
   if (signal !== null) endLike(code, signal);

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { INLINED_FOLDER } from "./inline-dependencies.mjs";
 
 /** Compiled folders and the folders they are compiled from. */
 const COMPILED = [
@@ -20,7 +21,7 @@ export function removeStaleOutputs(root) {
   for (const [outputs, sources] of COMPILED) {
     if (!existsSync(join(root, outputs))) continue;
     for (const entry of readdirSync(join(root, outputs), { recursive: true, encoding: "utf8" })) {
-      if (!OUTPUT.test(entry)) continue;
+      if (!OUTPUT.test(entry) || join(outputs, entry).startsWith(INLINED_FOLDER)) continue;
       if (existsSync(join(root, sources, entry.replace(OUTPUT, ".ts")))) continue;
       rmSync(join(root, outputs, entry), { force: true });
       removed.push(join(outputs, entry));

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join, posix } from "node:path";
+import { INLINED_FOLDER } from "../inline-dependencies.mjs";
 
 /** What every package holds: each of these must match something. */
 const INTENDED = [
@@ -12,6 +13,7 @@ const INTENDED = [
   /^dist\/[\w/-]+\.js$/,
   /^dist\/[\w/-]+\.d\.ts$/,
   /^dist\/[\w/-]+\.js\.map$/,
+  /^dist\/vendor\/[\w-]+\/LICENSE$/,
 ];
 
 /** What a release adds: the addons of all platforms, built elsewhere. */
@@ -66,7 +68,7 @@ export const gate = {
     for (const target of entryPoints(manifest)) {
       if (!files.includes(target)) problems.push(`package.json points to ${target}, which is not packed`);
     }
-    for (const path of files.filter((name) => name.endsWith(".js"))) {
+    for (const path of files.filter((name) => name.endsWith(".js") && !name.startsWith(`${INLINED_FOLDER}/`))) {
       if (!files.includes(path.replace(/\.js$/, ".d.ts"))) problems.push(`${path} has no types`);
       if (!existsSync(join(root, path.replace(/^dist\//, "src/").replace(/\.js$/, ".ts")))) {
         problems.push(`${path} has no source`);

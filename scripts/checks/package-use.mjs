@@ -1,10 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { runTool } from "./run-tool.mjs";
 
-/** Packages that a user's project has beside this one: its dependencies, and Node's types for those who compile. */
+/** Packages that the project of a user who compiles has beside this one: Node's types. Ours has no dependencies. */
 const TYPES = ["@types/node", "undici-types"];
 
 const COMPILER_OPTIONS = {
@@ -42,8 +42,7 @@ function installPackage(root, project) {
   mkdirSync(target, { recursive: true });
   const unpacked = run("tar", ["-xzf", join(project, archive), "-C", target, "--strip-components=1"]);
   if (unpacked.status !== 0) throw new Error(`tar: ${unpacked.output}`);
-  const { dependencies } = JSON.parse(readFileSync(join(target, "package.json"), "utf8"));
-  for (const name of [...Object.keys(dependencies ?? {}), ...TYPES]) {
+  for (const name of TYPES) {
     mkdirSync(dirname(join(project, "node_modules", name)), { recursive: true });
     symlinkSync(join(root, "node_modules", name), join(project, "node_modules", name));
   }

@@ -19,8 +19,8 @@ const ENTRY_POINTS = [
   /^(examples|benchmarks|scripts)\//,
 ];
 
-/** Used through configuration files or by name, not by an import. */
-const PACKAGES_USED_OTHERWISE = new Set(["@types/node", "node-api-headers"]);
+/** Used through configuration files or by name, or inlined by the build, not by an import. */
+const PACKAGES_USED_OTHERWISE = new Set(["@types/node", "msgpackr", "node-api-headers"]);
 
 const EVERYTHING = "*";
 

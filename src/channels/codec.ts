@@ -1,4 +1,4 @@
-import { C1, clearSource, Packr, Unpackr } from "msgpackr/pack";
+import { C1, clearSource, Packr, Unpackr } from "#msgpackr";
 import { ShmkitError } from "../base/errors.js";
 import { show } from "../base/arguments.js";
 
