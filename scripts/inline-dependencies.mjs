@@ -10,15 +10,16 @@ const INLINED = { msgpackr: ["index.js", "index.d.ts", "iterators.js", "pack.js"
 /** Where an inlined package lies below the root. */
 export const INLINED_FOLDER = "dist/vendor";
 
+/** Files that are inlined, as paths below `node_modules`. */
+export const inlinedFiles = Object.entries(INLINED).flatMap(([name, files]) => files.map((file) => join(name, file)));
+
 /** Copies what is inlined to where `imports` in package.json looks for it. */
 export function inlineDependencies(root) {
-  for (const [name, files] of Object.entries(INLINED)) {
-    for (const file of files) {
-      const source = join(root, "node_modules", name, file);
-      const target = join(root, INLINED_FOLDER, name, file);
-      if (existsSync(target) && readFileSync(target).equals(readFileSync(source))) continue;
-      mkdirSync(dirname(target), { recursive: true });
-      copyFileSync(source, target);
-    }
+  for (const path of inlinedFiles) {
+    const source = join(root, "node_modules", path);
+    const target = join(root, INLINED_FOLDER, path);
+    if (existsSync(target) && readFileSync(target).equals(readFileSync(source))) continue;
+    mkdirSync(dirname(target), { recursive: true });
+    copyFileSync(source, target);
   }
 }

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { after, describe, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { createHash } from "node:crypto";
 
@@ -26,6 +26,7 @@ interface Scripts {
   };
   "checks/names-and-paths.mjs": { checkText: (path: string, text: string) => string[] };
   "checks/doc-examples.mjs": { gate: { run: (context: { root: string }) => Promise<GateResult> } };
+  "inline-dependencies.mjs": { inlinedFiles: readonly string[] };
   "stale-outputs.mjs": { removeStaleOutputs: (root: string) => string[] };
 }
 
@@ -290,6 +291,9 @@ describe("the test runner", { concurrency: 4 }, () => {
 });
 
 describe("the bootstrap", () => {
+  let inlined: readonly string[] = [];
+  before(async () => void ({ inlinedFiles: inlined } = await load("inline-dependencies.mjs")));
+
   const ADDON = "export const buildAddon = ({ root }) => `${root}/package.json`;";
 
   /** A checkout whose packages, compiler and program are stand-ins. */
@@ -300,11 +304,12 @@ describe("the bootstrap", () => {
       "package-lock.json": lock,
       "node_modules/.shmkit-install": createHash("sha256").update(lock).digest("hex"),
       "node_modules/typescript/bin/tsc": compiler,
+      ...Object.fromEntries(inlined.map((path) => [join("node_modules", path), "inlined"])),
       "dist/cli/main.js": program,
       "src/cli/main.ts": "",
     });
     mkdirSync(join(root, "scripts"));
-    for (const name of ["bootstrap.mjs", "stale-outputs.mjs"]) {
+    for (const name of ["bootstrap.mjs", "inline-dependencies.mjs", "stale-outputs.mjs"]) {
       cpSync(join(ROOT, "scripts", name), join(root, "scripts", name));
     }
     writeFileSync(join(root, "scripts/build-addon.mjs"), addon);
