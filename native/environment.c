@@ -185,6 +185,13 @@ int environment_adopt(struct environment *environment, int descriptor) {
   return descriptor;
 }
 
+bool environment_owns(const struct environment *environment, int descriptor) {
+  for (size_t i = 0; i < environment->descriptor_count; i++) {
+    if (environment->descriptors[i].descriptor == descriptor) return true;
+  }
+  return false;
+}
+
 int environment_close(struct environment *environment, int descriptor) {
   for (size_t i = environment->descriptor_count; i-- > 0;) {
     if (environment->descriptors[i].descriptor != descriptor) continue;

@@ -50,6 +50,7 @@ void environment_remove_mapping(struct environment *environment, const struct ma
 
 /* Takes over `descriptor` (negative ones pass through); answers it, or -ENOMEM after closing it. */
 int environment_adopt(struct environment *environment, int descriptor);
+bool environment_owns(const struct environment *environment, int descriptor);
 /* Closes a descriptor that was adopted; -EBADF for any other. */
 int environment_close(struct environment *environment, int descriptor);
 

@@ -20,6 +20,7 @@ int64_t close_descriptor(struct call *call);
 int64_t truncate_file(struct call *call);
 int64_t allocate_range(struct call *call);
 int64_t allocate_async(struct call *call);
+int64_t close_async(struct call *call);
 int64_t punch_range(struct call *call);
 
 /* identity.c */

@@ -27,6 +27,7 @@ const SIGNATURES: Functions = {
   sameFile: ["text", "integer"],
   stat: ["integer", "doubles"],
   close: ["integer"],
+  closeAsync: ["integer"],
   truncate: ["integer", "integer"],
   allocate: ["integer", "integer", "integer"],
   allocateAsync: ["integer", "integer", "integer"],

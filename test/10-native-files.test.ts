@@ -155,6 +155,16 @@ describe("names and files", () => {
     assert.equal(native.close(descriptor), -errno.EBADF);
   });
 
+  test("closeAsync takes the same ones, at once", async () => {
+    using file = NativeFile.create("close-async");
+    assert.equal(await native.closeAsync(0), -errno.EBADF);
+    fstatSync(0);
+    const descriptor = native.reopen(file.descriptor);
+    const closing = native.closeAsync(descriptor);
+    assert.equal(native.close(descriptor), -errno.EBADF);
+    assert.equal(await closing, 0);
+  });
+
   test("descriptors are not inherited", () => {
     using file = NativeFile.create("cloexec");
     const flags = /^flags:\s+(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${file.descriptor}`, "utf8"))![1];

@@ -20,7 +20,6 @@ import type { CheckedOptions } from "./options.js";
 import {
   anybodyAlive,
   closeName,
-  discard,
   inspectHeader,
   newFile,
   publish,
@@ -37,9 +36,11 @@ import {
  * the byte, and nobody attaches to a region that is closed, has lost its name, or has nobody alive.
  */
 
-/** What a step waits for: a while, or the backing of a range of a file. */
+/** What a step waits for: a while, the backing of a range of a file, or its close, which may free the memory of a region. */
 export type Pause =
-  { readonly delayMs: number } | { readonly descriptor: number; readonly offset: number; readonly length: number };
+  | { readonly delayMs: number }
+  | { readonly descriptor: number; readonly offset: number; readonly length: number; readonly isFirst: boolean }
+  | { readonly closing: number };
 export type Steps<T> = Generator<Pause, T, number>;
 
 /** An attached region. */
@@ -54,6 +55,8 @@ export interface Attached {
 
 const RETRY_MS = 2;
 const APPEAR_MS = 20;
+/** Backed at a time: a few milliseconds, after which deadline and signal are looked at. */
+const BACKING_STEP_BYTES = 16 * 2 ** 20;
 
 export type OpenMode = "create" | "open" | "openOrCreate";
 
@@ -73,11 +76,11 @@ export function* attach(name: string, mode: OpenMode, options: CheckedOptions): 
         yield { delayMs: APPEAR_MS };
         continue;
       }
-    }
+    } else if (yield* isAlive(path))
+      throw new ShmkitError("ERR_EXISTS", `the region ${name} exists already; open it instead`, { path });
+    // The name may be given to another one meanwhile: whoever links first has it.
     const created = yield* create(name, path, options);
     if (created !== undefined) return created;
-    if (mode === "create" && (yield* isAlive(path)))
-      throw new ShmkitError("ERR_EXISTS", `the region ${name} exists already; open it instead`, { path });
   }
 }
 
@@ -88,8 +91,7 @@ function* create(name: string, path: string, options: CheckedOptions): Steps<Att
   let segment: Segment | undefined;
   let membership: Membership | undefined;
   try {
-    for (const [offset, length] of rangesToBack(dimensions))
-      checkResult(yield { descriptor: file.descriptor, offset, length }, "fallocate", path);
+    yield* back(file.descriptor, path, rangesToBack(dimensions));
     segment = new Segment(file.descriptor, dimensions.geometry.maxPages * PAGE_BYTES, path, {
       writable: true,
       shared: options.shared,
@@ -102,16 +104,25 @@ function* create(name: string, path: string, options: CheckedOptions): Steps<Att
       return { membership, path, lifetime: options.lifetime, createdAt, epoch, created: true };
     }
   } catch (error) {
-    abandon(file, segment);
+    yield* abandon(file, segment);
     throw error;
   }
-  abandon(file, segment);
+  yield* abandon(file, segment);
   return undefined;
 }
 
-function abandon(file: NewFile, segment: Segment | undefined): void {
+function* back(descriptor: number, path: string, ranges: ReturnType<typeof rangesToBack>): Steps<void> {
+  for (const [offset, length] of ranges)
+    for (let done = 0; done < length; done += BACKING_STEP_BYTES) {
+      const step = Math.min(BACKING_STEP_BYTES, length - done);
+      checkResult(yield { descriptor, offset: offset + done, length: step, isFirst: done === 0 }, "fallocate", path);
+    }
+}
+
+function* abandon(file: NewFile, segment: Segment | undefined): Steps<void> {
   segment?.close();
-  discard(file);
+  if (file.temporaryPath !== undefined) native.unlink(file.temporaryPath);
+  yield { closing: file.descriptor };
 }
 
 /** Opens what has the name and lives. Undefined when nothing has; a dead region's name is taken away on the way. */
@@ -122,17 +133,14 @@ function* openExisting(name: string, path: string, options: CheckedOptions): Ste
     checkResult(descriptor, "open", path);
     let attached: Attached | undefined;
     try {
-      checkOwner(descriptor, path, name, options.allowOtherUser);
+      checkOwner(descriptor, path, name, options.allowOtherUser, TRUST);
       while (!tryLockAttach(descriptor, path)) yield { delayMs: RETRY_MS };
       attached = attachTo(descriptor, name, path, options);
-    } catch (error) {
+    } finally {
       unlockAttach(descriptor);
-      native.close(descriptor);
-      throw error;
+      if (attached === undefined) yield { closing: descriptor };
     }
-    unlockAttach(descriptor);
     if (attached !== undefined) return attached;
-    native.close(descriptor);
   }
 }
 
@@ -175,15 +183,19 @@ function isGone(descriptor: number, path: string, header: HeaderFacts): boolean 
   return true;
 }
 
-function checkOwner(descriptor: number, path: string, name: string, allowOtherUser: boolean): void {
+const TRUST = "if you trust that user, open it with { allowOtherUser: true }";
+const ASK_OWNER = "only that user or root can remove it";
+
+function checkOwner(descriptor: number, path: string, name: string, allowed: boolean, advice: string): void {
   const { uid } = statOf(descriptor, path);
   const me = native.effectiveUid();
-  if (uid !== me && !allowOtherUser)
-    throw new ShmkitError(
-      "ERR_NOT_OWNER",
-      `the region ${name} belongs to user ${uid}, not to you (${me}); if you trust that user, open it with { allowOtherUser: true }`,
-      { path, owner: uid, expected: me, actual: uid },
-    );
+  if (uid !== me && !allowed)
+    throw new ShmkitError("ERR_NOT_OWNER", `the region ${name} belongs to user ${uid}, not to you (${me}); ${advice}`, {
+      path,
+      owner: uid,
+      expected: me,
+      actual: uid,
+    });
 }
 
 function compare(header: HeaderFacts, options: CheckedOptions, name: string, path: string): void {
@@ -226,7 +238,7 @@ function* withExisting<T>(path: string, work: (descriptor: number) => T): Steps<
     return work(descriptor);
   } finally {
     unlockAttach(descriptor);
-    native.close(descriptor);
+    yield { closing: descriptor };
   }
 }
 
@@ -239,7 +251,7 @@ export function* remove(name: string): Steps<boolean> {
   const removed = yield* withExisting(path, (descriptor) => {
     if (native.sameFile(path, descriptor) !== 1) return false;
     // In a sticky directory only the owner can take the name away: a region marked closed would keep it for ever.
-    checkOwner(descriptor, path, name, native.effectiveUid() === 0);
+    checkOwner(descriptor, path, name, native.effectiveUid() === 0, ASK_OWNER);
     if (statOf(descriptor, path).sizeBytes >= PAGE_BYTES) closeName(descriptor, path);
     else unlinkIfSame(descriptor, path);
     return true;
@@ -252,7 +264,7 @@ export function* clean(name: string, alsoKernel: boolean): Steps<boolean> {
   const path = pathOf(name);
   const cleaned = yield* withExisting(path, (descriptor) => {
     if (native.sameFile(path, descriptor) !== 1 || anybodyAlive(descriptor)) return false;
-    checkOwner(descriptor, path, name, native.effectiveUid() === 0);
+    checkOwner(descriptor, path, name, native.effectiveUid() === 0, ASK_OWNER);
     const { closed, lifetime } = inspectHeader(descriptor, path);
     if (!closed && lifetime === "kernel" && !alsoKernel) return false;
     closeName(descriptor, path);
@@ -268,23 +280,22 @@ export async function run<T>(steps: Steps<T>, what: string, options: WaitOptions
   let next = steps.next();
   while (next.done !== true) {
     const pause = next.value;
-    if ("delayMs" in pause) {
-      const failure = waitFailure(deadline, signal, what, options);
-      if (failure !== undefined) next = steps.throw(failure.reason);
-      else {
-        await sleep(
-          Math.min(pause.delayMs, Math.max(0, deadline - now())),
-          undefined,
-          signal === undefined ? {} : { signal },
-        ).catch(() => undefined);
-        next = steps.next(0);
-      }
-      continue;
+    const failure = canEnd(pause) ? waitFailure(deadline, signal, what, options) : undefined;
+    if (failure !== undefined) next = steps.throw(failure.reason);
+    else if ("closing" in pause) next = steps.next(await native.closeAsync(pause.closing));
+    else if ("descriptor" in pause)
+      next = steps.next(await native.allocateAsync(pause.descriptor, pause.offset, pause.length));
+    else {
+      const delayMs = Math.min(pause.delayMs, Math.max(0, deadline - now()));
+      await sleep(delayMs, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
+      next = steps.next(0);
     }
-    next = steps.next(await native.allocateAsync(pause.descriptor, pause.offset, pause.length));
   }
   return next.value;
 }
+
+/** Whether deadline and signal count before a pause: what is done at once is no waiting, and what is open is closed. */
+const canEnd = (pause: Pause): boolean => "delayMs" in pause || ("isFirst" in pause && !pause.isFirst);
 
 function waitFailure(
   deadline: number,
@@ -303,8 +314,9 @@ export function runSync<T>(steps: Steps<T>, what: string, options: WaitOptions |
   let next = steps.next();
   while (next.done !== true) {
     const pause = next.value;
-    if (!("delayMs" in pause)) next = steps.next(native.allocate(pause.descriptor, pause.offset, pause.length));
-    else if (now() >= deadline) next = steps.throw(timeoutError(what, options?.timeoutMs));
+    if (canEnd(pause) && now() >= deadline) next = steps.throw(timeoutError(what, options?.timeoutMs));
+    else if ("closing" in pause) next = steps.next(native.close(pause.closing));
+    else if ("descriptor" in pause) next = steps.next(native.allocate(pause.descriptor, pause.offset, pause.length));
     else {
       pauseSync(Math.min(pause.delayMs, Math.max(0, deadline - now())));
       next = steps.next(0);

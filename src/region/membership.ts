@@ -16,7 +16,7 @@ import { Member } from "../members/member.js";
 import { HEADER, SLOT, slotWord, type Geometry } from "../members/region-words.js";
 import { Waits } from "../members/waits.js";
 import { RegionRecovery } from "./recovery.js";
-import { anybodyAlive, tryLockAttach, unlinkIfSame } from "./region-file.js";
+import { anybodyAlive, tryLockAttach, unlinkIfSame, unlockAttach } from "./region-file.js";
 
 /** A slot in a region with everything that works on it. */
 export class Membership {
@@ -74,20 +74,30 @@ export class Membership {
     this.waits.drain();
   }
 
-  /** Leaves: gives back everything this member holds, frees the slot, and takes the name away with the last one. */
-  leave(path: string, unlinkWhenLast: boolean): void {
+  /**
+   * Leaves: gives back everything this member holds, frees the slot, and takes the name away with the last one.
+   * Answers what `closeFile` does: the last close of a big region's file takes long, since it frees the memory.
+   */
+  leave(
+    path: string,
+    unlinkWhenLast: boolean,
+    closeFile: (descriptor: number) => unknown = (open) => native.close(open),
+  ): unknown {
     const { segment, descriptor } = this;
-    if (this.left) return;
+    if (this.left) return undefined;
     this.deaths.stop();
     if (!segment.lost && !this.slotFreed) this.giveBack();
     this.member.closed = true;
+    let closing: unknown;
     try {
       this.leaveName(path, unlinkWhenLast);
     } finally {
       segment.close();
       this.left = true;
-      native.close(descriptor);
+      unlockAttach(descriptor);
+      closing = closeFile(descriptor);
     }
+    return closing;
   }
 
   private leaveName(path: string, unlinkWhenLast: boolean): void {

@@ -51,7 +51,6 @@ const KNOWN = [
   "label",
   "shared",
   "allowOtherUser",
-  "wait",
   "timeoutMs",
   "signal",
 ];
@@ -73,7 +72,7 @@ function labelOf(value: unknown): Uint8Array {
 }
 
 export function checkOptions(options: RegionOptions | undefined, where: string): CheckedOptions {
-  const given = knownOptions(options, KNOWN, where);
+  const given = knownOptions(options, where === "Region.open" ? [...KNOWN, "wait"] : KNOWN, where);
   const size = given.size === undefined ? DEFAULT_SIZE : sizeBytes(given.size, "size", PAGE_BYTES, MAX_SIZE_LIMIT);
   const maxSize =
     given.maxSize === undefined

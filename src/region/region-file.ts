@@ -111,9 +111,3 @@ export function publish(file: NewFile, path: string): boolean {
   checkResult(result, "link", path);
   return true;
 }
-
-/** Closes a file that will not be published. */
-export function discard(file: NewFile): void {
-  if (file.temporaryPath !== undefined) native.unlink(file.temporaryPath);
-  native.close(file.descriptor);
-}

@@ -2,7 +2,7 @@ import { EventEmitter } from "node:events";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { ShmkitError } from "../base/errors.js";
 import { flag, knownOptions, regionName, wholeNumber } from "../base/arguments.js";
-import { deadlineOf, now, onlyWaitOptions, type WaitOptions } from "../base/deadline.js";
+import { deadlineOf, now, onlyWaitOptions, timeoutError, type WaitOptions } from "../base/deadline.js";
 import { formatBytes, sizeBytes, type Size } from "../base/sizes.js";
 import { Pipe } from "../channels/pipe.js";
 import { pipePlan, type PipeOptions } from "../channels/pipe-options.js";
@@ -10,11 +10,12 @@ import type { ObjectRef } from "../heap/directory.js";
 import type { NamedObject } from "../heap/named-object.js";
 import type { HeapStatistics } from "../heap/page-heap.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
+import { native } from "../native/addon.js";
 import type { MemberDeath } from "../members/deaths.js";
-import { LocalQueue } from "../members/waits.js";
+import { LocalQueue, type Waitable } from "../members/waits.js";
 import { Mutex, mutexPlan, type MutexOptions } from "../sync/mutex.js";
 import { Counter, counterPlan } from "../values/counter.js";
-import { attach, clean, remove, run, runSync, type Attached, type OpenMode } from "./attach.js";
+import { attach, clean, remove, run, runSync, type Attached, type OpenMode, type Steps } from "./attach.js";
 import { Collection } from "./collection.js";
 import type { LifetimeName } from "./geometry.js";
 import { readMembers, type MemberInfo } from "./members.js";
@@ -158,6 +159,11 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     await Region.clean();
     return snapshots();
   }
+  /** {@link list}, blocking the thread. */
+  static listSync(): RegionInfo[] {
+    Region.cleanSync();
+    return snapshots();
+  }
 
   /** One region from outside, without attaching; undefined when there is none. @throws ERR_BAD_REGION, ERR_VERSION, ERR_PERMISSION */
   static inspect(name: string): RegionInfo | undefined {
@@ -169,15 +175,20 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
    * touch or cannot understand. Resolves to the names removed.
    */
   static async clean(options?: { kernel?: boolean }): Promise<string[]> {
-    const kernel = flag(knownOptions(options, ["kernel"], "Region.clean").kernel, "kernel");
     const removed: string[] = [];
-    for (const name of regionNames()) {
+    for (const { name, steps } of cleaning(options, "Region.clean"))
+      if (await run(steps, `cleaning ${name}`, CLEANING).catch(unlessShmkit)) removed.push(name);
+    return removed;
+  }
+  /** {@link clean}, blocking the thread. */
+  static cleanSync(options?: { kernel?: boolean }): string[] {
+    const removed: string[] = [];
+    for (const { name, steps } of cleaning(options, "Region.cleanSync"))
       try {
-        if (await run(clean(name, kernel), `cleaning ${name}`, { timeoutMs: 1000 })) removed.push(name);
+        if (runSync(steps, `cleaning ${name}`, CLEANING)) removed.push(name);
       } catch (error) {
-        if (!(error instanceof ShmkitError)) throw error;
+        unlessShmkit(error);
       }
-    }
     return removed;
   }
 
@@ -269,7 +280,21 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
    * @throws ERR_NO_SPACE, ERR_REGION_FULL, ERR_TIMEOUT
    */
   async grow(size: Size, options?: WaitOptions): Promise<void> {
-    const { member, heap, geometry, waits } = this.membership;
+    const { step, next } = this.growing(size, onlyWaitOptions(options, "grow")?.timeoutMs);
+    // Step by step, with the event loop in between: backing a GiB takes a third of a second.
+    while (!(await this.membership.waits.async(step, { ...options, timeoutMs: next() }))) await nextTurn();
+  }
+
+  /** {@link grow}, blocking the thread. */
+  growSync(size: Size, options?: WaitOptions): void {
+    const { step, next } = this.growing(size, onlyWaitOptions(options, "growSync")?.timeoutMs);
+    while (!this.membership.waits.sync(step, { ...options, timeoutMs: next() }));
+  }
+
+  /** A step of growing, and what is asked before each: milliseconds left. The first is made however few there are. */
+  private growing(size: Size, timeoutMs: number | undefined): { step: Waitable<boolean>; next: () => number } {
+    const { member, heap, geometry } = this.membership;
+    member.checkUsable();
     const bytes = sizeBytes(size, "size", 1, Number.MAX_SAFE_INTEGER);
     if (bytes > this.maxSizeBytes)
       throw new ShmkitError(
@@ -282,16 +307,16 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
       );
     const pages = geometry.heapPage + Math.ceil(bytes / PAGE_BYTES);
     wholeNumber(pages, "size", 0, geometry.maxPages);
-    const deadline = deadlineOf(onlyWaitOptions(options, "grow")?.timeoutMs);
-    const queue = new LocalQueue();
-    // Step by step, with the event loop in between: backing a GiB takes a third of a second.
-    for (let done = false; !done;) {
-      const step = heap.growing(pages, `growing ${this.name}`, queue);
-      const timeoutMs = Math.max(0, deadline - now());
-      done = await waits.async(step, { ...options, timeoutMs });
-      await nextTurn();
-    }
-    member.checkUsable();
+    const what = `growing ${this.name}`;
+    const deadline = deadlineOf(timeoutMs);
+    let begun = false;
+    const next = (): number => {
+      const left = Math.max(0, deadline - now());
+      if (begun && left === 0) throw timeoutError(what, timeoutMs);
+      begun = true;
+      return left;
+    };
+    return { step: heap.growing(pages, what, new LocalQueue()), next };
   }
 
   /** Looks whether somebody died and recovers them now, instead of when it is noticed. Returns whether there was anybody. */
@@ -302,30 +327,50 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
 
   /**
    * Leaves the region: pending waits reject with ERR_CLOSED, leases go back, held mutexes pass on as abandoned. The last
-   * member takes the region with it, unless its lifetime is `"kernel"`. Idempotent.
+   * member takes the region with it, unless its lifetime is `"kernel"`; resolves when its memory is free. Idempotent.
    */
   async close(): Promise<void> {
-    this.closeSync();
-    await Promise.resolve();
+    await this.leave((descriptor) => native.closeAsync(descriptor));
   }
 
-  /** {@link close}; does not wait for anything long. */
+  /** {@link close}, blocking the thread: for the last member of a big region 0.1 s per GiB. */
   closeSync(): void {
-    if (this.closed) return;
+    this.leave((descriptor) => native.close(descriptor));
+  }
+
+  private leave(closeFile: (descriptor: number) => unknown): unknown {
+    if (this.closed) return undefined;
     const { membership } = this;
     membership.waits.rejectAll(
       new ShmkitError("ERR_CLOSED", `the region ${this.name} was closed`, { path: this.name }),
     );
-    membership.leave(this.path, this.lifetime === "process");
+    const closing = membership.leave(this.path, this.lifetime === "process", closeFile);
     this.handles.clear();
     // Last, so that a close which was cut off can be repeated.
     this.closed = true;
+    return closing;
   }
   private closed = false;
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+/** A stopped process that holds a region's attach byte keeps only that one from being cleaned. */
+const CLEANING: WaitOptions = { timeoutMs: 1000 };
+
+function* cleaning(
+  options: { kernel?: boolean } | undefined,
+  where: string,
+): Generator<{ name: string; steps: Steps<boolean> }, void, void> {
+  const kernel = flag(knownOptions(options, ["kernel"], where).kernel, "kernel");
+  for (const name of regionNames()) yield { name, steps: clean(name, kernel) };
+}
+
+function unlessShmkit(error: unknown): false {
+  if (error instanceof ShmkitError) return false;
+  throw error;
 }
 
 const keyOf = (ref: ObjectRef): string => `${ref.entry}:${ref.generation}`;

@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { describe, mock, test, type TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Region } from "shmkit";
+import { native } from "#src/native/addon.js";
+import { uniqueRegionName } from "./helpers/leftovers.js";
+import { SMALL, testRegion } from "./helpers/process-regions.js";
+
+/** Backing that takes a while and no memory. */
+function slowBacking(t: TestContext): { readonly steps: number } {
+  const slow = mock.method(native, "allocateAsync", () => sleep(30, 0));
+  t.after(() => slow.mock.restore());
+  return {
+    get steps() {
+      return slow.mock.callCount();
+    },
+  };
+}
+
+const BIG = { size: "1GiB", maxSize: "1GiB" } as const;
+
+describe("backing memory", () => {
+  test("create of a name that is taken backs nothing", async (t) => {
+    const region = await testRegion(t, "taken", SMALL);
+    const backing = slowBacking(t);
+    await assert.rejects(Region.create(region.name, BIG), { code: "ERR_EXISTS" });
+    assert.throws(() => Region.createSync(region.name, BIG), { code: "ERR_EXISTS" });
+    assert.equal(backing.steps, 0);
+  });
+
+  test("looks at the deadline between its steps", async (t) => {
+    const backing = slowBacking(t);
+    await assert.rejects(Region.create(uniqueRegionName("late"), { ...BIG, timeoutMs: 20 }), { code: "ERR_TIMEOUT" });
+    assert.ok(backing.steps < 5, `${backing.steps} steps`);
+  });
+
+  test("looks at the signal between its steps", async (t) => {
+    const backing = slowBacking(t);
+    const reason = new Error("enough");
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(reason), 10);
+    const making = Region.create(uniqueRegionName("aborted"), { ...BIG, signal: stop.signal });
+    await assert.rejects(making, (error) => error === reason);
+    assert.ok(backing.steps < 5, `${backing.steps} steps`);
+  });
+
+  test("growth looks at the deadline between its steps", async (t) => {
+    const region = await testRegion(t, "growing", { ...SMALL, maxSize: "1GiB" });
+    await assert.rejects(region.grow("1GiB", { timeoutMs: 0 }), { code: "ERR_TIMEOUT" });
+    assert.throws(() => region.growSync("1GiB", { timeoutMs: 0 }), { code: "ERR_TIMEOUT" });
+    assert.ok(region.sizeBytes < 64 * 2 ** 20, `${region.sizeBytes} bytes`);
+  });
+
+  test("a small region is made at once", async () => {
+    const region = await Region.create(uniqueRegionName("at-once"), { ...SMALL, timeoutMs: 0 });
+    await region.close();
+  });
+});
+
+describe("the last close of a file", () => {
+  test("frees the memory off the event loop, and is waited for", async (t) => {
+    const blocking = mock.method(native, "close");
+    t.after(() => blocking.mock.restore());
+    const region = await Region.create(uniqueRegionName("freed"), SMALL);
+    blocking.mock.resetCalls();
+    await region.close();
+    assert.equal(blocking.mock.callCount(), 0);
+  });
+
+  test("leaves the region open to others while it is pending", async (t) => {
+    const region = await testRegion(t, "pending", SMALL);
+    const other = await Region.open(region.name);
+    const closing = other.close();
+    Region.openSync(region.name, { timeoutMs: 1000 }).closeSync();
+    await closing;
+  });
+});
