@@ -429,22 +429,28 @@ export class Pipe<T = unknown> extends NamedObject {
 
   /** Resolves when everything sent has been received and nothing is out on lease. @throws ERR_TIMEOUT, ERR_CLOSED, ERR_REGION_LOST */
   async drain(options?: WaitOptions): Promise<void> {
+    await this.context.waits.async(this.draining(), onlyWaitOptions(options, "drain"));
+  }
+
+  /** {@link drain}, blocking the thread. */
+  drainSync(options?: WaitOptions): void {
+    this.context.waits.sync(this.draining(), onlyWaitOptions(options, "drainSync"));
+  }
+
+  private draining(): Waitable<true> {
     const { receiver, member } = this;
     const drained = receiver.drainedSet;
-    await this.context.waits.async(
-      {
-        what: `draining ${this.address}`,
-        queue: new LocalQueue(),
-        owner: this,
-        attempt: () => {
-          this.check();
-          member.segment.checkNotLost();
-          return receiver.isDrained() ? true : member.waiting(drained);
-        },
-        remains: () => false,
+    return {
+      what: `draining ${this.address}`,
+      queue: new LocalQueue(),
+      owner: this,
+      attempt: () => {
+        this.check();
+        member.segment.checkNotLost();
+        return receiver.isDrained() ? true : member.waiting(drained);
       },
-      onlyWaitOptions(options, "drain"),
-    );
+      remains: () => false,
+    };
   }
 
   /** Depth, totals, rates' raw material; no locks. */
