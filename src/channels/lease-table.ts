@@ -59,13 +59,6 @@ export class LeaseTable {
     return { index, more: count > 1 };
   }
 
-  /** Messages out on lease or waiting to be delivered again. */
-  count(state: number): number {
-    let count = 0;
-    for (let i = 0; i < this.shape.maxLeased; i++) if (leaseState(this.state(i)) === state) count++;
-    return count;
-  }
-
   isEmpty(): boolean {
     for (let i = 0; i < this.shape.maxLeased; i++) if (leaseState(this.state(i)) !== LeaseState.free) return false;
     return true;

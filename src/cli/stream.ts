@@ -44,18 +44,15 @@ interface Party {
  */
 export class Stream {
   readonly pipe: Pipe;
-  /** What it carries, as far as `shmkit send` said; undefined when a program made the pipe. */
-  readonly content: Content | undefined;
   private readonly region: Region;
   private readonly mutex: Mutex;
   private readonly self: number;
 
-  private constructor(region: Region, mutex: Mutex, pipe: Pipe, self: number, content: Content | undefined) {
+  private constructor(region: Region, mutex: Mutex, pipe: Pipe, self: number) {
     this.region = region;
     this.mutex = mutex;
     this.pipe = pipe;
     this.self = self;
-    this.content = content;
   }
 
   /**
@@ -98,10 +95,10 @@ export class Stream {
         const parties = partiesOf(guard, region.members());
         const pipe = await openPipe();
         if (pipe !== undefined && !isOver(pipe)) {
-          const carried = agree(guard, content, pipe);
+          if (content !== undefined) agree(guard, content, pipe);
           guard.set(freeWord(guard, parties), self | (role === "sender" ? SENDER : 0));
           if (role === undefined) guard.set(WORD.receivers, guard.get(WORD.receivers) + 1);
-          return new Stream(region, mutex, pipe, self, carried);
+          return new Stream(region, mutex, pipe, self);
         }
         // An earlier stream has ended. The last party removes it; if there is none any more, that is left to us.
         if (pipe !== undefined && !parties.some(({ alive }) => alive)) {
@@ -247,14 +244,12 @@ function freeWord(guard: MutexGuard, parties: readonly Party[]): number {
 }
 
 /** What the stream carries: the first sender says it, the others must agree. @throws ERR_OPTIONS_DIFFER */
-function agree(guard: MutexGuard, content: Content | undefined, pipe: Pipe): Content | undefined {
+function agree(guard: MutexGuard, content: Content, pipe: Pipe): void {
   const code = guard.get(WORD.content);
   const known = code === CONTENT_CODES.bytes ? "bytes" : code === CONTENT_CODES.lines ? "lines" : undefined;
-  if (content === undefined || known === content) return known;
-  if (known !== undefined)
+  if (known !== undefined && known !== content)
     throw new CommandError("ERR_OPTIONS_DIFFER", `${pipe.address} carries ${known} now, not ${content}`, 1);
   guard.set(WORD.content, CONTENT_CODES[content]);
-  return content;
 }
 
 /** Whether a stream has come to its end: closed, and everything received. */

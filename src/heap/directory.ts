@@ -462,8 +462,4 @@ export class Directory {
   forget(base: number, slot: number): void {
     leaveSet(this.member.segment, base + ENTRY.openers, slot);
   }
-
-  get openersAt(): number {
-    return ENTRY.openers;
-  }
 }

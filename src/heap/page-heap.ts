@@ -325,13 +325,19 @@ export class PageHeap {
     let freePages = 0;
     let largest = 0;
     let usedBlocks = 0;
+    // Neighbours count as one: allocation merges them on its way.
+    let adjacent = 0;
     for (let page = this.member.geometry.heapPage; page < end;) {
       const run = words.load(this.member.segment.words, this.entry(page));
       if (runPages(run) === 0) break;
       if (runState(run) === RunState.free) {
         freePages += runPages(run);
-        largest = Math.max(largest, runPages(run));
-      } else usedBlocks++;
+        adjacent += runPages(run);
+        largest = Math.max(largest, Math.min(adjacent, MAX_RUN_PAGES));
+      } else {
+        usedBlocks++;
+        adjacent = 0;
+      }
       page += runPages(run);
     }
     const committed = Math.max(0, end - this.member.geometry.heapPage);
