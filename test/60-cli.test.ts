@@ -8,7 +8,8 @@ import { errorLine, EXIT_CODES, exitCodeOf, Interrupted } from "#src/cli/exit-co
 import { helpOf, parse } from "#src/cli/command.js";
 import { COMMANDS } from "#src/cli/command-table.js";
 import { durationMs, formatDuration } from "#src/cli/durations.js";
-import { formatBytes, formatMicroseconds, table } from "#src/cli/figures.js";
+import { formatBytes } from "#src/base/sizes.js";
+import { formatMicroseconds, table } from "#src/cli/figures.js";
 import { toJson } from "#src/cli/json.js";
 import { Terminal } from "#src/cli/terminal.js";
 import { CLI, run, start, until } from "./helpers/cli-process.js";

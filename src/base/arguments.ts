@@ -78,11 +78,11 @@ export const MAX_OBJECT_NAME_BYTES = 120;
 
 function text(value: unknown, what: string): string {
   if (typeof value !== "string")
-    throw new ArgumentError("ERR_INVALID_NAME", `a ${what} name must be a string, not ${show(value)}`, {
+    throw new ArgumentError("ERR_INVALID_NAME", `the ${what} name must be a string, not ${show(value)}`, {
       actual: value,
     });
   if (value.length === 0)
-    throw new ArgumentError("ERR_INVALID_NAME", `a ${what} name must not be empty`, { actual: value });
+    throw new ArgumentError("ERR_INVALID_NAME", `the ${what} name must not be empty`, { actual: value });
   return value;
 }
 

@@ -36,7 +36,11 @@ function codeOf(number: number): { code: ErrorCode; advice: string } {
       return { code: "ERR_EXISTS", advice: "open it instead, or remove it first" };
     case errno.ELOOP:
     case errno.ENXIO:
-      return { code: "ERR_BAD_REGION", advice: "the name is not a regular file; links are never followed" };
+      return {
+        code: "ERR_BAD_REGION",
+        advice:
+          "a link or something else that is no regular file has that name; it is never followed, remove it with rm(1)",
+      };
     case errno.ENOTSUP:
       return { code: "ERR_RUNTIME_LIMIT", advice: "ask for less, or use a newer runtime" };
     default:

@@ -1,15 +1,3 @@
-/** Bytes for people: `16 MiB`, `1.5 GiB`. */
-export function formatBytes(bytes: number): string {
-  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return `${Number.isInteger(value) ? value : value.toFixed(1)} ${units[unit]}`;
-}
-
 /** A whole number with separators: `1,234,567`. */
 export function formatCount(count: number | bigint): string {
   return (typeof count === "bigint" ? count : Math.round(count)).toLocaleString("en-US");

@@ -32,9 +32,9 @@ export class Patience {
     this.movedAt = performance.now();
   }
 
-  /** Milliseconds left, at least 0. */
+  /** Whole milliseconds left, at least 0: errors of the library name them. */
   get leftMs(): number {
-    return Math.max(0, this.movedAt + this.limitMs - performance.now());
+    return Math.max(0, Math.ceil(this.movedAt + this.limitMs - performance.now()));
   }
 
   /** What a wait of the library takes. */

@@ -1,4 +1,5 @@
-import { formatBytes, formatCount } from "./figures.js";
+import { formatBytes } from "../base/sizes.js";
+import { formatCount } from "./figures.js";
 import type { Terminal } from "./terminal.js";
 
 const EVERY_MS = 200;

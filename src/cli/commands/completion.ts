@@ -8,7 +8,7 @@ export const command: Command = {
   usage: ["bash|zsh|fish"],
   about: "Prints a script that completes commands and options, and the addresses that exist.",
   options: {},
-  exitCodes: [],
+  exitCodes: [141],
   examples: ["source <(shmkit completion bash)", "shmkit completion fish > ~/.config/fish/completions/shmkit.fish"],
   arguments: [1, 1],
   run: completion,

@@ -1,3 +1,4 @@
+import { formatBytes } from "../../base/sizes.js";
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Command, Invocation } from "../command.js";
@@ -8,7 +9,7 @@ import { changed, listFiles, type FileList } from "../demo/text-files.js";
 import { countAlone, Work } from "../demo/work.js";
 import { differences, total } from "../demo/word-tally.js";
 import { CommandError, usageError } from "../exit-codes.js";
-import { formatBytes, formatCount, formatMicroseconds, table } from "../figures.js";
+import { formatCount, formatMicroseconds, table } from "../figures.js";
 import type { Terminal } from "../terminal.js";
 
 const SPEED_MS = { full: 2000, quick: 150 } as const;
@@ -37,7 +38,7 @@ export const command: Command = {
       about: `leave files out beyond N MiB of text (default ${LIMIT_MIB.usual})`,
     },
   },
-  exitCodes: [1, 4, 5],
+  exitCodes: [1, 4, 5, 141],
   arguments: [0, Number.POSITIVE_INFINITY],
   run: demo,
 };

@@ -1,8 +1,9 @@
+import { formatBytes } from "../../base/sizes.js";
 import { Region, type MemberInfo, type RegionInfo } from "../../index.js";
 import type { Command, Invocation } from "../command.js";
 import { formatDuration } from "../durations.js";
 import { CommandError } from "../exit-codes.js";
-import { formatBytes, formatCount, table } from "../figures.js";
+import { formatCount, table } from "../figures.js";
 import { toJson } from "../json.js";
 import type { Colours } from "../terminal.js";
 

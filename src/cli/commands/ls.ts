@@ -1,7 +1,8 @@
 import type { Command, Invocation } from "../command.js";
+import { formatBytes } from "../../base/sizes.js";
 import { durationMs, formatDuration } from "../durations.js";
-import { CommandError } from "../exit-codes.js";
-import { formatBytes, formatCount, table } from "../figures.js";
+import { CommandError, exitCodeOf } from "../exit-codes.js";
+import { formatCount, table } from "../figures.js";
 import { toJson } from "../json.js";
 import { listing, look, type ListedObject, type ListedRegion, type Listing } from "../listing.js";
 import type { Colours } from "../terminal.js";
@@ -22,7 +23,7 @@ from two looks. Without names, regions that nobody uses any more are removed on 
       about: "time between the two looks (default 500ms; 0 for one look)",
     },
   },
-  exitCodes: [1, 4, 141],
+  exitCodes: [1, 4, 5, 141],
   examples: ["shmkit ls", "shmkit ls --json | jq '.regions[].members[].pid'"],
   arguments: [0, Number.POSITIVE_INFINITY],
   run: ls,
@@ -41,7 +42,8 @@ async function ls({ terminal, signal, positionals: names, ...given }: Invocation
   const known = [...found.regions, ...found.unreadable].map(({ name }) => name);
   const missing = names.filter((name) => !known.includes(name));
   if (missing.length > 0) throw new CommandError("ERR_NOT_FOUND", `there is no region ${missing.join(", ")}`, 4);
-  return 0;
+  // Among all regions those of other users are no failure; one that was asked for by name is.
+  return names.length === 0 ? 0 : Math.max(0, ...found.unreadable.map(exitCodeOf));
 }
 
 function addresses({ regions }: Listing): string {
@@ -51,10 +53,8 @@ function addresses({ regions }: Listing): string {
 
 export function listingLines({ regions, unreadable }: Listing, colours: Colours): string[] {
   const lines = regions.flatMap((region) => [...regionLines(region, colours), ""]);
-  for (const { name, code } of unreadable)
-    lines.push(
-      `${colours.bold(name)}  ${colours.red(code)}: no valid region, or not yours; shmkit rm ${name} removes it`,
-    );
+  for (const { name, code, message } of unreadable)
+    lines.push(`${colours.bold(name)}  ${colours.red(code)}: ${message}`);
   if (lines.length === 0) return ["no regions"];
   return lines.at(-1) === "" ? lines.slice(0, -1) : lines;
 }

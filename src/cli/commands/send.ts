@@ -36,8 +36,16 @@ With --keep the pipe stays open and what was sent stays in it, also when nobody 
       about: "give up when nothing moved for so long (500ms, 5s, 2m)",
     },
     capacity: { type: "string", value: "N", about: "messages the pipe holds, if it is made here" },
-    size: { type: "string", value: "SIZE", about: "memory of the region at first, if it is made here (64MiB)" },
-    "max-size": { type: "string", value: "SIZE", about: "size the region can grow to, if it is made here" },
+    size: {
+      type: "string",
+      value: "SIZE",
+      about: "memory of the region at first, if it is made here, such as 64MiB (default 16MiB)",
+    },
+    "max-size": {
+      type: "string",
+      value: "SIZE",
+      about: "size the region can grow to, if it is made here (default 1GiB)",
+    },
   },
   exitCodes: [1, 3, 4, 5],
   examples: [

@@ -15,7 +15,7 @@ export const command: Command = {
   usage: ["[REGION...]"],
   about: "Shows what shmkit ls shows, again and again, until Ctrl-C.",
   options: { interval: { type: "string", short: "i", value: "TIME", about: "time between two looks (default 1s)" } },
-  exitCodes: [1],
+  exitCodes: [1, 141],
   arguments: [0, Number.POSITIVE_INFINITY],
   run: top,
 };

@@ -14,7 +14,8 @@ export function hasParent(): boolean {
 
 /** Tells the demo something through Node's own channel. */
 export function tellParent(message: unknown): void {
-  process.send?.(message);
+  // It may have been killed: without a callback the error would be thrown, and "disconnect" ends this process anyway.
+  if (process.connected) process.send?.(message, () => undefined);
 }
 
 /** The work is done: nothing keeps this process any more. */

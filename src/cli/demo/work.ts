@@ -1,6 +1,7 @@
+import { formatBytes } from "../../base/sizes.js";
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { Region, type MemberDeath, type Pipe, type PipeStatistics } from "../../index.js";
-import { formatBytes, formatCount, formatMicroseconds } from "../figures.js";
+import { formatCount, formatMicroseconds } from "../figures.js";
 import type { Terminal } from "../terminal.js";
 import type { Child, Children } from "./children.js";
 import { pieces, type FileList } from "./text-files.js";
