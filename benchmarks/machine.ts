@@ -17,6 +17,12 @@ export function canPin(launcher: string, cores: readonly number[]): boolean {
   return cores.every((core) => spawnSync(launcher, ["pin", `${core}`, "true"]).status === 0);
 }
 
+/** The facts of a machine, for people. */
+export function describe({ cpu, cores, kernel, node, pinned, loadAverage }: Machine): string {
+  const facts = [cpu, `${cores} cores`, `Linux ${kernel}`, `Node ${node}`, pinned ? "pinned" : "not pinned"];
+  return `${facts.join(", ")}, load average ${loadAverage.map((value) => value.toFixed(2)).join(" ")}`;
+}
+
 export function describeMachine(pinned: boolean): Machine {
   return {
     cpu: cpus()[0]?.model.trim() ?? "unknown",

@@ -3,11 +3,11 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Benchmark, BENCHMARKS } from "./catalogue.js";
-import { allowedCores, canPin, describeMachine } from "./machine.js";
+import { allowedCores, canPin, describe, describeMachine } from "./machine.js";
 import { type Options, parseOptions, USAGE, UsageError } from "./options.js";
 import { killEverybody } from "./processes.js";
 import { plotOf } from "./plot.js";
-import type { BenchmarkResult, Machine, Results } from "./results.js";
+import { type BenchmarkResult, type Machine, type Results, wasBusy } from "./results.js";
 import { runBenchmark } from "./runner.js";
 import { tableOf } from "./table.js";
 import { compileC, Missing, provide, type Tool } from "./tools.js";
@@ -48,10 +48,11 @@ function chosen({ only, contenders, quick }: Options): Benchmark[] {
 }
 
 function headOf(machine: Machine, quick: boolean): string {
-  const { cpu, cores, kernel, node, pinned, loadAverage } = machine;
-  const facts = [cpu, `${cores} cores`, `Linux ${kernel}`, `Node ${node}`, pinned ? "pinned" : "not pinned"];
-  const note = quick ? "quick: fewer and shorter rounds, for a look and not for a comparison\n" : "";
-  return `${facts.join(", ")}, load ${loadAverage.join(" ")}\n${note}\n`;
+  const notes = [
+    quick ? "quick: fewer and shorter rounds, for a look and not for a comparison\n" : "",
+    wasBusy(machine) ? "the machine was busy with other work when the run began: measure again when it is quiet\n" : "",
+  ];
+  return `${describe(machine)}\n${notes.join("")}\n`;
 }
 
 /** Shows a result, and plots it if asked to. */

@@ -66,6 +66,11 @@ export interface Results {
   readonly results: readonly BenchmarkResult[];
 }
 
+/** Whether others wanted the machine when the run began: then its figures are none. */
+export function wasBusy({ cores, loadAverage }: Machine): boolean {
+  return loadAverage[0] > cores / 4;
+}
+
 export function isAbsence(outcome: Figures | Absence): outcome is Absence {
   return "absent" in outcome;
 }

@@ -31,11 +31,12 @@ export function show(value: number, unit: Unit): string {
   return `${threeDigits(value / factor)} ${name}`;
 }
 
-/** How the first contender stands beside another: how many times as good. */
+/** How the first contender stands beside another: how many times as good, or what part of it. */
 export function comparison(result: BenchmarkResult, name: string): string {
   const ratio = Object.entries(result.ratios).find(([key]) => key.endsWith(`/${name}`))?.[1];
   if (ratio === undefined) return "";
-  return `${threeDigits(result.better === "higher" ? ratio : 1 / ratio)} ×`;
+  const times = result.better === "higher" ? ratio : 1 / ratio;
+  return times >= 1 ? `${threeDigits(times)} ×` : `1/${threeDigits(1 / times)}`;
 }
 
 function row(result: BenchmarkResult, name: string, figures: Figures): string[] {
@@ -47,7 +48,7 @@ function row(result: BenchmarkResult, name: string, figures: Figures): string[] 
 
 /** The results of one benchmark for a terminal. */
 export function tableOf(result: BenchmarkResult): string {
-  const rows = [["", "median", "min", "max", "p99", "p99.9", "wake-ups/s", "shmkit is better by"]];
+  const rows = [["", "median", "min", "max", "p99", "p99.9", "wake-ups/s", "shmkit is as good"]];
   const absences: string[] = [];
   for (const [name, outcome] of Object.entries(result.contenders)) {
     if (isAbsence(outcome)) absences.push(`  ${name}: absent, ${outcome.absent}`);

@@ -6,7 +6,7 @@ import { parseRun } from "./run.js";
 
 const PIPES = 1000;
 /** What a process does once after its start (compiling, collecting) is not what it does when idle. */
-const SETTLE_MS = 3000;
+const SETTLE_MS = 10_000;
 
 const run = parseRun();
 

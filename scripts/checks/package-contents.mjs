@@ -9,7 +9,7 @@ const INTENDED = [
   /^README\.md$/,
   /^LICENSE$/,
   /^CHANGELOG\.md$/,
-  /^docs\/[\w/-]+\.md$/,
+  /^docs\/[\w/-]+\.(?:md|svg)$/,
   /^dist\/[\w/-]+\.js$/,
   /^dist\/[\w/-]+\.d\.ts$/,
   /^dist\/[\w/-]+\.js\.map$/,

@@ -1,0 +1,120 @@
+/**
+ * `node build/benchmarks/documents.js ROOT [--check]`: writes the figures of README.md and docs/guide/benchmarks.md, and
+ * the plots beside it, from the committed results. `--check` writes nothing and names what differs.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe } from "./machine.js";
+import { plotOf } from "./plot.js";
+import { type BenchmarkResult, type Figures, isAbsence, type Results, wasBusy } from "./results.js";
+import { comparison, show } from "./table.js";
+
+const RESULTS = "benchmarks/results/linux-x64.json";
+const PLOTS = "docs/guide/benchmarks";
+const DOCUMENTS: Readonly<Record<string, (results: Results) => string>> = {
+  "README.md": summaryOf,
+  "docs/guide/benchmarks.md": tablesOf,
+};
+const BLOCK = /<!-- benchmarks: begin -->\n[\s\S]*?<!-- benchmarks: end -->/;
+
+function tableLines(rows: readonly (readonly string[])[]): string {
+  const [head, ...body] = rows;
+  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  const rule = head.map((_, at) => (at === 0 ? "---" : "---:"));
+  return [head, rule, ...body].map(line).join("\n");
+}
+
+function figuresFor(result: BenchmarkResult, contender: string): Figures | undefined {
+  const outcome = result.contenders[contender];
+  return outcome === undefined || isAbsence(outcome) ? undefined : outcome;
+}
+
+function machineLine({ machine, startedAt, quick }: Results): string {
+  const notes = [
+    quick ? " A quick run, not for comparison." : "",
+    wasBusy(machine) ? " **The machine was busy with other work: these figures are to be measured again.**" : "",
+  ];
+  return `${describe(machine)}; ${startedAt.slice(0, 10)}.${notes.join("")}`;
+}
+
+/** The contenders that the summary has a column for. */
+const COLUMNS = { "c-limit": "C", "unix-socket": "Unix socket", "process.send-json": "`process.send`" };
+
+/** For each benchmark what shmkit reached, and how many times as good that is as three others. */
+function summaryOf(results: Results): string {
+  const rows = [["", "shmkit", ...Object.values(COLUMNS).map((title) => `beside ${title}`)]];
+  for (const result of results.results) {
+    const own = figuresFor(result, "shmkit");
+    if (own === undefined) continue;
+    const cells = Object.keys(COLUMNS).map((name) =>
+      comparison(result, figuresFor(result, name) === undefined ? name.replace("-json", "-advanced") : name),
+    );
+    rows.push([`\`${result.name}\``, show(own.median, result.unit), ...cells]);
+  }
+  return `${tableLines(rows)}\n\n${machineLine(results)}`;
+}
+
+function tableOfResult(result: BenchmarkResult): string {
+  const all = Object.entries(result.contenders);
+  const present = all.filter((entry): entry is [string, Figures] => !isAbsence(entry[1]));
+  const hasTails = present.some(([, { p99 }]) => p99 !== undefined);
+  const hasWakeUps = present.some(([, { wakeUps }]) => wakeUps !== undefined);
+  const value = (number: number | undefined): string => (number === undefined ? "" : show(number, result.unit));
+  const rows = [
+    ["", "median", "least", "greatest", ...(hasTails ? ["p99", "p99.9"] : []), ...(hasWakeUps ? ["wake-ups/s"] : [])],
+  ];
+  rows[0].push("shmkit is as good");
+  for (const [name, figures] of present)
+    rows.push([
+      name,
+      ...[figures.median, figures.min, figures.max].map(value),
+      ...(hasTails ? [value(figures.p99), value(figures.p999)] : []),
+      ...(hasWakeUps ? [figures.wakeUps?.toFixed(2) ?? ""] : []),
+      comparison(result, name),
+    ]);
+  const absences = all.flatMap(([name, outcome]) =>
+    isAbsence(outcome) ? [`${name} is absent: ${outcome.absent.split("\n")[0]}.`] : [],
+  );
+  const title = `### ${result.name}\n\n\`${result.call}\`; ${result.better} is better; ${result.rounds} rounds.`;
+  const plot = `![${result.name}](benchmarks/${result.name}.svg)`;
+  return [title, tableLines(rows), ...absences, plot].join("\n\n");
+}
+
+function tablesOf(results: Results): string {
+  return [machineLine(results), ...results.results.map(tableOfResult)].join("\n\n");
+}
+
+/** What each file must be: path, relative to the root, and text. */
+function wanted(root: string): Map<string, string> {
+  const results = JSON.parse(readFileSync(join(root, RESULTS), "utf8")) as Results;
+  const files = new Map<string, string>();
+  for (const [path, render] of Object.entries(DOCUMENTS)) {
+    const old = readFileSync(join(root, path), "utf8");
+    if (!BLOCK.test(old)) throw new Error(`${path} has no place for the figures: <!-- benchmarks: begin -->`);
+    const block = `<!-- benchmarks: begin -->\n\n${render(results)}\n\n<!-- benchmarks: end -->`;
+    files.set(
+      path,
+      old.replace(BLOCK, () => block),
+    );
+  }
+  for (const result of results.results) files.set(`${PLOTS}/${result.name}.svg`, plotOf(result));
+  return files;
+}
+
+const [root, option] = process.argv.slice(2);
+if (root === undefined || (option !== undefined && option !== "--check"))
+  throw new Error("usage: documents.js ROOT [--check]");
+const files = wanted(root);
+const plots = existsSync(join(root, PLOTS)) ? readdirSync(join(root, PLOTS)).map((name) => `${PLOTS}/${name}`) : [];
+const problems = plots.filter((path) => !files.has(path)).map((path) => `${path} is of no benchmark in ${RESULTS}`);
+for (const [path, text] of files) {
+  const full = join(root, path);
+  if (existsSync(full) && readFileSync(full, "utf8") === text) continue;
+  if (option === "--check") problems.push(`${path} differs from ${RESULTS}; npm run check -- benchmark-figures --fix`);
+  else {
+    mkdirSync(dirname(full), { recursive: true });
+    writeFileSync(full, text);
+  }
+}
+for (const problem of problems) console.log(problem);
+process.exitCode = problems.length > 0 ? 1 : 0;
