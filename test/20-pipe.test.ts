@@ -582,15 +582,30 @@ describe("the end of a pipe", () => {
     );
   });
 
+  test("is told at once, also when somebody died who could have had something to give back", async (t) => {
+    const region = await testRegion(t, "pipe");
+    const pipe = await region.pipe("p");
+    const member = await ProcessMember.start({ region: region.name });
+    await member.run(async ({ region: own }) => void (await own.pipe("p")));
+    await member.kill();
+    while (region.members().length > 1) {
+      region.recoverTheDead();
+      await sleep(1);
+    }
+    await pipe.close();
+    assert.throws(() => pipe.tryReceive(), CLOSED);
+  });
+
   test("an iteration throws when the region closes under it", async () => {
     const region = await Region.create(uniqueRegionName(), SMALL);
     const pipe = await region.pipe("p");
     const reading = (async () => {
       for await (const message of pipe) assert.fail(String(message));
     })();
+    const rejected = assert.rejects(reading, CLOSED);
     await turn();
     await region.close();
-    await assert.rejects(reading, CLOSED);
+    await rejected;
   });
 
   test("who waits to send is told, who waits to receive as well, in every member", async (t) => {

@@ -125,6 +125,15 @@ export class Receiver {
     return member.waiting(this.notEmpty);
   }
 
+  /** The same with the lock held: what looked like a message (one given back, perhaps) was none. */
+  private releaseForNothing(): Blocked | End {
+    const { member } = this;
+    member.withdrawn();
+    unlock(member, this.headLock);
+    member.end();
+    return this.nothing();
+  }
+
   private release(set: number): Blocked {
     const { member } = this;
     member.withdrawn();
@@ -148,7 +157,7 @@ export class Receiver {
         if (index >= 0) return this.receiveReturned(index, target);
       }
       const received = words.read(shared, this.received);
-      if (this.sentFor(received) === received) return this.release(this.notEmpty);
+      if (this.sentFor(received) === received) return this.releaseForNothing();
       this.readRecord(received);
       this.checkTarget(target, this.length);
       const from = this.page === 0 ? this.body * 4 : this.page * PAGE_WORDS * 4;
@@ -306,7 +315,7 @@ export class Receiver {
         if (index >= 0) return this.leaseReturned(index);
       }
       const received = words.read(shared, this.received);
-      if (this.sentFor(received) === received) return this.release(this.notEmpty);
+      if (this.sentFor(received) === received) return this.releaseForNothing();
       const index = this.leases.findFree();
       if (index < 0) return this.release(this.leaseFree);
       this.readRecord(received);

@@ -312,6 +312,11 @@ const GROWTH: CrashOperation[] = [
     claims: ["heap.allocate"],
     effect: (witness) => witness.region.sizeBytes >= TARGET,
   })),
+  operation("region grow, blocking", ["Region.growSync"], GROWING, (world) => ({
+    act: () => world.victim.region.growSync(TARGET),
+    claims: ["heap.allocate"],
+    effect: (witness) => witness.region.sizeBytes >= TARGET,
+  })),
   operation("region grow while another allocates", ["Region.grow"], GROWING, (world) => {
     const settle = world.hold(HEADER.heapLock);
     const act = (): void => {

@@ -439,6 +439,14 @@ const WHOLE: CrashOperation[] = [
     };
     return { act, settle, claims: ["pipe.close"], object: OBJECT, effect: (witness) => closed(stage, witness) };
   }),
+  onPipe("block until it is drained", ["Pipe.drainSync"], {}, (stage) => {
+    stage.fill(object(1));
+    const act = (): void => {
+      whileParked(() => stage.take());
+      stage.mine.drainSync();
+    };
+    return { act, claims: [], effect: (witness) => stage.outcome(witness, stage.pending, stage.pending) };
+  }),
   onPipe("wait until it is drained", ["Pipe.drain"], {}, (stage) => {
     stage.fill(object(1));
     const act = (): void => {

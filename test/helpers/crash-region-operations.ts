@@ -318,7 +318,7 @@ const NAMES: CrashOperation[] = [
       others: [other],
     };
   }),
-  naming("clean", ["Region.clean", "Region.list"], (name) => {
+  naming("clean", ["Region.clean", "Region.cleanSync", "Region.list", "Region.listSync"], (name) => {
     deadRegion(name, SMALL);
     const cleaning = (): void => void runSync(clean(name, false), "cleaning", undefined);
     return { act: cleaning, next: () => void cleaning(), verify: () => undefined };
