@@ -33,8 +33,8 @@ function findTests() {
     .sort();
 }
 
-/** Group leaders of the files that run now. */
-const groups = new Set();
+/** Group leaders of the files that run now, and the tokens in the names that they make. */
+const groups = new Map();
 
 function killGroup(leader, signal) {
   try {
@@ -71,7 +71,7 @@ async function runFile(file) {
     ["--enable-source-maps", "--test-reporter=spec", ...conditions, ...flags, join(COMPILED_TESTS, file)],
     { cwd: ROOT, detached: true, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, SHMKIT_TEST_TOKEN: token } },
   );
-  groups.add(child.pid);
+  groups.set(child.pid, token);
   let output = "";
   child.stdout.setEncoding("utf8").on("data", (chunk) => (output += chunk));
   child.stderr.setEncoding("utf8").on("data", (chunk) => (output += chunk));
@@ -113,7 +113,10 @@ function report({ file, output, counts, problems, failed, seconds }) {
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
   process.once(signal, () => {
-    for (const leader of groups) killGroup(leader, "SIGKILL");
+    for (const [leader, token] of groups) {
+      killGroup(leader, "SIGKILL");
+      takeLeftovers(token);
+    }
     process.kill(process.pid, signal);
   });
 }

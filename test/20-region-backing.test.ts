@@ -51,9 +51,48 @@ describe("backing memory", () => {
     assert.ok(region.sizeBytes < 64 * 2 ** 20, `${region.sizeBytes} bytes`);
   });
 
+  test("growth and what lies beside it are one free piece", async (t) => {
+    const region = await testRegion(t, "pieces", { ...SMALL, maxSize: "64MiB" });
+    region.growSync("40MiB");
+    assert.equal(region.statistics().largestFreeBytes, region.statistics().freeBytes);
+    const pipe = region.pipeSync<Uint8Array>("p");
+    assert.equal(pipe.trySend(new Uint8Array(region.statistics().largestFreeBytes)), true);
+    assert.equal(region.sizeBytes, 40 * 2 ** 20);
+  });
+
   test("a small region is made at once", async () => {
     const region = await Region.create(uniqueRegionName("at-once"), { ...SMALL, timeoutMs: 0 });
     await region.close();
+  });
+});
+
+describe("forms that block", () => {
+  test("listSync and cleanSync, as list and clean", async (t) => {
+    const region = await testRegion(t, "listed", SMALL);
+    const named = (infos: readonly { readonly name: string }[]) => infos.filter(({ name }) => name === region.name);
+    assert.deepEqual(named(Region.listSync()), named(await Region.list()));
+    assert.equal(named(Region.listSync()).length, 1);
+    const kernel = await Region.create(uniqueRegionName("stays"), { ...SMALL, lifetime: "kernel" });
+    await kernel.close();
+    assert.equal(Region.cleanSync().includes(kernel.name), false);
+    assert.equal(Region.removeSync(kernel.name), true);
+    assert.throws(() => Region.cleanSync({ kernal: true } as object), { code: "ERR_UNKNOWN_OPTION" });
+  });
+
+  test("drainSync waits for what is sent and on lease", async (t) => {
+    const region = await testRegion(t, "drained", SMALL);
+    const pipe = region.pipeSync("p");
+    pipe.sendSync(1);
+    assert.throws(() => pipe.drainSync({ timeoutMs: 1 }), { code: "ERR_TIMEOUT" });
+    const lease = pipe.receiveSync({ lease: true });
+    assert.throws(() => pipe.drainSync({ timeoutMs: 1 }), { code: "ERR_TIMEOUT" });
+    lease.ack();
+    pipe.drainSync();
+  });
+
+  test("wait is an option of open alone", async () => {
+    for (const verb of ["create", "openOrCreate"] as const)
+      await assert.rejects(Region[verb](uniqueRegionName(), { wait: true }), { code: "ERR_UNKNOWN_OPTION" });
   });
 });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { after, afterEach, describe, test } from "node:test";
 import { open, Region, ShmkitError } from "shmkit";
@@ -303,6 +303,29 @@ describe("ls and inspect", () => {
 });
 
 describe("rm and clean", () => {
+  test("what is no regular file, and a region of another version, are told as what they are", async () => {
+    const link = name("link");
+    symlinkSync("/nowhere", `/dev/shm/shmkit.${link}`);
+    const other = await joined("version");
+    new Int32Array(other.buffer)[2] += 1;
+    try {
+      for (const [region, code, help] of [
+        [link, "ERR_BAD_REGION", /no regular file.*rm\(1\)/],
+        [other.name, "ERR_VERSION", /same version in every process/],
+      ] as const) {
+        const listing = await run(["ls", region]);
+        assert.equal(listing.code, 1);
+        assert.match(listing.text, new RegExp(`^${region}  ${code}: `));
+        assert.match(listing.text, help);
+        assert.doesNotMatch(listing.text, /shmkit rm/);
+        assert.equal((await run(["inspect", region])).code, 1);
+      }
+    } finally {
+      rmSync(`/dev/shm/shmkit.${link}`);
+      new Int32Array(other.buffer)[2] -= 1;
+    }
+  });
+
   test("rm removes regions and objects, says what is missing, and goes on", async () => {
     const region = await joined("rm");
     const other = await joined("rm");
