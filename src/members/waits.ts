@@ -56,6 +56,7 @@ const MAX_SPINS = 1500;
 export class Waits {
   private readonly sets = new Map<number, number>();
   private readonly queues = new Set<LocalQueue>();
+  private readonly withdrawn: PendingWait<unknown>[] = [];
   private pending = 0;
   private spins = 64;
   private timer: NodeJS.Timeout | undefined;
@@ -291,18 +292,33 @@ export class Waits {
   }
 
   private reject(which: (wait: PendingWait<unknown>) => boolean, error: unknown): void {
+    this.withdraw(which);
+    this.rejectWithdrawn(error);
+  }
+
+  private withdraw(which: (wait: PendingWait<unknown>) => boolean): void {
     for (const queue of [...this.queues])
       for (const wait of queue.waits.filter(which)) {
+        this.withdrawn.push(wait);
         this.remove(wait);
-        wait.settle(error, true);
       }
   }
 
-  /** Rejects every pending wait: the region is closing or lost. */
-  rejectAll(error: unknown): void {
-    this.reject(() => true, error);
+  /** Ends every pending wait: the region is closing. Their promises stay pending until {@link rejectWithdrawn}. */
+  withdrawAll(): void {
+    this.withdraw(() => true);
     clearInterval(this.timer);
     this.timer = undefined;
+  }
+
+  rejectWithdrawn(error: unknown): void {
+    for (const wait of this.withdrawn.splice(0)) wait.settle(error, true);
+  }
+
+  /** Rejects every pending wait: the region is lost. */
+  rejectAll(error: unknown): void {
+    this.withdrawAll();
+    this.rejectWithdrawn(error);
   }
 
   private keepTimer(): void {

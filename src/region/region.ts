@@ -330,25 +330,37 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
    * member takes the region with it, unless its lifetime is `"kernel"`; resolves when its memory is free. Idempotent.
    */
   async close(): Promise<void> {
-    await this.leave((descriptor) => native.closeAsync(descriptor));
+    try {
+      await this.leave((descriptor) => native.closeAsync(descriptor));
+    } finally {
+      // Only now: whoever awaits this call first and its pending calls then handles their rejections in time.
+      this.rejectPending();
+    }
   }
 
   /** {@link close}, blocking the thread: for the last member of a big region 0.1 s per GiB. */
   closeSync(): void {
-    this.leave((descriptor) => native.close(descriptor));
+    try {
+      this.leave((descriptor) => native.close(descriptor));
+    } finally {
+      this.rejectPending();
+    }
   }
 
   private leave(closeFile: (descriptor: number) => unknown): unknown {
     if (this.closed) return undefined;
     const { membership } = this;
-    membership.waits.rejectAll(
-      new ShmkitError("ERR_CLOSED", `the region ${this.name} was closed`, { path: this.name }),
-    );
+    membership.waits.withdrawAll();
     const closing = membership.leave(this.path, this.lifetime === "process", closeFile);
     this.handles.clear();
     // Last, so that a close which was cut off can be repeated.
     this.closed = true;
     return closing;
+  }
+
+  private rejectPending(): void {
+    const error = new ShmkitError("ERR_CLOSED", `the region ${this.name} was closed`, { path: this.name });
+    this.membership.waits.rejectWithdrawn(error);
   }
   private closed = false;
 
