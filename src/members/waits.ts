@@ -31,6 +31,8 @@ export class LocalQueue {
 interface PendingWait<T> {
   readonly waitable: Waitable<T>;
   set: number;
+  /** The lock that it waits for, or 0. */
+  lock: number;
   settle(error: unknown, failed: boolean, value?: T): void;
 }
 
@@ -46,6 +48,10 @@ const SYNC_PARK_MS = 50;
 /** Longest sleep of the event loop's waits where deaths are noticed, and where they are not. */
 const ASYNC_PARK_MS = 1000;
 const UNNOTICED_PARK_MS = 50;
+/** Of so many looks without a ring, one is at everything. */
+const LOOK_AT_ALL = 8;
+/** A sleep that would better have been a longer look. */
+const SHORT_PARK_MS = 0.2;
 const MIN_SPINS = 8;
 const MAX_SPINS = 1500;
 
@@ -60,6 +66,8 @@ export class Waits {
   private pending = 0;
   private spins = 64;
   private timer: NodeJS.Timeout | undefined;
+  /** Looks at pending waits that no ring asked for. */
+  private nudges = 0;
   /** Set a Sync wait is in; found set when nobody waits, that wait was cut off by a vm timeout. */
   private syncSet = 0;
   private syncDepth = false;
@@ -90,12 +98,14 @@ export class Waits {
     for (let i = this.spins; i > 0; i--) {
       words.loadFresh(this.member.segment.words, this.member.bell);
       result = this.serve(waitable);
-      if (result === BLOCKED) continue;
-      this.spins = Math.min(MAX_SPINS, this.spins * 2);
-      return result;
+      if (result !== BLOCKED) return result;
     }
-    this.spins = Math.max(MIN_SPINS, this.spins >> 1);
-    return this.park(waitable, options, deadline);
+    const parkedAt = now();
+    const parked = this.park(waitable, options, deadline);
+    // Little more than what going to sleep and waking up take: looking on would have been faster.
+    if (now() - parkedAt < SHORT_PARK_MS) this.spins = Math.min(MAX_SPINS, this.spins * 4);
+    else this.spins = Math.max(MIN_SPINS, this.spins >> 1);
+    return parked;
   }
 
   private park<T>(waitable: Waitable<T>, options: WaitOptions | undefined, deadline: number): T {
@@ -172,6 +182,7 @@ export class Waits {
     const wait: PendingWait<T> = {
       waitable,
       set: 0,
+      lock: 0,
       settle: (error, failed, value) => {
         clearTimeout(timer);
         signal?.removeEventListener("abort", abort);
@@ -212,6 +223,7 @@ export class Waits {
         continue;
       }
       if (result === BLOCKED) {
+        wait.lock = member.blockedLock;
         if (nudge) this.ringOwner();
         return;
       }
@@ -282,7 +294,13 @@ export class Waits {
     } catch (error) {
       this.rejectAll(error);
     }
-    for (const queue of [...this.queues]) this.pump(queue, nudge);
+    for (const queue of [...this.queues]) if (!nudge || this.isWorthALook(queue)) this.pump(queue, nudge);
+  }
+
+  /** Whether a queue is to be tried although nobody rang: all of them now and then, since a thousand idle ones cost time. */
+  private isWorthALook(queue: LocalQueue): boolean {
+    const wait = queue.waits.at(0);
+    return wait === undefined || this.nudges % LOOK_AT_ALL === 0 || wait.lock !== 0 || wait.waitable.remains(wait.set);
   }
 
   /** Rejects the pending waits on an object whose handle is given up: its memory may go next. */
@@ -336,6 +354,7 @@ export class Waits {
         }
         idle = false;
         this.deaths.look(true);
+        this.nudges++;
         this.drain(true);
       },
       this.deaths.noticed ? ASYNC_PARK_MS : UNNOTICED_PARK_MS,
