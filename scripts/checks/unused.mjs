@@ -15,7 +15,9 @@ const ENTRY_POINTS = [
   /^test\/.*\.test\.ts$/,
   /^test\/instruments\/words\.ts$/,
   // Loaded by Node as a hook of module loading.
-  /^test\/interleavings\/weaken-hook\.ts$/,
+  /^test\/(interleavings\/weaken-|mutations\/)hook\.ts$/,
+  // Imported by the library as that hook loads it.
+  /^test\/mutations\/switch\.ts$/,
   /^(examples|benchmarks|scripts)\//,
 ];
 

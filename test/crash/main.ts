@@ -14,6 +14,7 @@ Kills members of regions at every step and at random, and looks whether what is 
   steps          every operation is stopped at each of its accesses to shared memory, and so is the recovery
   interleavings  two or three members take turns at every access, in every way up to a number of preemptions
   weakMemory     the same while stores wait in buffers and reads may be stale, as processors allow
+  mutations      the library is made wrong at one place after the other, and the parts before this have to notice
   storm          processes do everything, and are killed, stopped, and terminated; a model judges the survivors
 
   --seconds N  how long in all, about; 300 if not given. Each part has its share, and the first look of
@@ -33,6 +34,11 @@ const PARTS: readonly { readonly name: string; readonly share: number; readonly 
   { name: "steps", share: 2, run: instrumented("steps") },
   { name: "interleavings", share: 1, run: instrumented("interleavings") },
   { name: "weakMemory", share: 1, run: instrumented("weakMemory") },
+  {
+    name: "mutations",
+    share: 1,
+    run: async (options, signal) => (await import("./mutations-part.js")).mutationsPart({ ...options, signal }),
+  },
   {
     name: "storm",
     share: 2,

@@ -1,19 +1,9 @@
 /** Every step: every operation with its member stopped at its steps, the recovery at its steps, and that one's recovery. */
-import { exploreOperation, type CrashOperation, type Depth, type Tally } from "../helpers/crash-explore.js";
-import { OBJECT_OPERATIONS } from "../helpers/crash-object-operations.js";
-import { PIPE_OPERATIONS } from "../helpers/crash-pipe-operations.js";
-import { REGION_OPERATIONS } from "../helpers/crash-region-operations.js";
+import { exploreOperation, type Depth, type Tally } from "../helpers/crash-explore.js";
+import { CRASH_OPERATIONS as OPERATIONS } from "../helpers/crash-operations.js";
 import { endWorlds } from "../helpers/crash-scene.js";
-import { VALUE_OPERATIONS } from "../helpers/crash-value-operations.js";
 import { Random } from "../helpers/process-random.js";
 import type { Outcome, PartOptions } from "./part.js";
-
-const OPERATIONS: readonly CrashOperation[] = [
-  ...PIPE_OPERATIONS,
-  ...VALUE_OPERATIONS,
-  ...OBJECT_OPERATIONS,
-  ...REGION_OPERATIONS,
-];
 
 /** All operations are explored to the first depth; then, as long as there is time, one after the other deeper. */
 const DEPTHS: readonly Depth[] = [
