@@ -203,8 +203,7 @@ int mapping_close(struct mapping *mapping) {
   bool replaced = mapping->base == NULL || mapping_replace(mapping);
   drop_pin(mapping);
   exit_plan_forget(mapping);
-  /* If it is the file's memory still, it can still fault. */
-  if (replaced && mapping->guard != NULL) guard_remove(mapping);
+  /* The guard stays as long as the range: a thread may have faulted just before, and its handler has yet to look. */
   mapping_release(mapping);
   return replaced ? 0 : -ENOMEM;
 }
