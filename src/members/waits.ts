@@ -33,6 +33,8 @@ interface PendingWait<T> {
   set: number;
   /** The lock that it waits for, or 0. */
   lock: number;
+  /** Nothing waits any more, but the promise is not settled yet. */
+  conclude(): void;
   settle(error: unknown, failed: boolean, value?: T): void;
 }
 
@@ -183,10 +185,12 @@ export class Waits {
       waitable,
       set: 0,
       lock: 0,
-      settle: (error, failed, value) => {
+      conclude: () => {
         clearTimeout(timer);
         signal?.removeEventListener("abort", abort);
         this.forget();
+      },
+      settle: (error, failed, value) => {
         if (failed) reject(error);
         else resolve(value as T);
       },
@@ -246,6 +250,7 @@ export class Waits {
     if (index >= 0) waits.splice(index, 1);
     if (waits.length === 0) this.queues.delete(wait.waitable.queue);
     this.release(wait);
+    wait.conclude();
   }
 
   private release(wait: PendingWait<unknown>): void {
