@@ -18,6 +18,7 @@ const GATES = [
   "layers",
   "unused",
   "generated-layout",
+  "api-report",
   "benchmark-figures",
   "error-codes",
   "names-and-paths",

@@ -20,6 +20,7 @@ interface Scripts {
     checkLayers: (source: string) => { modules: number; problems: string[] };
     checkBenchmarks: (folder: string) => string[];
   };
+  "checks/api-report.mjs": { apiReport: (entry: string) => { names: number; text: string } };
   "checks/unused.mjs": { findUnused: (root: string) => { modules: number; problems: string[] } };
   "checks/error-codes.mjs": {
     checkErrorCodes: (codes: readonly string[], documentText: string, sources: readonly string[]) => string[];
@@ -179,7 +180,7 @@ describe("doc examples", () => {
 
   test("are type-checked", async () => {
     const { problems } = await run("# Title\n\n```ts\nconst a = 1;\nconst b: string = a;\n```\n");
-    assert.equal(problems.length, 1);
+    assert.equal(problems.length, 1, problems.join("\n"));
     assert.match(problems[0], /^README\.md:5: error TS2322/);
   });
 
@@ -192,7 +193,7 @@ describe("doc examples", () => {
         '```ts together=pair\nimport { existsSync, writeFileSync } from "node:fs";\nwriteFileSync("../two", "");\n' +
         'while (!existsSync("../one")) await new Promise((done) => setTimeout(done, 5));\n```\n',
     );
-    assert.equal(problems.length, 1);
+    assert.equal(problems.length, 1, problems.join("\n"));
     assert.match(problems[0], /^README\.md:1: ended with 1\n[\s\S]*Error: planted/);
     assert.equal(note, "3 examples of 1 documents run, 1 only shown");
   });
@@ -288,6 +289,31 @@ describe("the test runner", { concurrency: 4 }, () => {
       assert.equal(code, 1);
     });
   }
+});
+
+describe("the API report", () => {
+  const CLASS =
+    "export declare class Thing extends Base {\n  own(): void;\n  private hidden;\n  /** @internal */\n  inner(): void;\n}";
+  const BASE = "declare class Base {\n  inherited(): number;\n  protected check(): void;\n}";
+
+  test("shows what users see, inherited members included, and nothing else", async () => {
+    const { apiReport } = await load("checks/api-report.mjs");
+    const folder = folderWith({ "thing.d.ts": `${BASE}\n/** Words. */\n${CLASS}\nexport {};\n` });
+    const { names, text } = apiReport(join(folder, "thing.d.ts"));
+    assert.equal(names, 1);
+    assert.match(text, /export class Thing \{\n {4}own\(\): void;\n {4}inherited\(\): number;\n\}\n$/);
+  });
+
+  test("is that of the package", async () => {
+    const { apiReport } = await load("checks/api-report.mjs");
+    const { text } = apiReport(join(ROOT, "dist/index.d.ts"));
+    for (const line of [
+      "export class Region extends EventEmitter<RegionEvents> implements AsyncDisposable {",
+      "    trySend(message: T): boolean;",
+      "export interface WaitOptions {",
+    ])
+      assert.ok(text.includes(line), line);
+  });
 });
 
 describe("the bootstrap", () => {

@@ -1,0 +1,325 @@
+// The public interface, without comments. Generated: npm run check -- api-report --fix
+
+export class ArgumentError extends TypeError {
+    readonly code: ErrorCode;
+    constructor(code: ErrorCode, message: string, details?: ErrorDetails);
+}
+
+export class ArgumentRangeError extends RangeError {
+    readonly code: ErrorCode;
+    constructor(code: ErrorCode, message: string, details?: ErrorDetails);
+}
+
+export class Collection<Options extends object, O extends NamedObject> {
+    create(name: string, options?: Options & WaitOptions): Promise<O>;
+    createSync(name: string, options?: Options & WaitOptions): O;
+    open(name: string, options?: OpenOptions): Promise<O>;
+    openSync(name: string, options?: OpenOptions): O;
+    openOrCreate(name: string, options?: Options & WaitOptions): Promise<O>;
+    openOrCreateSync(name: string, options?: Options & WaitOptions): O;
+    remove(name: string, options?: WaitOptions): Promise<boolean>;
+    removeSync(name: string, options?: WaitOptions): boolean;
+    list(): string[];
+}
+
+export class Counter {
+    get value(): bigint;
+    add(delta?: Integer, options?: WaitOptions): Promise<bigint>;
+    addSync(delta?: Integer, options?: WaitOptions): bigint;
+    set(value: Integer, options?: WaitOptions): Promise<bigint>;
+    setSync(value: Integer, options?: WaitOptions): bigint;
+    waitFor(minimum: Integer, options?: WaitOptions): Promise<bigint>;
+    waitForSync(minimum: Integer, options?: WaitOptions): bigint;
+    readonly name: string;
+    get address(): string;
+    detach(): void;
+}
+
+export type CounterOptions = Record<never, never>;
+
+export const ERROR_CODES: {
+    readonly ERR_INVALID_ARGUMENT: "an argument has the wrong type or an impossible value";
+    readonly ERR_OUT_OF_RANGE: "a number lies outside its allowed range";
+    readonly ERR_INVALID_NAME: "a region or object name breaks the naming rules";
+    readonly ERR_INVALID_SIZE: "a size is not a whole positive number of bytes or a text such as \"64MiB\"";
+    readonly ERR_UNKNOWN_OPTION: "an option does not exist; the nearest one is named";
+    readonly ERR_TIMEOUT: "the deadline passed before the operation could be done";
+    readonly ERR_CLOSED: "the region, object or pipe is closed";
+    readonly ERR_EXISTS: "something of that name exists already";
+    readonly ERR_NOT_FOUND: "nothing of that name exists";
+    readonly ERR_OPTIONS_DIFFER: "the object exists with other options; the difference is named";
+    readonly ERR_WRONG_KIND: "the name belongs to an object of another kind";
+    readonly ERR_NO_SPACE: "the file system behind shared memory is full";
+    readonly ERR_REGION_FULL: "the region has reached its maximum size";
+    readonly ERR_REGION_LOST: "the region was truncated or lost its backing while attached";
+    readonly ERR_BAD_REGION: "the file is not a valid shmkit region";
+    readonly ERR_VERSION: "the region was made with another layout version";
+    readonly ERR_CORRUPT: "a shared structure holds impossible values";
+    readonly ERR_NOT_OWNER: "the region belongs to another user";
+    readonly ERR_PERMISSION: "the operating system refused access";
+    readonly ERR_TOO_MANY_MEMBERS: "every member slot of the region is taken";
+    readonly ERR_MESSAGE_TOO_LARGE: "the message can never fit";
+    readonly ERR_NOT_ENCODABLE: "the value cannot be encoded";
+    readonly ERR_BAD_MESSAGE: "a received message cannot be decoded; its bytes are attached";
+    readonly ERR_NOT_HELD: "the lock or lease is not held by the caller";
+    readonly ERR_DEADLOCK: "waiting would never end, since the caller holds the lock itself";
+    readonly ERR_RUNTIME_LIMIT: "the JavaScript runtime cannot do that";
+    readonly ERR_ADDON: "the native addon is missing or of another version";
+    readonly ERR_SYSTEM: "a system call failed in an unexpected way";
+};
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+export interface ErrorDetails {
+    readonly path?: string;
+    readonly expected?: unknown;
+    readonly actual?: unknown;
+    readonly owner?: unknown;
+    readonly errno?: number;
+    readonly syscall?: string;
+    readonly bytes?: Uint8Array;
+}
+
+export interface HeapStatistics {
+    readonly committedBytes: number;
+    readonly freeBytes: number;
+    readonly usedBlocks: number;
+    readonly largestFreeBytes: number;
+}
+
+export type Integer = number | bigint;
+
+export class Lease<T> {
+    readonly value: T;
+    readonly sequence: number;
+    readonly deliveries: number;
+    ack(): void;
+    nack(): void;
+    get isSettled(): boolean;
+    [Symbol.dispose](): void;
+}
+
+export interface MemberDeath {
+    readonly slot: number;
+    readonly generation: number;
+    readonly pid: number;
+    readonly threadId: number;
+    readonly label: string;
+    readonly noticedAt: Date;
+    readonly operation: OperationName;
+    readonly object: string | undefined;
+    readonly interrupted: boolean;
+    readonly committed: boolean;
+}
+
+export interface MemberInfo {
+    readonly slot: number;
+    readonly generation: number;
+    readonly pid: number;
+    readonly threadId: number;
+    readonly label: string;
+    readonly joinedAt: Date;
+    readonly alive: boolean;
+    readonly operation: OperationName;
+}
+
+export class Mutex {
+    lock(options?: WaitOptions): Promise<MutexGuard>;
+    lockSync(options?: WaitOptions): MutexGuard;
+    tryLock(): MutexGuard | undefined;
+    get ownerSlot(): number | undefined;
+    get takeovers(): number;
+    get wordCount(): number;
+    readonly name: string;
+    get address(): string;
+    detach(): void;
+}
+
+export class MutexGuard {
+    readonly abandoned: boolean;
+    get(index: number): number;
+    set(index: number, value: number): void;
+    commit(): void;
+    rollback(): void;
+    release(): void;
+    [Symbol.dispose](): void;
+}
+
+export interface MutexOptions {
+    words?: number;
+}
+
+export interface ObjectInfo {
+    readonly name: string;
+    readonly kind: Kind;
+    readonly createdAt: Date;
+    readonly pipe?: PipeStatistics;
+    readonly value?: bigint;
+    readonly ownerSlot?: number;
+}
+
+export interface OpenOptions extends WaitOptions {
+    wait?: boolean;
+}
+
+export class Pipe<T = unknown> {
+    get capacity(): number;
+    send(message: T, options?: WaitOptions): Promise<void>;
+    trySend(message: T): boolean;
+    sendSync(message: T, options?: WaitOptions): void;
+    sendBytesSync(bytes: Uint8Array, options?: WaitOptions): void;
+    receive(options: ReceiveOptions & {
+    lease: true;
+}): Promise<Lease<T>>;
+    receive(options?: ReceiveOptions): Promise<T>;
+    tryReceive(options: {
+    lease: true;
+}): Lease<T> | undefined;
+    tryReceive(options?: {
+    lease?: false;
+}): T | undefined;
+    receiveSync(options: ReceiveOptions & {
+    lease: true;
+}): Lease<T>;
+    receiveSync(options?: ReceiveOptions): T;
+    receiveInto(target: Uint8Array, options?: WaitOptions): Promise<number>;
+    receiveIntoSync(target: Uint8Array, options?: WaitOptions): number;
+    [Symbol.asyncIterator](): AsyncGenerator<T, void, void>;
+    process(work: (message: T, lease: Lease<T>) => unknown, options?: ProcessOptions): Promise<number>;
+    close(options?: WaitOptions): Promise<void>;
+    closeSync(options?: WaitOptions): void;
+    get isClosed(): boolean;
+    drain(options?: WaitOptions): Promise<void>;
+    drainSync(options?: WaitOptions): void;
+    statistics(): PipeStatistics;
+    readonly name: string;
+    get address(): string;
+    detach(): void;
+}
+
+export interface PipeOptions {
+    capacity?: number;
+    maxLeased?: number;
+}
+
+export interface PipeStatistics {
+    readonly depth: number;
+    readonly capacity: number;
+    readonly sent: number;
+    readonly received: number;
+    readonly sentBytes: number;
+    readonly receivedBytes: number;
+    readonly redelivered: number;
+    readonly leased: number;
+    readonly highWater: number;
+    readonly waitingSenders: number;
+    readonly waitingReceivers: number;
+    readonly closed: boolean;
+}
+
+export interface ProcessOptions {
+    concurrency?: number;
+    signal?: AbortSignal;
+}
+
+export interface ReceiveOptions extends WaitOptions {
+    lease?: boolean;
+}
+
+export class Region extends EventEmitter<RegionEvents> implements AsyncDisposable {
+    readonly name: string;
+    readonly path: string;
+    readonly lifetime: LifetimeName;
+    readonly createdAt: Date;
+    readonly epoch: string;
+    readonly created: boolean;
+    readonly pipes: Collection<PipeOptions, Pipe>;
+    readonly counters: Collection<CounterOptions, Counter>;
+    readonly mutexes: Collection<MutexOptions, Mutex>;
+    static create(name: string, options?: RegionOptions): Promise<Region>;
+    static createSync(name: string, options?: RegionOptions): Region;
+    static open(name: string, options?: RegionOptions): Promise<Region>;
+    static openSync(name: string, options?: RegionOptions): Region;
+    static openOrCreate(name: string, options?: RegionOptions): Promise<Region>;
+    static openOrCreateSync(name: string, options?: RegionOptions): Region;
+    static remove(name: string, options?: WaitOptions): Promise<boolean>;
+    static removeSync(name: string, options?: WaitOptions): boolean;
+    static list(): Promise<RegionInfo[]>;
+    static listSync(): RegionInfo[];
+    static inspect(name: string): RegionInfo | undefined;
+    static clean(options?: {
+    kernel?: boolean;
+}): Promise<string[]>;
+    static cleanSync(options?: {
+    kernel?: boolean;
+}): string[];
+    pipe<T = unknown>(name: string, options?: PipeOptions & WaitOptions): Promise<Pipe<T>>;
+    pipeSync<T = unknown>(name: string, options?: PipeOptions & WaitOptions): Pipe<T>;
+    counter(name: string, options?: WaitOptions): Promise<Counter>;
+    counterSync(name: string, options?: WaitOptions): Counter;
+    mutex(name: string, options?: MutexOptions & WaitOptions): Promise<Mutex>;
+    mutexSync(name: string, options?: MutexOptions & WaitOptions): Mutex;
+    get sizeBytes(): number;
+    get maxSizeBytes(): number;
+    get slot(): number;
+    statistics(): HeapStatistics;
+    members(): MemberInfo[];
+    get buffer(): ArrayBuffer | SharedArrayBuffer;
+    grow(size: Size, options?: WaitOptions): Promise<void>;
+    growSync(size: Size, options?: WaitOptions): void;
+    recoverTheDead(): boolean;
+    close(): Promise<void>;
+    closeSync(): void;
+    [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface RegionInfo {
+    readonly name: string;
+    readonly path: string;
+    readonly uid: number;
+    readonly mode: number;
+    readonly lifetime: LifetimeName;
+    readonly createdAt: Date;
+    readonly epoch: string;
+    readonly sizeBytes: number;
+    readonly maxSizeBytes: number;
+    readonly heap: HeapStatistics;
+    readonly members: readonly MemberInfo[];
+    readonly objects: readonly ObjectInfo[];
+}
+
+export interface RegionOptions extends WaitOptions {
+    size?: Size;
+    maxSize?: Size;
+    mode?: number;
+    maxMembers?: number;
+    lifetime?: LifetimeName;
+    label?: string;
+    shared?: boolean;
+    allowOtherUser?: boolean;
+    wait?: boolean;
+}
+
+export class ShmkitError extends Error {
+    readonly code: ErrorCode;
+    readonly path?: string;
+    readonly expected?: unknown;
+    readonly actual?: unknown;
+    readonly owner?: unknown;
+    readonly errno?: number;
+    readonly syscall?: string;
+    readonly bytes?: Uint8Array;
+    constructor(code: ErrorCode, message: string, details?: ErrorDetails & {
+    cause?: unknown;
+});
+    static [Symbol.hasInstance](value: unknown): boolean;
+}
+
+export type Size = number | string;
+
+export interface WaitOptions {
+    timeoutMs?: number;
+    signal?: AbortSignal;
+}
+
+export function open(name: string, options?: RegionOptions): Promise<Region>;
