@@ -105,16 +105,27 @@ async function compileAndRun(root, project, examples) {
       if (problem !== undefined) problems.push(`${at}: ${problem}`);
     });
     await Promise.all(runs);
-    const left = namesInSharedMemory().filter((name) => !before.has(name) && !isOfATest(name));
+    const left = namesInSharedMemory().filter((name) => !before.has(name) && isLeft(name));
     if (left.length > 0) problems.push(`${group[0].at}: left in ${SHARED_MEMORY}: ${left.join(", ")}`);
   }
   return problems;
 }
 
-/** Tests that run at the same time have names of their own (scripts/run-tests.mjs). */
-function isOfATest(name) {
-  return /\bt[0-9a-f]{10}-/.test(name);
+/** Whether a process that can be looked at has it mapped: others at work at the same time have names of their own. */
+function isInUse(name) {
+  return readdirSync("/proc").some((entry) => {
+    try {
+      return /^\d+$/.test(entry) && readFileSync(`/proc/${entry}/maps`, "utf8").includes(`${SHARED_MEMORY}/${name}`);
+    } catch {
+      return false;
+    }
+  });
 }
+
+/** Tests that run at the same time have names of their own (test/helpers/leftovers.ts). */
+const isOfATest = (name) => /-\d+-\d+-[\w-]+$/.test(name);
+
+const isLeft = (name) => !isOfATest(name) && !isInUse(name) && existsSync(join(SHARED_MEMORY, name));
 
 export const gate = {
   name: "doc-examples",
