@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 
 const DIRECTORY = "/dev/shm";
 
@@ -13,9 +13,19 @@ export function uniqueRegionName(label = "region"): string {
   return `${TEST_TOKEN}-${process.pid.toString()}-${count.toString()}-${label}`;
 }
 
-/** Names in shared memory that this test file, its children included, has made and not removed. */
-export function leftovers(): string[] {
-  return readdirSync(DIRECTORY).filter((name) => name.startsWith("shmkit.") && name.includes(TEST_TOKEN));
+/** Names in shared memory that this test file, its children included, has made and not removed; or those of another token. */
+export function leftovers(token = TEST_TOKEN): string[] {
+  return readdirSync(DIRECTORY).filter((name) => name.startsWith("shmkit.") && name.includes(token));
+}
+
+/** For a child whose leftovers are to be told from everybody else's. */
+export const tokenOf = (child: string): string => `${TEST_TOKEN}${child}`;
+
+/** Takes away what a child that was killed has left; the names. */
+export function removeLeftovers(token: string): string[] {
+  const names = leftovers(token);
+  for (const name of names) rmSync(`${DIRECTORY}/${name}`, { force: true });
+  return names;
 }
 
 /** Throws when {@link leftovers} finds anything. */

@@ -1,14 +1,15 @@
 /** Tries mutations out, several at a time in processes of their own, and judges what came of them. */
 import { fork, type ChildProcess } from "node:child_process";
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { leftovers } from "../helpers/leftovers.js";
+import { removeLeftovers, tokenOf } from "../helpers/leftovers.js";
 import { Random } from "../helpers/process-random.js";
 import type { Bound, Kill } from "./killers.js";
-import { allSites, type Site } from "./sites.js";
+import { allSites, isWeakening, type Site } from "./sites.js";
+import { endTestFile, runTestFiles, TEST_FILES } from "./test-files.js";
 import type { FromWorker, Survey, ToWorker, Trial } from "./worker-main.js";
 
-type Kind = "machine" | "steps";
+type Kind = "machine" | "steps" | "tests";
 
 /** What came of one mutation. */
 export interface Verdict {
@@ -24,7 +25,7 @@ export interface CampaignOptions {
   readonly seed: number;
   /** Mutations to try, by place or key. */
   readonly only?: RegExp;
-  /** How many of the four stages, cheap ones first. */
+  /** How many of the five stages, cheap ones first. */
   readonly stages?: number;
   /** Probes that look for them, by name. */
   readonly probes?: string;
@@ -45,17 +46,34 @@ const HEAP_MIB = 600;
 
 /** In order of cheapness: the first that fails ends the trial. */
 const STAGES: readonly { readonly kind: Kind; readonly bound: Bound }[] = [
-  { kind: "machine", bound: { schedules: 100, recoverySteps: 20 } },
-  { kind: "steps", bound: { schedules: 100, recoverySteps: 20 } },
-  { kind: "machine", bound: { schedules: 3000, recoverySteps: 2 } },
-  { kind: "steps", bound: { schedules: 3000, recoverySteps: 2 } },
+  { kind: "machine", bound: { schedules: 100, recoverySteps: 20, probes: 40 } },
+  { kind: "steps", bound: { schedules: 100, recoverySteps: 20, probes: 40 } },
+  { kind: "tests", bound: { schedules: 0, recoverySteps: 0, probes: 1000 } },
+  { kind: "machine", bound: { schedules: 3000, recoverySteps: 2, probes: 1000 } },
+  { kind: "steps", bound: { schedules: 3000, recoverySteps: 2, probes: 1000 } },
 ];
+
+interface Answer {
+  readonly kill: Kill | undefined;
+  readonly passed: number;
+}
+
+/** Does one thing after the other. */
+class Turns {
+  private last: Promise<unknown> = Promise.resolve();
+
+  take<T>(act: () => Promise<T>): Promise<T> {
+    const turn = this.last.then(act);
+    this.last = turn.catch(() => undefined);
+    return turn;
+  }
+}
 
 /** A process that tries out one mutation at a time, and is replaced when one hangs. */
 class Worker {
   private child: ChildProcess | undefined;
   private survey: Survey | null = null;
-  private last: Promise<unknown> = Promise.resolve();
+  private readonly turns = new Turns();
 
   constructor(
     private readonly kind: Kind,
@@ -63,18 +81,16 @@ class Worker {
   ) {}
 
   /** Waits for its turn. */
-  tryOut(trial: Trial): Promise<{ kill: Kill | undefined; passed: number }> {
-    const turn = this.last.then(() => this.run(trial));
-    this.last = turn.catch(() => undefined);
-    return turn;
+  tryOut(trial: Trial): Promise<Answer> {
+    return this.turns.take(() => this.run(trial));
   }
 
-  private async run(trial: Trial): Promise<{ kill: Kill | undefined; passed: number }> {
+  private async run(trial: Trial): Promise<Answer> {
     if (this.child === undefined) await this.start();
     let probe = "";
     try {
       const answer = await this.ask(trial, (name) => (probe = name));
-      return answer as { kill: Kill | undefined; passed: number };
+      return answer as Answer;
     } catch (error) {
       this.end();
       if (probe === "") throw error;
@@ -89,6 +105,7 @@ class Worker {
         ...["--import", new URL("register.js", import.meta.url).href],
       ],
       stdio: ["ignore", "ignore", "ignore", "ipc"],
+      env: { ...process.env, SHMKIT_TEST_TOKEN: tokenOf(this.kind) },
     });
     await this.ask(undefined, () => undefined);
     const answer = await this.ask({ survey: this.survey }, () => undefined);
@@ -127,7 +144,27 @@ class Worker {
   end(): void {
     this.child?.kill("SIGKILL");
     this.child = undefined;
-    for (const name of leftovers()) rmSync(`/dev/shm/${name}`, { force: true });
+    removeLeftovers(tokenOf(this.kind));
+  }
+}
+
+/** The test files, which take longest. */
+class TestFiles {
+  private readonly turns = new Turns();
+  private readonly files: readonly string[];
+
+  constructor(probes: string) {
+    this.files = TEST_FILES.filter((file) => new RegExp(probes).test(file));
+  }
+
+  async tryOut({ key }: Trial): Promise<Answer> {
+    // A barrier that is missing is none that this processor would tell us of.
+    if (isWeakening(key)) return { kill: undefined, passed: 0 };
+    return { kill: await this.turns.take(() => runTestFiles(this.files, key)), passed: this.files.length };
+  }
+
+  end(): void {
+    endTestFile();
   }
 }
 
@@ -138,7 +175,11 @@ export async function campaign(options: CampaignOptions): Promise<Campaign> {
   const random = new Random(seed);
   const due = allSites().filter(({ key, place }) => only === undefined || only.test(place) || only.test(key));
   const of = due.length;
-  const workers = { machine: new Worker("machine", probes), steps: new Worker("steps", probes) };
+  const workers = {
+    machine: new Worker("machine", probes),
+    steps: new Worker("steps", probes),
+    tests: new TestFiles(probes),
+  };
   const verdicts: Verdict[] = [];
   const isOver = (): boolean => signal?.aborted === true || performance.now() > end;
 
@@ -159,13 +200,12 @@ export async function campaign(options: CampaignOptions): Promise<Campaign> {
     while (due.length > 0 && !isOver()) await tryOut(due.splice(random.below(due.length), 1)[0]);
   };
   const stop = (): void => {
-    workers.machine.end();
-    workers.steps.end();
+    for (const worker of Object.values(workers)) worker.end();
   };
   signal?.addEventListener("abort", stop);
   try {
-    // As many at a time as keep both processes busy.
-    await Promise.all([lane(), lane(), lane()]);
+    // As many at a time as keep the processes busy.
+    await Promise.all([lane(), lane(), lane(), lane()]);
   } finally {
     signal?.removeEventListener("abort", stop);
     stop();

@@ -6,6 +6,8 @@ export interface Bound {
   readonly schedules: number;
   /** One of so many stops, as in `crash-explore.ts`. */
   readonly recoverySteps: number;
+  /** Probes that pass the place, at most; of more, some from everywhere. */
+  readonly probes: number;
 }
 
 /** What went wrong. */

@@ -1,6 +1,6 @@
 /**
  * `node build/test/mutations/main.js`: tries mutations out and prints what kills each. `--only REGEX` of their places,
- * `--probes REGEX` of what looks for them, `--seconds N` (3600), `--seed S`, `--stages N` of the four (cheap ones first), `--list` to see what there is.
+ * `--probes REGEX` of what looks for them, `--seconds N` (3600), `--seed S`, `--stages N` of the five (cheap ones first), `--list` to see what there is.
  */
 import { parseArgs } from "node:util";
 import { campaign, judge } from "./campaign.js";
@@ -12,7 +12,7 @@ const { values } = parseArgs({
     probes: { type: "string", default: "" },
     seconds: { type: "string", default: "3600" },
     seed: { type: "string", default: "1" },
-    stages: { type: "string", default: "4" },
+    stages: { type: "string", default: "5" },
     list: { type: "boolean", default: false },
   },
 });

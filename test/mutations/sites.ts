@@ -1,7 +1,8 @@
 /** The library's source with every mutation in it, each to be turned on at run time, and the list of them. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
+import { isMutated, readSource, SOURCES } from "./mutated-files.js";
 import { entering, RULES, type Place } from "./rules.js";
 
 /** One mutation at one place. */
@@ -12,12 +13,14 @@ export interface Site {
   readonly place: string;
 }
 
+/** Whether nothing but a barrier is missing there. */
+export const isWeakening = (key: string): boolean => /: weakened(?: #\d+)?$/.test(key);
+
 export interface Mutated {
   readonly source: string;
   readonly sites: readonly Site[];
 }
 
-const ROOT = new URL("../../../", import.meta.url);
 const SWITCH = new URL("switch.js", import.meta.url).href;
 
 const isNamedScope = (node: ts.Node): boolean =>
@@ -92,19 +95,11 @@ export function mutate(file: string, text: string): Mutated {
   return { source: `import * as $m from ${JSON.stringify(SWITCH)}; ${result}${text.slice(at)}`, sites };
 }
 
-/** What works on shared memory. The command line stands on the public face alone; `words.ts` is what is replaced. */
-const MUTATED = /^src\/(members|locking|heap|channels|values|sync|region)\/.*\.ts$/;
-
-/** Whether a file of the source is mutated, by its path from the root of the project. */
-export const isMutated = (file: string): boolean => MUTATED.test(file);
-
-export const readSource = (file: string): string => readFileSync(new URL(file, ROOT), "utf8");
-
 let sites: readonly Site[] | undefined;
 
 /** Every mutation of the library, in the order of its source. */
 export function allSites(): readonly Site[] {
-  sites ??= readdirSync(fileURLToPath(new URL("src", ROOT)), { recursive: true, encoding: "utf8" })
+  sites ??= readdirSync(fileURLToPath(SOURCES), { recursive: true, encoding: "utf8" })
     .map((name) => `src/${name}`)
     .filter(isMutated)
     .sort()

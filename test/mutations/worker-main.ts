@@ -3,6 +3,7 @@
  * weak memory, `steps` at every step; of these the probes whose names match the second argument. They are told apart since each replaces the system under the library in its way.
  */
 import { messageOf, type Bound, type Kill, type Probe } from "./killers.js";
+import { isWeakening } from "./sites.js";
 import { choose } from "./switch.js";
 
 /** A mutation to be tried. */
@@ -50,15 +51,22 @@ const isWeak = ({ name }: Probe): boolean => name.startsWith("weak memory");
 
 /** Those who pass a site: first while their members act, and a few whose world it furnishes. */
 function probesFor(key: string): Probe[] {
-  const isWeakening = /: weakened(?: #\d+)?$/.test(key);
-  const fit = isMachine ? probes.filter((probe) => !isWeakening || isWeak(probe)) : isWeakening ? [] : probes;
+  const isBarrier = isWeakening(key);
+  const fit = isMachine ? probes.filter((probe) => !isBarrier || isWeak(probe)) : isBarrier ? [] : probes;
   const acting = fit.filter(({ name }) => survey[name]?.acting.includes(key) === true);
   const furnishing = fit.filter((probe) => !acting.includes(probe) && survey[probe.name]?.furnishing.includes(key));
-  return [...acting, ...(isWeakening ? [] : furnishing.slice(0, 3))];
+  return [...acting, ...(isBarrier ? [] : furnishing.slice(0, 3))];
+}
+
+/** At most so many, from everywhere among them. */
+function some<T>(all: readonly T[], most: number): readonly T[] {
+  return all.length <= most
+    ? all
+    : all.filter((_, i) => Math.floor((i * most) / all.length) !== Math.floor(((i + 1) * most) / all.length));
 }
 
 function tryOut({ key, bound }: Trial): void {
-  const fit = probesFor(key);
+  const fit = some(probesFor(key), bound.probes);
   choose(key);
   try {
     for (const probe of fit) {

@@ -1,0 +1,70 @@
+/** Test files that look for mutations in processes as they are, with their doorbells and clocks. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { removeLeftovers, tokenOf } from "../helpers/leftovers.js";
+import type { Kill } from "./killers.js";
+
+/** In order of cheapness. What is killed at chance moments is not among them: it would find now this, now that. */
+export const TEST_FILES: readonly string[] = [
+  "20-objects",
+  "20-pipe",
+  "50-stops",
+  "50-exchange",
+  "50-interruptions",
+  "20-region",
+  "50-calls",
+];
+const WATCHDOG_MS = 180_000;
+/** Of the first test that failed, as the runner prints it. */
+const FAILED = /^\s*✖ (?!failing tests)(.*?)(?: \([\d.]+ms\))?$/m;
+
+const REGISTER = new URL("register.js", import.meta.url).href;
+
+let running: ChildProcess | undefined;
+
+/** Ends it with everything it started. */
+export function endTestFile(): void {
+  try {
+    if (running !== undefined) process.kill(-running.pid!, "SIGKILL");
+  } catch {
+    // It has ended.
+  }
+}
+
+/** Runs a file with a mutation on in each of its processes; what is wrong then. */
+function run(file: string, key: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const token = tokenOf("tests");
+    const child = spawn(process.execPath, [fileURLToPath(new URL(`../${file}.test.js`, import.meta.url))], {
+      detached: true,
+      stdio: ["ignore", "pipe", "ignore"],
+      env: { ...process.env, NODE_OPTIONS: `--import ${REGISTER}`, SHMKIT_MUTATION: key, SHMKIT_TEST_TOKEN: token },
+    });
+    running = child;
+    let output = "";
+    let hangs = false;
+    const watchdog = setTimeout(() => {
+      hangs = true;
+      endTestFile();
+    }, WATCHDOG_MS);
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
+    child.on("exit", (code) => {
+      clearTimeout(watchdog);
+      endTestFile();
+      running = undefined;
+      const left = removeLeftovers(token);
+      if (hangs) resolve("does not come to an end: the watchdog ended it");
+      else if (code !== 0) resolve(FAILED.exec(output)?.[1] ?? "ends with an error");
+      else resolve(left.length > 0 ? "leaves something in /dev/shm" : undefined);
+    });
+  });
+}
+
+/** Tries a mutation with one file after the other. */
+export async function runTestFiles(files: readonly string[], key: string): Promise<Kill | undefined> {
+  for (const file of files) {
+    const message = await run(file, key);
+    if (message !== undefined) return { by: `test ${file}`, message };
+  }
+  return undefined;
+}
