@@ -50,7 +50,8 @@ export function buildAddon({ root, force = false }) {
   const args = [...compilerArgs, ...FLAGS, `-I${headers}`, ...files, "-o", temporary, ...LIBRARIES];
   const result = spawnSync(compiler, args, { encoding: "utf8" });
   const failure = /** @type {NodeJS.ErrnoException | undefined} */ (result.error);
-  if (failure?.code === "ENOENT") {
+  // A folder of the PATH that this user may not look into makes it EACCES.
+  if (failure?.code === "ENOENT" || failure?.code === "EACCES") {
     throw new Error(
       `the C compiler "${compiler}" is missing: install the package gcc with the C library's headers ` +
         `(Debian, Ubuntu: apt-get install gcc libc6-dev; Alpine: apk add gcc musl-dev)`,
