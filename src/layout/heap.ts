@@ -46,7 +46,7 @@ export const DIRECTORY_ENTRY = struct(
     [20, "nameHash", "u32", "FNV-1a of the name's bytes", "directory lock, before state", "plain", "same"],
     [24, "createdAt", "f64", "milliseconds since 1970", "directory lock, before state", "plain", "same"],
     [32, "options", "u32[8]", "options of the kind, compared when an existing object is opened", "directory lock, before state", "plain", "same"],
-    [64, "openers", "u32[8]", "member set: who has it open. While a bit is set the block is not freed", "each member its own bit, under the directory lock", "atomic", "cleared by recovery, last of all"],
+    [64, "openers", "u32[8]", "member set: who has it open. While a bit is set the block is not freed", "each member its own bit: set under the directory lock, cleared without", "atomic", "cleared by recovery, last of all"],
     [128, "name", "u8[120]", "UTF-8, no terminator", "directory lock, before state", "plain", "same"],
   ],
 );
