@@ -90,7 +90,7 @@ function tryOut({ key, bound }: Trial): void {
 process.on("message", (message: ToWorker) => {
   if ("survey" in message) {
     survey = message.survey ?? surveyAll();
-    if (message.survey === null) send({ survey });
+    send({ survey });
     return;
   }
   tryOut(message);
