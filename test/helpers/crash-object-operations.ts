@@ -88,6 +88,8 @@ const unseen = (act: () => void, more: Partial<Scene> = {}): Scene => ({
  */
 const CUT_LEAKS: Partial<Scene> = { pending: true };
 
+const opens: Partial<Scene> = { claims: ["object.open"], object: NAME };
+
 const held = (world: World, lock: number, scene: () => Scene): Scene => {
   const settle = world.hold(lock);
   const { act, ...rest } = scene();
@@ -157,15 +159,15 @@ const CREATING: CrashOperation[] = [
 const OPENING: CrashOperation[] = [
   operation("object open", ["Collection.openSync"], SMALL, (world) => {
     create(world.first, "pipe");
-    return unseen(() => void world.victim.region.pipes.openSync(NAME));
+    return unseen(() => void world.victim.region.pipes.openSync(NAME), opens);
   }),
   operation("object open asynchronously", ["Collection.open"], SMALL, (world) => {
     create(world.first, "counter");
-    return unseen(() => ignore(world.victim.region.counters.open(NAME)));
+    return unseen(() => ignore(world.victim.region.counters.open(NAME)), opens);
   }),
   operation("object open or create what is there", ["Collection.openOrCreateSync"], SMALL, (world) => {
     create(world.first, "mutex");
-    return unseen(() => create(world.victim, "mutex", "openOrCreateSync"));
+    return unseen(() => create(world.victim, "mutex", "openOrCreateSync"), { claims: ["object.create"], object: NAME });
   }),
   operation("object open with other options", ["Collection.openOrCreateSync"], SMALL, (world) => {
     create(world.first, "mutex");
@@ -206,7 +208,7 @@ const OPENING: CrashOperation[] = [
   operation("object give up a handle", ["Pipe.detach"], SMALL, (world) => {
     create(world.first, "pipe");
     const pipe = world.victim.do(() => world.victim.region.pipes.openSync(NAME));
-    return unseen(() => pipe.detach());
+    return unseen(() => pipe.detach(), { claims: ["object.detach"], object: NAME });
   }),
   operation("object give up the last handle of a removed one", ["Counter.detach"], SMALL, (world) => {
     const counter = world.victim.do(() => world.victim.region.counters.createSync(NAME));

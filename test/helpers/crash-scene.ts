@@ -178,7 +178,7 @@ class WorldAttempt implements Attempt {
     }
     world.audit(witness);
     const effect = witness.do(() => scene.effect(witness));
-    if (this.dead.length > 0) this.checkClaim(witness, effect);
+    if (this.dead.length > 0) this.checkClaim(witness, effect, returned);
     if (returned && effect !== undefined) assert.equal(effect, scene.refused !== true, "what returned is there");
     if (thorough) this.useAgain(alive);
   }
@@ -217,10 +217,12 @@ class WorldAttempt implements Attempt {
   }
 
   /** What the event says of the operation is true. */
-  private checkClaim(witness: Actor, effect: boolean | undefined): void {
+  private checkClaim(witness: Actor, effect: boolean | undefined, returned: boolean): void {
     const { scene } = this;
     const death = witness.deaths.find(({ slot }) => slot === this.world.victim.slot);
-    if (death === undefined || effect === undefined) return;
+    if (death === undefined) return;
+    if (returned) checkReturned(death, scene);
+    if (effect === undefined) return;
     assert.equal(claimOf(death, scene) ?? effect, effect, `the event says ${describe(death)}`);
   }
 
@@ -250,6 +252,16 @@ function claimOf(death: MemberDeath, scene: Scene): boolean | undefined {
   if (!scene.claims.includes(death.operation)) return false;
   if (scene.object !== undefined && death.object !== scene.object) return false;
   return death.committed;
+}
+
+/** What an event says of a member that died after its operation: that it was this one, and over. */
+function checkReturned(death: MemberDeath, { claims, object, refused = false }: Scene): void {
+  const text = `it had returned, and the event says ${describe(death)}`;
+  assert.equal(death.interrupted, false, text);
+  if (claims.length === 0) return;
+  assert.ok(claims.includes(death.operation), text);
+  assert.equal(death.committed, !refused, text);
+  if (object !== undefined && !refused) assert.equal(death.object, object, text);
 }
 
 /** Registers an operation on a region of a kind; `prepare` sets the scene and is not explored. */
