@@ -163,7 +163,6 @@ export class Mutex extends NamedObject {
     member.begin(LOCK, this.entry);
     try {
       if (!tryLock(member, base)) return blockedOnLock(member, base);
-      member.critical(0);
       const abandoned = takeAbandoned(member, base);
       this.guard = new MutexGuard(this, abandoned);
       member.committed();
@@ -221,7 +220,6 @@ export class Mutex extends NamedObject {
     const { member, base } = this;
     member.begin(UNLOCK, this.entry);
     try {
-      member.critical(0);
       commit(member.segment, base);
       member.committed();
       this.guard = undefined;
