@@ -70,6 +70,12 @@ export const receives = (name: string, pipe: Pipe<Uint8Array>, count: number): R
   },
 });
 
+const impatiently = (name: string, what: Call, act: (options: { timeoutMs: number }) => unknown): Role => ({
+  name,
+  hasDeadline: true,
+  run: (call) => void call(what, () => within(act)),
+});
+
 /** What is left, taken by the witness. */
 export const rest =
   (name: string) =>
@@ -149,6 +155,26 @@ export const PIPE_SCENARIOS: readonly Scenario[] = [
     },
     receives("patient", c, 1),
   ]),
+  // The same with nobody who would ring the other one later.
+  onPipe("pipe-deadlines", 3, 2, ([a, b, c]) => [
+    sends("sender", a, message, 1),
+    impatiently("one", RECEIVE, (options) => numberOf(b.receiveSync(options))),
+    impatiently("two", RECEIVE, (options) => numberOf(c.receiveSync(options))),
+  ]),
+  {
+    ...onPipe("pipe-full-deadlines", 3, 1, () => []),
+    tell: (world) => {
+      const told = story(world, { capacity: 1 }, ([a, b, c]) => {
+        a.sendSync(message(1));
+        return [
+          receives("receiver", a, 1),
+          impatiently("two", send(2), (options) => b.sendSync(message(2), options)),
+          impatiently("three", send(3), (options) => c.sendSync(message(3), options)),
+        ];
+      });
+      return { ...told, model: { ...told.model, initial: [1] } };
+    },
+  },
   onPipe(
     "pipe-sender-dies",
     3,

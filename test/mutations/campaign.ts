@@ -46,8 +46,8 @@ const HEAP_MIB = 600;
 
 /** In order of cheapness: the first that fails ends the trial. */
 const STAGES: readonly { readonly kind: Kind; readonly bound: Bound }[] = [
-  { kind: "machine", bound: { schedules: 100, recoverySteps: 20, probes: 40 } },
-  { kind: "steps", bound: { schedules: 100, recoverySteps: 20, probes: 40 } },
+  { kind: "machine", bound: { schedules: 500, recoverySteps: 20, probes: 40 } },
+  { kind: "steps", bound: { schedules: 500, recoverySteps: 20, probes: 40 } },
   { kind: "tests", bound: { schedules: 0, recoverySteps: 0, probes: 1000 } },
   { kind: "machine", bound: { schedules: 3000, recoverySteps: 2, probes: 1000 } },
   { kind: "steps", bound: { schedules: 3000, recoverySteps: 2, probes: 1000 } },
