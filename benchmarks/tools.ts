@@ -25,7 +25,8 @@ function compile(output: string, inputs: readonly string[], { program, args, adv
   const { status, signal, stderr, error } = spawnSync(command, [...own, ...args, "-o", temporary], {
     encoding: "utf8",
   });
-  if ((error as NodeJS.ErrnoException | undefined)?.code === "ENOENT")
+  // A folder of the PATH that this user may not look into makes it EACCES.
+  if (["ENOENT", "EACCES"].includes((error as NodeJS.ErrnoException | undefined)?.code ?? ""))
     throw new Missing(`the compiler "${command}" is missing: ${advice}`);
   if (error !== undefined) throw error;
   if (status !== 0) {
