@@ -186,7 +186,6 @@ export class Sender {
       unlock(member, this.tailLock);
       ringAll(member, this.notEmpty);
       ringAll(member, this.notFull);
-      ringAll(member, this.shape.base + WORD.drained);
       member.end();
       return true;
     } catch (error) {

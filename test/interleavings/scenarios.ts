@@ -1,3 +1,4 @@
+import { CLOSE_SCENARIOS } from "./close-scenarios.js";
 import { HEAP_SCENARIOS } from "./heap-scenarios.js";
 import { LEASE_SCENARIOS } from "./lease-scenarios.js";
 import { MEMBER_SCENARIOS } from "./member-scenarios.js";
@@ -9,6 +10,7 @@ import { SYNC_SCENARIOS } from "./sync-scenarios.js";
 export const SCENARIOS: readonly Scenario[] = [
   ...SYNC_SCENARIOS,
   ...PIPE_SCENARIOS,
+  ...CLOSE_SCENARIOS,
   ...LEASE_SCENARIOS,
   ...HEAP_SCENARIOS,
   ...MEMBER_SCENARIOS,
