@@ -69,11 +69,12 @@ test("an argument for a mutation that is killed, or is not there, is an error; f
   const [first, second] = allSites();
   const kill = { by: "somebody", message: "it is wrong" };
   const verdicts: Verdict[] = [
-    { site: first, kill, passed: 1 },
-    { site: second, kill: undefined, passed: 1 },
+    { site: first, kill, passed: 1, isOpen: false },
+    { site: second, kill: undefined, passed: 1, isOpen: false },
+    { site: second, kill: undefined, passed: 1, isOpen: true },
   ];
   assert.deepEqual(judge(verdicts, {}).survived, [verdicts[1]]);
   const heard = judge(verdicts, { [first.key]: "why not", [second.key]: "because", "src/nowhere.ts": "gone" });
-  assert.deepEqual([heard.survived, heard.argued], [[], [verdicts[1]]]);
+  assert.deepEqual([heard.survived, heard.argued, heard.open], [[], [verdicts[1]], [verdicts[2]]]);
   assert.equal(heard.wrong.length, 2);
 });

@@ -36,7 +36,7 @@ const PARTS: readonly { readonly name: string; readonly share: number; readonly 
   { name: "weakMemory", share: 1, run: instrumented("weakMemory") },
   {
     name: "mutations",
-    share: 1,
+    share: 2,
     run: async (options, signal) => (await import("./mutations-part.js")).mutationsPart({ ...options, signal }),
   },
   {

@@ -18,6 +18,8 @@ export interface Verdict {
   readonly kill: Kill | undefined;
   /** Tests of the instruments that passed its place. */
   readonly passed: number;
+  /** Time was up before everything had been tried. */
+  readonly isOpen: boolean;
 }
 
 export interface CampaignOptions {
@@ -168,7 +170,7 @@ class TestFiles {
   }
 }
 
-/** Tries mutations in an order by chance, until none is left or time is up; those that were begun are finished. */
+/** Tries mutations in an order by chance, until none is left or time is up; what was begun then stays open. */
 export async function campaign(options: CampaignOptions): Promise<Campaign> {
   const { seconds, seed, only, stages, probes = "", signal, onVerdict } = options;
   const end = performance.now() + seconds * 1000;
@@ -186,13 +188,16 @@ export async function campaign(options: CampaignOptions): Promise<Campaign> {
   const tryOut = async (site: Site): Promise<void> => {
     let passed = 0;
     let kill: Kill | undefined;
+    let isOpen = false;
     for (const { kind, bound } of STAGES.slice(0, stages)) {
+      isOpen = isOver();
+      if (isOpen) break;
       const answer = await workers[kind].tryOut({ key: site.key, bound });
       passed += answer.passed;
       ({ kill } = answer);
       if (kill !== undefined) break;
     }
-    const verdict = { site, kill, passed };
+    const verdict = { site, kill, passed, isOpen };
     verdicts.push(verdict);
     onVerdict?.(verdict);
   };
@@ -223,6 +228,7 @@ export const EQUIVALENTS: Equivalents = JSON.parse(
 export interface Judgement {
   readonly survived: readonly Verdict[];
   readonly argued: readonly Verdict[];
+  readonly open: readonly Verdict[];
   /** Arguments for what is not there, or was killed. */
   readonly wrong: readonly string[];
 }
@@ -230,11 +236,12 @@ export interface Judgement {
 /** Holds verdicts against the arguments. */
 export function judge(verdicts: readonly Verdict[], equivalents: Equivalents = EQUIVALENTS): Judgement {
   const isArgued = ({ site }: Verdict): boolean => Object.hasOwn(equivalents, site.key);
-  const alive = verdicts.filter(({ kill }) => kill === undefined);
+  const alive = verdicts.filter(({ kill, isOpen }) => kill === undefined && !isOpen);
   const keys = new Set(allSites().map(({ key }) => key));
   return {
     survived: alive.filter((verdict) => !isArgued(verdict)),
     argued: alive.filter(isArgued),
+    open: verdicts.filter(({ isOpen }) => isOpen),
     wrong: [
       ...Object.keys(equivalents)
         .filter((key) => !keys.has(key))

@@ -24,14 +24,16 @@ else {
     only: new RegExp(values.only),
     probes: values.probes,
     stages: Number(values.stages),
-    onVerdict: ({ site, kill, passed }) =>
+    onVerdict: ({ site, kill, passed, isOpen }) =>
       console.log(
         kill === undefined
-          ? `survives  ${site.place} (${passed} probes)\n          ${site.key}`
+          ? `${isOpen ? "open     " : "survives "} ${site.place} (${passed} probes)\n          ${site.key}`
           : `killed    ${site.place}\n          by ${kill.by}: ${kill.message}`,
       ),
   });
-  const { survived, argued, wrong } = judge(verdicts);
+  const { survived, argued, open, wrong } = judge(verdicts);
   for (const text of wrong) console.log(`WRONG     ${text}`);
-  console.log(`${verdicts.length} of ${of} mutations: ${survived.length} survived, ${argued.length} argued`);
+  console.log(
+    `${verdicts.length} of ${of} mutations: ${survived.length} survived, ${argued.length} argued, ${open.length} open`,
+  );
 }
