@@ -7,4 +7,5 @@ crashSuite("death in an operation on pipes", PIPE_OPERATIONS, {
   recoverySteps: 3500,
   deeperSteps: 300,
   cuts: 700,
+  losses: 1,
 });

@@ -7,4 +7,5 @@ crashSuite("death in an operation on regions", REGION_OPERATIONS, {
   recoverySteps: 1,
   deeperSteps: 1,
   cuts: 1,
+  losses: 1,
 });

@@ -346,20 +346,17 @@ export class Receiver {
     const { member, leases } = this;
     const shared = member.segment.words;
     const bytes = leases.copy(index);
+    const kind = leases.kind(index);
+    const sequence = leases.sequence(index);
     leases.delivered(index);
+    const deliveries = leases.deliveries(index);
     words.write(shared, this.shape.base + WORD.redelivered, words.read(shared, this.shape.base + WORD.redelivered) + 1);
     words.write(shared, member.argument, index);
     member.criticalAs(Op["pipe.lease-returned"], this.entry, 0);
     leases.setState(index, LeaseState.held, member.me);
     member.committedAs(Op["pipe.lease-returned"], this.entry);
     this.finish();
-    return {
-      index,
-      bytes,
-      kind: leases.kind(index),
-      sequence: leases.sequence(index),
-      deliveries: leases.deliveries(index),
-    };
+    return { index, bytes, kind, sequence, deliveries };
   }
 
   /** The message of a lease is done with. @throws ERR_NOT_HELD */

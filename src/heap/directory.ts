@@ -179,7 +179,12 @@ export class Directory {
       owner: this,
       attempt: () => {
         const ref = this.attemptOpen(name, bytes, plan, mode, wait);
-        return ref === BLOCKED ? BLOCKED : handle(ref);
+        if (ref === BLOCKED) return BLOCKED;
+        try {
+          return handle(ref);
+        } catch (error) {
+          return this.member.failed(error);
+        }
       },
       remains: (set) =>
         set === this.heap.lockSet

@@ -321,8 +321,12 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
 
   /** Looks whether somebody died and recovers them now, instead of when it is noticed. Returns whether there was anybody. */
   recoverTheDead(): boolean {
-    this.membership.member.checkUsable();
-    return this.membership.deaths.recoverAndReport();
+    const { member, deaths } = this.membership;
+    member.checkUsable();
+    const found = deaths.recoverAndReport();
+    // In memory that went away meanwhile, nobody would be dead.
+    member.checkUsable();
+    return found;
   }
 
   /**

@@ -7,9 +7,9 @@ import type { Outcome, PartOptions } from "./part.js";
 
 /** All operations are explored to the first depth; then, as long as there is time, one after the other deeper. */
 const DEPTHS: readonly Depth[] = [
-  { steps: 4, recoverySteps: 8, deeperSteps: 500, cuts: 10 },
-  { steps: 1, recoverySteps: 1, deeperSteps: 50, cuts: 1 },
-  { steps: 1, recoverySteps: 1, deeperSteps: 5, cuts: 1 },
+  { steps: 4, recoverySteps: 8, deeperSteps: 500, cuts: 10, losses: 10 },
+  { steps: 1, recoverySteps: 1, deeperSteps: 50, cuts: 1, losses: 1 },
+  { steps: 1, recoverySteps: 1, deeperSteps: 5, cuts: 1, losses: 1 },
 ];
 
 /** How deep a violation lies, by the stops in the point that its message names. */
@@ -53,7 +53,7 @@ export function exploreSteps({ seconds, seed, onProgress }: PartOptions): Outcom
     },
     summary: [
       `every step: ${OPERATIONS.length} operations, ${deep} of them at every step; ${points.steps} deaths, ` +
-        `${points.recoverySteps} deaths of those who recovered them, ${sum("cuts")} members cut off alive`,
+        `${points.recoverySteps} deaths of those who recovered them, ${sum("cuts")} members cut off alive, ${sum("losses")} whose memory went away`,
     ],
     violations: found,
   };

@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { ShmkitError } from "shmkit";
 
-/** Runs what must end in an error of a code. A stopped member's signal passes. */
+/** Runs what must end in an error of a code. A stopped member's signal passes, and that its memory has gone. */
 export function refuses(code: string, act: () => unknown): void {
   try {
     act();
   } catch (error) {
-    if (!(error instanceof ShmkitError)) throw error;
+    if (!(error instanceof ShmkitError) || error.code === "ERR_REGION_LOST") throw error;
     assert.equal(error.code, code);
     return;
   }
@@ -26,4 +26,10 @@ export function handSignal(): { signal: AbortSignal; abort: () => void } {
 }
 
 /** Whose promise nobody waits for: what matters has happened when the call returns. */
-export const ignore = (promise: Promise<unknown>): void => void promise.catch(() => undefined);
+export function ignore(promise: Promise<unknown>): void {
+  ignored++;
+  promise.catch(() => undefined);
+}
+let ignored = 0;
+/** How many results were ignored so far. */
+export const countIgnored = (): number => ignored;

@@ -27,7 +27,17 @@ export interface Attempt {
   /** Checks everything that must hold now. */
   verify(fate: Fate): void;
   /** Where set, the victim can be cut off and live: called at the stop, before anything unwinds; answers what to call once all has. */
-  cut?(): () => void;
+  readonly cut?: () => () => void;
+  /** Where set, the victim's memory can go away while it lives. */
+  loss?: Loss;
+}
+
+/** What to do when the memory of a living member goes away. */
+export interface Loss {
+  /** It has just gone, as the system tells it. */
+  lose(): void;
+  /** Checks how the operation ended: with this error, or with none. */
+  verify(error: unknown): void;
 }
 
 export interface Rescuer {
@@ -52,6 +62,8 @@ export interface Tally {
   deeperSteps: number;
   /** A member cut off that lives. */
   cuts: number;
+  /** A member whose memory goes away. */
+  losses: number;
 }
 
 /** One point of so many is explored; 1 explores all. */
@@ -61,13 +73,14 @@ export interface Depth {
   readonly recoverySteps: number;
   readonly deeperSteps: number;
   readonly cuts: number;
+  readonly losses: number;
 }
 
 /** What `npm test` explores, and what SHMKIT_CRASH_DEPTH=all does. */
 export const DEPTH: Depth =
   process.env["SHMKIT_CRASH_DEPTH"] === "all"
-    ? { steps: 1, recoverySteps: 1, deeperSteps: 50, cuts: 1 }
-    : { steps: 10, recoverySteps: 5, deeperSteps: 500, cuts: 10 };
+    ? { steps: 1, recoverySteps: 1, deeperSteps: 50, cuts: 1, losses: 1 }
+    : { steps: 10, recoverySteps: 5, deeperSteps: 500, cuts: 10, losses: 5 };
 
 /** One in so many points of the later levels is checked thoroughly. */
 const THOROUGH = 16;
@@ -122,15 +135,29 @@ function exploreCut(operation: CrashOperation, stop: number): void {
   attempt.verify({ returned, fallen: 0, thorough: true });
 }
 
+/** Takes the memory away from the victim at a step, as a truncation of the file does. */
+function exploreLoss(operation: CrashOperation, step: number): void {
+  const attempt = operation.begin();
+  const { victim } = attempt;
+  victim.armLoss(step, () => attempt.loss!.lose());
+  let error: unknown;
+  try {
+    victim.run(() => attempt.act());
+  } catch (thrown) {
+    error = thrown;
+  }
+  attempt.loss!.verify(error);
+}
+
 /** Explores an operation's points. @throws naming the point */
 export function exploreOperation(operation: CrashOperation, depth: Depth): Tally {
   return new Exploration(operation, depth).run();
 }
 
 class Exploration {
-  private readonly tally: Tally = { steps: 0, recoverySteps: 0, deeperSteps: 0, cuts: 0 };
+  private readonly tally: Tally = { steps: 0, recoverySteps: 0, deeperSteps: 0, cuts: 0, losses: 0 };
   /** Points of each sort that were due, explored or not. */
-  private readonly due = { steps: 0, recoverySteps: 0, deeperSteps: 0, cuts: 0 };
+  private readonly due = { steps: 0, recoverySteps: 0, deeperSteps: 0, cuts: 0, losses: 0 };
 
   constructor(
     private readonly operation: CrashOperation,
@@ -144,8 +171,13 @@ class Exploration {
     for (let step = 1; step <= whole.steps; step++)
       if (changes.has(step) || this.isTaken("steps")) this.stopAt(step, changes.has(step));
     this.stopAt(NEVER, true);
-    if (this.operation.begin().cut === undefined) return this.tally;
-    for (let step = 1; step <= whole.steps; step++)
+    const { loss, cut } = this.operation.begin();
+    for (let step = 1; loss !== undefined && step <= whole.steps; step++)
+      if (this.isTaken("losses")) {
+        this.at([step], () => exploreLoss(this.operation, step));
+        this.tally.losses++;
+      }
+    for (let step = 1; cut !== undefined && step <= whole.steps; step++)
       if (changes.has(step) || this.isTaken("cuts")) {
         this.at([step], () => exploreCut(this.operation, step));
         this.tally.cuts++;

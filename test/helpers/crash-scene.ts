@@ -11,6 +11,7 @@ import {
   type RegionOptions,
 } from "shmkit";
 import type { OperationName } from "#src/layout/member-slot.js";
+import { countIgnored } from "./crash-calls.js";
 import type { Attempt, CrashOperation, Fate } from "./crash-explore.js";
 import { World, type Actor } from "./crash-world.js";
 import { leftovers } from "./leftovers.js";
@@ -31,6 +32,8 @@ export interface Scene {
   readonly effect: (witness: Actor) => boolean | undefined;
   /** The operation ends in an error or without having found anything. */
   readonly refused?: boolean;
+  /** It does nothing, and says nothing, where there is nothing left to undo. */
+  readonly mayBeVoid?: boolean;
   /** It leaves waits pending, or for another reason cannot be cut off and judged. */
   readonly pending?: boolean;
   /** What others do in any case before everything is checked. */
@@ -129,9 +132,14 @@ class WorldAttempt implements Attempt {
   readonly victim;
   readonly rescuers;
   readonly cut?: () => () => void;
+  readonly loss = {
+    lose: (): void => this.world.victim.lose(),
+    verify: (error: unknown): void => this.verifyLoss(error),
+  };
   private readonly scene: Scene;
   private readonly dead: Actor[] = [];
   private readonly expected: Actor[] = [];
+  private readonly ignoredBefore = countIgnored();
 
   constructor(
     private readonly world: World,
@@ -156,6 +164,26 @@ class WorldAttempt implements Attempt {
 
   act(): void {
     this.scene.act();
+  }
+
+  /** What returned although the memory went away has happened before. */
+  private verifyLoss(error: unknown): void {
+    if (error !== undefined) {
+      const lost = error instanceof ShmkitError && error.code === "ERR_REGION_LOST";
+      assert.ok(lost, `the memory went away: ${error instanceof Error ? error.message : "no error"}`);
+      return;
+    }
+    // Its promise says it.
+    if (countIgnored() > this.ignoredBefore || this.scene.mayBeVoid === true) return;
+    this.died(0);
+    this.scene.settle?.();
+    const [witness] = this.rescuing;
+    const effect = witness.do(() => {
+      witness.region.recoverTheDead();
+      return this.scene.effect(witness);
+    });
+    if (effect !== undefined)
+      assert.equal(effect, this.scene.refused !== true, "it returned, and the memory went away");
   }
 
   died(number: number): void {

@@ -11,7 +11,7 @@ const FEWEST_STEPS = 2;
 export function crashSuite(title: string, operations: readonly CrashOperation[], fewest: Tally): void {
   describe(title, () => {
     after(endWorlds);
-    const total: Tally = { steps: 0, recoverySteps: 0, deeperSteps: 0, cuts: 0 };
+    const total: Tally = { steps: 0, recoverySteps: 0, deeperSteps: 0, cuts: 0, losses: 0 };
     for (const operation of operations)
       test(operation.name, () => {
         const tally = exploreOperation(operation, DEPTH);
@@ -19,9 +19,9 @@ export function crashSuite(title: string, operations: readonly CrashOperation[],
         assert.ok(tally.steps >= FEWEST_STEPS && tally.recoverySteps >= FEWEST_STEPS, `${operation.name} was explored`);
       });
     test("enough was explored", (t) => {
-      const { steps, recoverySteps, deeperSteps, cuts } = total;
+      const { steps, recoverySteps, deeperSteps, cuts, losses } = total;
       t.diagnostic(
-        `${operations.length} operations: ${steps} steps, ${recoverySteps} steps of recoveries, ${deeperSteps} of their recoveries, ${cuts} cuts`,
+        `${operations.length} operations: ${steps} steps, ${recoverySteps} steps of recoveries, ${deeperSteps} of their recoveries, ${cuts} cuts, ${losses} losses`,
       );
       for (const kind of Object.keys(total) as (keyof Tally)[])
         assert.ok(total[kind] >= fewest[kind], `${total[kind]} ${kind}, at least ${fewest[kind]}`);

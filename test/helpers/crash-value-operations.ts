@@ -324,7 +324,7 @@ const MUTEXES: CrashOperation[] = [
   ),
   onMutex("release unchanged", ["MutexGuard.release"], (stage) => owns(stage, BEFORE, (guard) => guard.release())),
   onMutex("dispose of a guard", ["MutexGuard.[Symbol.dispose]"], (stage) =>
-    ownsChanged(stage, AFTER, (guard) => guard[Symbol.dispose](), RELEASES),
+    ownsChanged(stage, AFTER, (guard) => guard[Symbol.dispose](), { ...RELEASES, mayBeVoid: true }),
   ),
   onMutex("give up the handle of what is held", ["Mutex.detach"], (stage) => ({
     ...ownsChanged(stage, AFTER, () => stage.mine.detach(), RELEASES),

@@ -11,6 +11,7 @@ import { Segment } from "#src/memory/segment.js";
 import type { Geometry } from "#src/members/region-words.js";
 import type { NamedObject } from "#src/heap/named-object.js";
 import { native } from "#src/native/addon.js";
+import { StatusWord } from "#src/native/contract.js";
 import { join, Membership } from "#src/region/membership.js";
 import { Agent } from "../instruments/agent.js";
 import { dispose, instrumentSystem, releaseAsKernel, system, whileParked } from "../instruments/system.js";
@@ -88,6 +89,13 @@ export class Actor {
     this.agent.kill();
     this.membership.waits.rejectAll(OVER);
     this.membership.deaths.stop();
+  }
+
+  /** Its memory goes away, as the guard answers a truncation: flag first, then pages that are nobody else's. */
+  lose(): void {
+    this.segment.status[StatusWord.lost] = 1;
+    system.closeMapping(this.segment.id);
+    this.agent.mappings.delete(this.segment.id);
   }
 
   /** Dies, as far as the others can tell. */

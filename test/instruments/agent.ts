@@ -42,6 +42,8 @@ export class Agent {
   /** Called at the stop, before anything unwinds. */
   onStop: () => void = () => undefined;
   private stopAt = Number.POSITIVE_INFINITY;
+  private loseAt = Number.POSITIVE_INFINITY;
+  private onLoss: () => void = () => undefined;
   private state: State = "running";
 
   constructor(name: string) {
@@ -62,20 +64,25 @@ export class Agent {
     this.steps = 0;
     this.changes.length = 0;
     this.stopAt = stopAt;
+    this.loseAt = Number.POSITIVE_INFINITY;
     this.omitted = 0;
     this.onStop = () => undefined;
   }
 
+  /** Counts from now on, and has its memory taken away by a call just before the given step. */
+  armLoss(loseAt: number, onLoss: () => void): void {
+    this.arm();
+    this.loseAt = loseAt;
+    this.onLoss = onLoss;
+  }
+
   /** A step is about to happen. False when it must have no effect: the member is dead, or a fault is planted here. */
   step(): boolean {
-    if (this.state !== "running") {
-      if (this.state === "stopping") throw STOP;
-      return false;
-    }
-    if (++this.steps !== this.stopAt) {
-      if (this.steps > ENDLESS) throw new Error(`${this.name} made ${ENDLESS} steps: it does not come to an end`);
-      return this.steps !== this.omitted;
-    }
+    if (this.state === "stopping") throw STOP;
+    if (this.state === "dead") return false;
+    if (++this.steps > ENDLESS) throw new Error(`${this.name} made ${ENDLESS} steps: it does not come to an end`);
+    if (this.steps === this.loseAt) this.onLoss();
+    if (this.steps !== this.stopAt) return this.steps !== this.omitted;
     this.state = "stopping";
     this.onStop();
     throw STOP;

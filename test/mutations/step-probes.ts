@@ -6,7 +6,7 @@ import { messageOf, type Probe } from "./killers.js";
 import { notePassed } from "./switch.js";
 
 /** At every change, with hardly any stops of the recovery. */
-const SURVEY: Depth = { steps: 1000, recoverySteps: 40, deeperSteps: 10_000, cuts: 20 };
+const SURVEY: Depth = { steps: 1000, recoverySteps: 40, deeperSteps: 10_000, cuts: 20, losses: 20 };
 
 export const STEPS: readonly Probe[] = CRASH_OPERATIONS.map((operation) => ({
   name: `steps ${operation.name}`,
@@ -17,6 +17,7 @@ export const STEPS: readonly Probe[] = CRASH_OPERATIONS.map((operation) => ({
         recoverySteps,
         deeperSteps: 100 * recoverySteps,
         cuts: 10,
+        losses: 10,
       });
       return undefined;
     } catch (error) {
