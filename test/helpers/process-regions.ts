@@ -1,6 +1,8 @@
 import type { TestContext } from "node:test";
 import { open, Region, type RegionOptions } from "shmkit";
 import { uniqueRegionName } from "./leftovers.js";
+// Fails a file that leaves a name behind.
+import "./process-member.js";
 
 /** Small enough for many at a time in 64 MB of shared memory. */
 export const SMALL: RegionOptions = { size: "256KiB", maxSize: "8MiB", maxMembers: 16 };

@@ -7,7 +7,12 @@ import type { Kill } from "./killers.js";
 /** In order of cheapness. What is killed at chance moments is not among them: it would find now this, now that. */
 export const TEST_FILES: readonly string[] = [
   "20-objects",
-  "20-pipe",
+  "20-pipe-statistics",
+  "20-pipe-messages",
+  "20-pipe-leases",
+  "20-pipe-waiting",
+  "20-pipe-end",
+  "20-pipe-process",
   "50-stops",
   "50-exchange",
   "50-interruptions",
