@@ -342,7 +342,11 @@ describe("nothing hangs for ever", () => {
       const text = lines(100_000);
       const first = start(["recv", `${region}/x`], { unread: true });
       const sending = start(["send", `${region}/x`], { input: text });
-      await until(() => pipeOf(region)?.waitingSenders === 1 && pipeOf(region)!.leased > 0);
+      // It has written something, and is in the middle of something else.
+      await until(() => {
+        const pipe = pipeOf(region);
+        return pipe !== undefined && pipe.waitingSenders === 1 && pipe.leased > 0 && pipe.received > pipe.leased;
+      });
       first.kill(signal);
       const begun = (await first.ended).text;
       const rest = (await run(["recv", `${region}/x`])).text;
