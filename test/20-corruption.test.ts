@@ -9,9 +9,7 @@ import { LAYOUT_VERSION, REGION_HEADER } from "#src/layout/region-header.js";
 import { findPlaces } from "./fuzz/places.js";
 import { uniqueRegionName } from "./helpers/leftovers.js";
 import { ProcessMember } from "./helpers/process-member.js";
-import { SMALL, testRegion } from "./helpers/process-regions.js";
-
-const pathOf = (name: string): string => `/dev/shm/shmkit.${name}`;
+import { pathOf, SMALL, testRegion } from "./helpers/process-regions.js";
 
 /** A region that nobody has open. */
 async function lyingRegion(): Promise<string> {

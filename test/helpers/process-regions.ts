@@ -7,6 +7,9 @@ import "./process-member.js";
 /** Small enough for many at a time in 64 MB of shared memory. */
 export const SMALL: RegionOptions = { size: "256KiB", maxSize: "8MiB", maxMembers: 16 };
 
+/** Where the file of a region is. */
+export const pathOf = (name: string): string => `/dev/shm/shmkit.${name}`;
+
 /** A new region of this process, which is closed after the test. */
 export async function testRegion(t: TestContext, label: string, options: RegionOptions = SMALL): Promise<Region> {
   const region = await Region.create(uniqueRegionName(label), options);

@@ -6,7 +6,9 @@ import type { Kill } from "./killers.js";
 
 /** In order of cheapness. What is killed at chance moments is not among them: it would find now this, now that. */
 export const TEST_FILES: readonly string[] = [
-  "20-objects",
+  "20-objects-by-name",
+  "20-objects-closed",
+  "20-region-by-name",
   "20-pipe-statistics",
   "20-pipe-messages",
   "20-pipe-leases",
@@ -16,7 +18,12 @@ export const TEST_FILES: readonly string[] = [
   "50-stops",
   "50-exchange",
   "50-interruptions",
-  "20-region",
+  "20-region-outside",
+  "20-region-growth",
+  "20-region-rights",
+  "20-region-views",
+  "20-region-lifetimes",
+  "20-region-runtime",
   "50-calls",
 ];
 const WATCHDOG_MS = 180_000;
