@@ -267,6 +267,9 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     get buffer(): ArrayBuffer | SharedArrayBuffer;
     grow(size: Size, options?: WaitOptions): Promise<void>;
     growSync(size: Size, options?: WaitOptions): void;
+    unref(): this;
+    ref(): this;
+    hasRef(): boolean;
     recoverTheDead(): boolean;
     close(): Promise<void>;
     closeSync(): void;

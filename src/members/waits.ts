@@ -33,6 +33,8 @@ interface PendingWait<T> {
   set: number;
   /** The lock that it waits for, or 0. */
   lock: number;
+  /** Whether its deadline keeps the process alive. */
+  hold(referenced: boolean): void;
   /** Nothing waits any more, but the promise is not settled yet. */
   conclude(): void;
   settle(error: unknown, failed: boolean, value?: T): void;
@@ -66,6 +68,7 @@ export class Waits {
   private readonly queues = new Set<LocalQueue>();
   private readonly withdrawn: PendingWait<unknown>[] = [];
   private pending = 0;
+  private referenced = true;
   private spins = 64;
   private timer: NodeJS.Timeout | undefined;
   /** Looks at pending waits that no ring asked for. */
@@ -172,7 +175,7 @@ export class Waits {
     const expire = (): void => {
       const left = deadline - now();
       if (left > 0) {
-        timer = setTimeout(expire, Math.min(left, 2 ** 30));
+        start(left);
         return;
       }
       // A last look: a ring may have gone to somebody who is stopped.
@@ -180,11 +183,16 @@ export class Waits {
       if (waitable.queue.waits.includes(wait))
         this.giveUp(wait, () => timeoutError(waitable.what, timeoutMs, waitable.holder?.()));
     };
+    const start = (left: number): void => {
+      timer = setTimeout(expire, Math.min(left, 2 ** 30));
+      wait.hold(this.referenced);
+    };
     const abort = (): void => this.giveUp(wait, () => signal?.reason);
     const wait: PendingWait<T> = {
       waitable,
       set: 0,
       lock: 0,
+      hold: (referenced) => void (referenced ? timer?.ref() : timer?.unref()),
       conclude: () => {
         clearTimeout(timer);
         signal?.removeEventListener("abort", abort);
@@ -195,14 +203,26 @@ export class Waits {
         else resolve(value as T);
       },
     };
-    if (deadline !== Number.POSITIVE_INFINITY)
-      timer = setTimeout(expire, Math.min(Math.max(deadline - now(), 0), 2 ** 30));
+    if (deadline !== Number.POSITIVE_INFINITY) start(Math.max(deadline - now(), 0));
     signal?.addEventListener("abort", abort, { once: true });
     waitable.queue.waits.push(wait);
     this.queues.add(waitable.queue);
-    if (this.pending++ === 0) native.refWaiter(this.member.segment.id);
+    if (this.pending++ === 0 && this.referenced) native.refWaiter(this.member.segment.id);
     this.keepTimer();
     this.pump(waitable.queue);
+  }
+
+  /** Whether pending waits keep the process alive, those to come included. */
+  get isReferenced(): boolean {
+    return this.referenced;
+  }
+
+  reference(referenced: boolean): void {
+    this.referenced = referenced;
+    for (const queue of this.queues) for (const wait of queue.waits) wait.hold(referenced);
+    if (this.pending === 0) return;
+    if (referenced) native.refWaiter(this.member.segment.id);
+    else native.unrefWaiter(this.member.segment.id);
   }
 
   /** Attempts the oldest waits of a queue until one has to wait; that one is in its set, armed and re-checked. */

@@ -319,6 +319,26 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     return { step: heap.growing(pages, what, new LocalQueue()), next };
   }
 
+  /**
+   * Lets the process end although waits of this region are pending: those that are and those to come. They go on as long
+   * as something else keeps the process alive. Returns this region, as Node's timers do.
+   */
+  unref(): this {
+    this.membership.waits.reference(false);
+    return this;
+  }
+
+  /** Undoes {@link unref}: pending waits keep the process alive again. */
+  ref(): this {
+    this.membership.waits.reference(true);
+    return this;
+  }
+
+  /** Whether pending waits keep the process alive: true unless {@link unref} was called. */
+  hasRef(): boolean {
+    return this.membership.waits.isReferenced;
+  }
+
   /** Looks whether somebody died and recovers them now, instead of when it is noticed. Returns whether there was anybody. */
   recoverTheDead(): boolean {
     const { member, deaths } = this.membership;
