@@ -1,0 +1,144 @@
+import { open, Region, type Counter, type Mutex, type Pipe } from "shmkit";
+import { loose, type Loose } from "./argument-failures.js";
+import { uniqueRegionName } from "./leftovers.js";
+
+/** One of everything to call. */
+export interface Things {
+  readonly region: Region;
+  readonly pipe: Pipe;
+  readonly counter: Counter;
+  readonly mutex: Mutex;
+}
+
+export const makeThings = async (region: Region): Promise<Things> => ({
+  region,
+  pipe: await region.pipe("pipe"),
+  counter: await region.counter("counter"),
+  mutex: await region.mutex("mutex"),
+});
+
+/** Every call with options, by the options it knows: what is called, and one that is misspelt with what it should be. */
+export const WITH_OPTIONS: Record<
+  string,
+  { call: (things: Things, options: unknown) => unknown; misspelt: string; meant: string }
+> = {
+  "Region.create": {
+    call: (_, o) => loose(Region, "create")(uniqueRegionName(), o),
+    misspelt: "maxsize",
+    meant: "maxSize",
+  },
+  "Region.createSync": {
+    call: (_, o) => loose(Region, "createSync")(uniqueRegionName(), o),
+    misspelt: "lifeTime",
+    meant: "lifetime",
+  },
+  "Region.open": { call: ({ region }, o) => loose(Region, "open")(region.name, o), misspelt: "lable", meant: "label" },
+  "Region.openSync": {
+    call: ({ region }, o) => loose(Region, "openSync")(region.name, o),
+    misspelt: "waits",
+    meant: "wait",
+  },
+  "Region.openOrCreate": {
+    call: ({ region }, o) => loose(Region, "openOrCreate")(region.name, o),
+    misspelt: "allowOtherUsers",
+    meant: "allowOtherUser",
+  },
+  open: { call: ({ region }, o) => (open as Loose)(region.name, o), misspelt: "maxMember", meant: "maxMembers" },
+  "Region.remove": {
+    call: (_, o) => loose(Region, "remove")(uniqueRegionName(), o),
+    misspelt: "timeout",
+    meant: "timeoutMs",
+  },
+  "Region.removeSync": {
+    call: (_, o) => loose(Region, "removeSync")(uniqueRegionName(), o),
+    misspelt: "timeoutms",
+    meant: "timeoutMs",
+  },
+  "Region.clean": { call: (_, o) => loose(Region, "clean")(o), misspelt: "kernal", meant: "kernel" },
+  grow: { call: ({ region }, o) => loose(region, "grow")("512KiB", o), misspelt: "signals", meant: "signal" },
+  pipe: { call: ({ region }, o) => loose(region, "pipe")("made", o), misspelt: "capasity", meant: "capacity" },
+  pipeSync: {
+    call: ({ region }, o) => loose(region, "pipeSync")("made", o),
+    misspelt: "maxLeases",
+    meant: "maxLeased",
+  },
+  counter: { call: ({ region }, o) => loose(region, "counter")("made", o), misspelt: "timeout", meant: "timeoutMs" },
+  counterSync: {
+    call: ({ region }, o) => loose(region, "counterSync")("made", o),
+    misspelt: "timeout",
+    meant: "timeoutMs",
+  },
+  mutex: { call: ({ region }, o) => loose(region, "mutex")("made", o), misspelt: "word", meant: "words" },
+  mutexSync: { call: ({ region }, o) => loose(region, "mutexSync")("made", o), misspelt: "word", meant: "words" },
+  "pipes.create": {
+    call: ({ region }, o) => loose(region.pipes, "create")("made", o),
+    misspelt: "capacit",
+    meant: "capacity",
+  },
+  "pipes.createSync": {
+    call: ({ region }, o) => loose(region.pipes, "createSync")("made", o),
+    misspelt: "capacit",
+    meant: "capacity",
+  },
+  "pipes.open": { call: ({ region }, o) => loose(region.pipes, "open")("pipe", o), misspelt: "wiat", meant: "wait" },
+  "pipes.openSync": {
+    call: ({ region }, o) => loose(region.pipes, "openSync")("pipe", o),
+    misspelt: "wiat",
+    meant: "wait",
+  },
+  "pipes.openOrCreate": {
+    call: ({ region }, o) => loose(region.pipes, "openOrCreate")("made", o),
+    misspelt: "Capacity",
+    meant: "capacity",
+  },
+  "pipes.remove": {
+    call: ({ region }, o) => loose(region.pipes, "remove")("made", o),
+    misspelt: "timeOutMs",
+    meant: "timeoutMs",
+  },
+  "pipes.removeSync": {
+    call: ({ region }, o) => loose(region.pipes, "removeSync")("made", o),
+    misspelt: "timeOutMs",
+    meant: "timeoutMs",
+  },
+  send: { call: ({ pipe }, o) => loose(pipe, "send")(1, o), misspelt: "timeout", meant: "timeoutMs" },
+  sendSync: { call: ({ pipe }, o) => loose(pipe, "sendSync")(1, o), misspelt: "timeout", meant: "timeoutMs" },
+  sendBytesSync: {
+    call: ({ pipe }, o) => loose(pipe, "sendBytesSync")(new Uint8Array(1), o),
+    misspelt: "timeout",
+    meant: "timeoutMs",
+  },
+  receive: { call: ({ pipe }, o) => loose(pipe, "receive")(o), misspelt: "leased", meant: "lease" },
+  receiveSync: { call: ({ pipe }, o) => loose(pipe, "receiveSync")(o), misspelt: "leased", meant: "lease" },
+  tryReceive: { call: ({ pipe }, o) => loose(pipe, "tryReceive")(o), misspelt: "leased", meant: "lease" },
+  receiveInto: {
+    call: ({ pipe }, o) => loose(pipe, "receiveInto")(new Uint8Array(64), o),
+    misspelt: "signl",
+    meant: "signal",
+  },
+  receiveIntoSync: {
+    call: ({ pipe }, o) => loose(pipe, "receiveIntoSync")(new Uint8Array(64), o),
+    misspelt: "signl",
+    meant: "signal",
+  },
+  process: {
+    call: ({ pipe }, o) => loose(pipe, "process")(() => undefined, o),
+    misspelt: "concurency",
+    meant: "concurrency",
+  },
+  "pipe.close": { call: ({ pipe }, o) => loose(pipe, "close")(o), misspelt: "timeout", meant: "timeoutMs" },
+  "pipe.closeSync": { call: ({ pipe }, o) => loose(pipe, "closeSync")(o), misspelt: "timeout", meant: "timeoutMs" },
+  drain: { call: ({ pipe }, o) => loose(pipe, "drain")(o), misspelt: "timeout", meant: "timeoutMs" },
+  ...Object.fromEntries(
+    ["add", "addSync", "set", "setSync", "waitFor", "waitForSync"].map((verb) => [
+      `counter.${verb}`,
+      {
+        call: ({ counter }: Things, o: unknown) => loose(counter, verb)(0, o),
+        misspelt: "timeout",
+        meant: "timeoutMs",
+      },
+    ]),
+  ),
+  lock: { call: ({ mutex }, o) => loose(mutex, "lock")(o), misspelt: "timeout", meant: "timeoutMs" },
+  lockSync: { call: ({ mutex }, o) => loose(mutex, "lockSync")(o), misspelt: "timeout", meant: "timeoutMs" },
+};
