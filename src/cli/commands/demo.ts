@@ -1,6 +1,6 @@
-import { formatBytes } from "../../base/sizes.js";
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { formatBytes } from "../../base/sizes.js";
 import type { Command, Invocation } from "../command.js";
 import { Children } from "../demo/children.js";
 import { measure as measureLatency, type Latency } from "../demo/share.js";

@@ -1,5 +1,5 @@
-import { formatBytes } from "../../base/sizes.js";
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
+import { formatBytes } from "../../base/sizes.js";
 import { Region, type MemberDeath, type Pipe, type PipeStatistics } from "../../index.js";
 import { formatCount, formatMicroseconds } from "../figures.js";
 import type { Terminal } from "../terminal.js";
