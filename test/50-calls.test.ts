@@ -3,30 +3,28 @@ import { existsSync } from "node:fs";
 import { describe, test } from "node:test";
 import { Region, open, type Pipe } from "shmkit";
 import { leftovers, uniqueRegionName } from "./helpers/leftovers.js";
-import { ProcessMember, until, type Script } from "./helpers/process-member.js";
-import { SMALL } from "./helpers/process-regions.js";
+import { ProcessMember, until, type Script as MemberScript } from "./helpers/process-member.js";
+import { pathOf, SMALL } from "./helpers/process-regions.js";
 
-/** What a member does when it is killed at its n-th call of the addon. */
+type Script = MemberScript<{ name: string; options: object }, void>;
+
+/** What a member is killed in, at its n-th call of the addon. */
 interface Scenario {
-  readonly script: Script<{ name: string; at: number; options: object }, number>;
+  /** What it has done before. */
+  readonly prepare?: Script;
+  readonly script: Script;
   /** What must hold afterwards, with a survivor in the region if there is one. */
   readonly check: (name: string, survivor: { region: Region; pipe: Pipe } | undefined) => Promise<void>;
   readonly survivor: boolean;
 }
 
+const leave: Script = ({ kept }) => (kept.get("region") as Region).close();
+
 describe("SIGKILL at every call into the system", () => {
   const scenarios: Record<string, Scenario> = {
     "while making a region": {
       survivor: false,
-      script: async ({ shmkit, beforeNativeCalls }, { name, at, options }) => {
-        let calls = 0;
-        beforeNativeCalls((_, number) => {
-          calls = number;
-          if (number === at) process.kill(process.pid, "SIGKILL");
-        });
-        await shmkit.Region.create(name, options);
-        return calls;
-      },
+      script: async ({ shmkit }, { name, options }) => void (await shmkit.Region.create(name, options)),
       check: async (name) => {
         const region = await open(name, SMALL);
         assert.equal(region.created, true);
@@ -35,49 +33,33 @@ describe("SIGKILL at every call into the system", () => {
     },
     "while joining": {
       survivor: true,
-      script: async ({ shmkit, beforeNativeCalls }, { name, at }) => {
-        let calls = 0;
-        beforeNativeCalls((_, number) => {
-          calls = number;
-          if (number === at) process.kill(process.pid, "SIGKILL");
-        });
+      script: async ({ shmkit }, { name }) => {
         const region = await shmkit.open(name);
         await (await region.pipe("p")).send(new Uint8Array(600_000));
-        return calls;
       },
       check: checkSurvivor,
     },
     "while leaving": {
       survivor: true,
-      script: async ({ shmkit, beforeNativeCalls }, { name, at }) => {
+      prepare: async ({ shmkit, kept }, { name }) => {
         const region = await shmkit.open(name);
         const pipe = await region.pipe("p");
         await pipe.send("leased");
         await pipe.receive({ lease: true });
         await (await region.mutex("m")).lock();
-        let calls = 0;
-        beforeNativeCalls((_, number) => {
-          calls = number;
-          if (number === at) process.kill(process.pid, "SIGKILL");
-        });
-        await region.close();
-        return calls;
+        kept.set("region", region);
       },
+      script: leave,
       check: checkSurvivor,
     },
     "while leaving as the last one": {
       survivor: false,
-      script: async ({ shmkit, beforeNativeCalls }, { name, at, options }) => {
+      prepare: async ({ shmkit, kept }, { name, options }) => {
         const region = await shmkit.open(name, options);
         await (await region.pipe("p")).send(1);
-        let calls = 0;
-        beforeNativeCalls((_, number) => {
-          calls = number;
-          if (number === at) process.kill(process.pid, "SIGKILL");
-        });
-        await region.close();
-        return calls;
+        kept.set("region", region);
       },
+      script: leave,
       check: async (name) => {
         await assert.rejects(Region.open(name), { code: "ERR_NOT_FOUND" });
         const region = await Region.create(name, SMALL);
@@ -87,15 +69,7 @@ describe("SIGKILL at every call into the system", () => {
     },
     "while taking a name away": {
       survivor: true,
-      script: async ({ shmkit, beforeNativeCalls }, { name, at }) => {
-        let calls = 0;
-        beforeNativeCalls((_, number) => {
-          calls = number;
-          if (number === at) process.kill(process.pid, "SIGKILL");
-        });
-        await shmkit.Region.remove(name);
-        return calls;
-      },
+      script: async ({ shmkit }, { name }) => void (await shmkit.Region.remove(name)),
       check: async (name, survivor) => {
         await survivor!.pipe.send("works");
         assert.equal(await survivor!.pipe.receive(), "works");
@@ -122,7 +96,7 @@ describe("SIGKILL at every call into the system", () => {
     await other.close();
   }
 
-  for (const [label, { script, check, survivor }] of Object.entries(scenarios)) {
+  for (const [label, { prepare, script, check, survivor }] of Object.entries(scenarios)) {
     test(label, async (t) => {
       const strike = async (at: number): Promise<boolean> => {
         const name = uniqueRegionName("struck");
@@ -132,7 +106,14 @@ describe("SIGKILL at every call into the system", () => {
           stays = { region, pipe: await region.pipe("p") };
         }
         const victim = await ProcessMember.start();
-        const died = await victim.run(script, { name, at, options: SMALL }).then(
+        const argument = { name, options: SMALL };
+        if (prepare !== undefined) await victim.run(prepare, argument);
+        await victim.run(({ beforeNativeCalls }, last) => {
+          beforeNativeCalls((_, number) => {
+            if (number === last) process.kill(process.pid, "SIGKILL");
+          });
+        }, at);
+        const died = await victim.run(script, argument).then(
           () => false,
           (error: { code?: string }) => {
             if (error.code !== "ENDED") throw error as Error;
@@ -142,7 +123,7 @@ describe("SIGKILL at every call into the system", () => {
         if (!died) await victim.finish();
         await check(name, stays);
         await stays?.region.close();
-        assert.equal(existsSync(`/dev/shm/shmkit.${name}`), false, `at call ${at}`);
+        assert.equal(existsSync(pathOf(name)), false, `at call ${at}`);
         return died;
       };
       let struck = 0;
