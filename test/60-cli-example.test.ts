@@ -1,21 +1,9 @@
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
-import { after, afterEach, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { Region } from "shmkit";
 import { run, start, until, type CliProcess } from "./helpers/cli-process.js";
-import { assertNothingLeft, uniqueRegionName } from "./helpers/leftovers.js";
-
-const made: string[] = [];
-
-function name(): string {
-  made.push(uniqueRegionName());
-  return made.at(-1)!;
-}
-
-afterEach(assertNothingLeft);
-after(async () => {
-  for (const region of made) await Region.remove(region).catch(() => undefined);
-});
+import { regionName } from "./helpers/cli-regions.js";
 
 const programs = {
   server: (region: string, bytes = "1000000") => start(["example", "serverside", region, bytes, "first", "4"]),
@@ -42,7 +30,7 @@ describe("serverside, middleside and clientside", () => {
   ];
   for (const order of orders) {
     test(`talk when started as ${order.join(", ")}`, async () => {
-      const region = name();
+      const region = regionName();
       const running: Partial<Record<Program, CliProcess>> = {};
       for (const program of order) {
         running[program] = programs[program](region);
@@ -60,7 +48,7 @@ describe("serverside, middleside and clientside", () => {
   }
 
   test("a client may read the server's pipe itself, which is full after four", async () => {
-    const region = name();
+    const region = regionName();
     const server = programs.server(region);
     await until(() => server.soFar !== "");
     const client = await programs.client(region, "first").ended;
@@ -69,7 +57,7 @@ describe("serverside, middleside and clientside", () => {
   });
 
   test("the others go on when one is killed and started again", async () => {
-    const region = name();
+    const region = regionName();
     const server = programs.server(region);
     await until(() => memberCount(region) === 1);
     const killed = programs.client(region);
@@ -83,7 +71,7 @@ describe("serverside, middleside and clientside", () => {
   });
 
   test("Ctrl-C ends each of them and leaves nothing", async () => {
-    const region = name();
+    const region = regionName();
     const running = [programs.server(region), programs.client(region), programs.client(region, "third")];
     await until(() => memberCount(region) === 3);
     for (const program of running) {
@@ -93,7 +81,7 @@ describe("serverside, middleside and clientside", () => {
   });
 
   test("a region that is too small, or exists, is an error", async () => {
-    const region = name();
+    const region = regionName();
     const small = await programs.server(region, "5000").ended;
     assert.equal(small.code, 1);
     assert.match(small.errors, /^shmkit: ERR_REGION_FULL: /);

@@ -4,34 +4,14 @@ import { randomBytes } from "node:crypto";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, afterEach, describe, test } from "node:test";
-import { open, Region } from "shmkit";
+import { after, describe, test } from "node:test";
+import { Region } from "shmkit";
 import { LineSplitter } from "#src/cli/input.js";
 import { CLI, run, start, until } from "./helpers/cli-process.js";
-import { assertNothingLeft, uniqueRegionName } from "./helpers/leftovers.js";
+import { joined, regionName } from "./helpers/cli-regions.js";
 
 const folder = mkdtempSync(join(tmpdir(), "shmkit-cli-"));
-const made: string[] = [];
-const opened: Region[] = [];
-
-function name(label?: string): string {
-  made.push(uniqueRegionName(label));
-  return made.at(-1)!;
-}
-
-afterEach(async () => {
-  for (const region of opened.splice(0)) await region.close();
-  assertNothingLeft();
-});
-after(async () => {
-  rmSync(folder, { recursive: true, force: true });
-  for (const region of made) await Region.remove(region).catch(() => undefined);
-});
-
-async function joined(): Promise<Region> {
-  opened.push(await open(name(), { size: "1MiB", label: "tester" }));
-  return opened.at(-1)!;
-}
+after(() => rmSync(folder, { recursive: true, force: true }));
 
 const isThere = (region: string): boolean => Region.inspect(region) !== undefined;
 const labels = (region: string): string[] =>
@@ -42,7 +22,7 @@ const lines = (count: number, prefix = "line"): string =>
 
 describe("lines", () => {
   test("arrive as they were sent, the receiver first", async () => {
-    const region = name();
+    const region = regionName();
     const text = `${lines(5000)}Grüße, 世界 🌍\n\n  indented\twith tabs\r\n`;
     const receiving = start(["recv", `${region}/x`]);
     const sent = await run(["send", `${region}/x`], { input: text });
@@ -53,7 +33,7 @@ describe("lines", () => {
   });
 
   test("arrive as they were sent, the sender first, from several files", async () => {
-    const region = name();
+    const region = regionName();
     const files = ["a", "b"].map((file) => join(folder, file));
     writeFileSync(files[0], lines(100, "a"));
     writeFileSync(files[1], `${lines(100, "b")}no line end`);
@@ -76,7 +56,7 @@ describe("lines", () => {
   });
 
   test("none at all is a stream as well", async () => {
-    const region = name();
+    const region = regionName();
     const receiving = start(["recv", `${region}/x`]);
     assert.equal((await run(["send", `${region}/x`], { input: "" })).code, 0);
     const { code, text } = await receiving.ended;
@@ -84,7 +64,7 @@ describe("lines", () => {
   });
 
   test("appear while the sender is still at it", async () => {
-    const region = name();
+    const region = regionName();
     const receiving = start(["recv", `${region}/x`]);
     const sending = start(["send", `${region}/x`], { interactive: true });
     sending.write("first\nsec");
@@ -104,7 +84,7 @@ describe("bytes", () => {
 
   for (const first of ["recv", "send"]) {
     test(`a big file arrives identical, from file to file, ${first} first`, async () => {
-      const region = name();
+      const region = regionName();
       const copy = join(folder, `copy-${first}`);
       const input = openSync(big, "r");
       const output = openSync(copy, "w");
@@ -123,7 +103,7 @@ describe("bytes", () => {
   }
 
   test("through pipes, and small regions", async () => {
-    const region = name();
+    const region = regionName();
     const receiving = start(["recv", `${region}/bytes`]);
     const sent = await run(["send", `${region}/bytes`, "-b", "--size", "1MiB", "--max-size", "2MiB", big]);
     assert.equal(sent.code, 0, sent.errors);
@@ -133,7 +113,7 @@ describe("bytes", () => {
   });
 
   test("from standard input that is a pipe", async () => {
-    const region = name();
+    const region = regionName();
     const receiving = start(["recv", `${region}/bytes`]);
     assert.equal((await run(["send", `${region}/bytes`, "--bytes"], { input: content })).code, 0);
     assert.ok((await receiving.ended).out.equals(content));
@@ -186,7 +166,7 @@ describe("with programs", () => {
 
 describe("several at a time", () => {
   test("a stream ends with its last sender", async () => {
-    const region = name();
+    const region = regionName();
     const receiving = start(["recv", `${region}/x`]);
     const early = start(["send", `${region}/x`], { interactive: true });
     early.write("early\n");
@@ -203,7 +183,7 @@ describe("several at a time", () => {
   });
 
   test("receivers share the messages and all come to the end", async () => {
-    const region = name();
+    const region = regionName();
     const receiving = [start(["recv", `${region}/x`]), start(["recv", `${region}/x`])];
     const sending = start(["send", `${region}/x`], { interactive: true });
     await until(() => labels(region).length === 3);
@@ -217,7 +197,7 @@ describe("several at a time", () => {
   });
 
   test("lines and bytes do not mix", async () => {
-    const region = name();
+    const region = regionName();
     const sending = start(["send", `${region}/x`], { interactive: true });
     await until(() => labels(region).length === 1 && pipeOf(region) !== undefined);
     const other = await run(["send", "--bytes", `${region}/x`], { input: "bytes" });
@@ -255,7 +235,7 @@ describe("one after the other", () => {
   });
 
   test("--follow goes on with the next one", async () => {
-    const region = name();
+    const region = regionName();
     const receiving = start(["recv", "--follow", "--count", "3", `${region}/x`]);
     assert.equal((await run(["send", `${region}/x`], { input: "1\n" })).code, 0);
     assert.equal((await run(["send", `${region}/x`], { input: "2\n3\n" })).code, 0);
@@ -264,7 +244,7 @@ describe("one after the other", () => {
   });
 
   test("--keep leaves what was sent, --count takes so many", async () => {
-    const region = name();
+    const region = regionName();
     assert.equal((await run(["send", "--keep", `${region}/x`], { input: lines(3) })).code, 0);
     assert.deepEqual(labels(region), []);
     assert.equal((await run(["send", "-k", `${region}/x`], { input: "more\n" })).code, 0);
@@ -277,9 +257,9 @@ describe("one after the other", () => {
 describe("nothing hangs for ever", () => {
   test("--timeout ends every wait", async () => {
     const waits: [args: string[], what: RegExp][] = [
-      [["recv", `${name()}/x`], /opening the region/],
-      [["send", `${name()}/x`], /until everything in .* is received/],
-      [["send", "--capacity", "1", `${name()}/x`], /sending to/],
+      [["recv", `${regionName()}/x`], /opening the region/],
+      [["send", `${regionName()}/x`], /until everything in .* is received/],
+      [["send", "--capacity", "1", `${regionName()}/x`], /sending to/],
     ];
     for (const [args, what] of waits) {
       const ended = await run([...args, "--timeout", "50ms"], { input: lines(3) });
@@ -294,7 +274,7 @@ describe("nothing hangs for ever", () => {
   });
 
   test("kill -9 of the sender in the middle: the rest arrives, then exit code 1", async () => {
-    const region = name();
+    const region = regionName();
     const receiving = start(["recv", `${region}/x`]);
     const sending = start(["send", `${region}/x`], { interactive: true });
     sending.write(lines(10));
@@ -319,7 +299,7 @@ describe("nothing hangs for ever", () => {
   });
 
   test("kill -9 of the receiver: another one goes on", async () => {
-    const region = name();
+    const region = regionName();
     const first = start(["recv", `${region}/x`]);
     const sending = start(["send", `${region}/x`], { interactive: true });
     sending.write("first\n");
@@ -338,7 +318,7 @@ describe("nothing hangs for ever", () => {
 
   for (const signal of ["SIGKILL", "SIGINT"] as const)
     test(`${signal} of a receiver that writes: what it did not write comes to the next one`, async () => {
-      const region = name();
+      const region = regionName();
       const text = lines(100_000);
       const first = start(["recv", `${region}/x`], { unread: true });
       const sending = start(["send", `${region}/x`], { input: text });
@@ -358,7 +338,7 @@ describe("nothing hangs for ever", () => {
     });
 
   test("a full disk: what could not be written comes to the next receiver", async () => {
-    const region = name();
+    const region = regionName();
     const full = openSync("/dev/full", "w");
     const sending = start(["send", `${region}/x`], { input: lines(3000) });
     const { code, errors } = await run(["recv", `${region}/x`], { stdout: full });
@@ -369,7 +349,7 @@ describe("nothing hangs for ever", () => {
   });
 
   test("kill -9 of both leaves what the next one cleans up", async () => {
-    const region = name();
+    const region = regionName();
     const parties = [start(["recv", `${region}/x`]), start(["send", `${region}/x`], { interactive: true })];
     await until(() => labels(region).length === 2);
     for (const party of parties) party.kill("SIGKILL");
@@ -381,7 +361,7 @@ describe("nothing hangs for ever", () => {
   });
 
   test("the removal of the region in the middle ends the sender", async () => {
-    const region = name();
+    const region = regionName();
     const sending = start(["send", `${region}/x`], { input: "line\n" });
     await until(() => pipeOf(region)?.closed === true);
     assert.equal((await run(["rm", region])).code, 0);
@@ -394,7 +374,7 @@ describe("nothing hangs for ever", () => {
 describe("ending from outside leaves nothing", () => {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     test(`${signal} while waiting`, async () => {
-      const region = name();
+      const region = regionName();
       const waiting = start(["recv", `${region}/x`]);
       const sending = start(["send", `${region}/x`], { interactive: true });
       await until(() => labels(region).length === 2);
@@ -411,14 +391,14 @@ describe("ending from outside leaves nothing", () => {
       ["INT", 130],
       ["TERM", 143],
     ] as const) {
-      const command = `"${process.execPath}" "${CLI}" recv ${name()}/x & sleep 0.5; kill -${signal} $!; wait $!; echo $?`;
+      const command = `"${process.execPath}" "${CLI}" recv ${regionName()}/x & sleep 0.5; kill -${signal} $!; wait $!; echo $?`;
       // Without job control a shell's background commands ignore SIGINT.
       assert.equal(spawnSync("bash", ["-mc", command], { encoding: "utf8" }).stdout, `${status}\n`);
     }
   });
 
   test("Ctrl-C in the middle of a transfer, and the receiver is told", async () => {
-    const region = name();
+    const region = regionName();
     const receiving = start(["recv", `${region}/x`]);
     const sending = start(["send", `${region}/x`], { interactive: true });
     sending.write("begun\n");
@@ -431,7 +411,7 @@ describe("ending from outside leaves nothing", () => {
   });
 
   test("Ctrl-C at full speed", async () => {
-    const region = name();
+    const region = regionName();
     const output = openSync("/dev/null", "w");
     const receiving = start(["recv", `${region}/x`], { stdout: output });
     const endless = openSync("/dev/zero", "r");
@@ -445,7 +425,7 @@ describe("ending from outside leaves nothing", () => {
   });
 
   test("Ctrl-C while its reader does not read", async () => {
-    const region = name();
+    const region = regionName();
     const receiving = start(["recv", `${region}/x`], { unread: true });
     const endless = openSync("/dev/zero", "r");
     const sending = start(["send", "--bytes", `${region}/x`], { stdin: endless });
@@ -459,7 +439,7 @@ describe("ending from outside leaves nothing", () => {
   });
 
   test("a broken pipe ends the receiver with 141", async () => {
-    const region = name();
+    const region = regionName();
     const sending = start(["send", `${region}/x`], { input: lines(100_000) });
     const command = `"${process.execPath}" "${CLI}" recv ${region}/x | head -1; echo \${PIPESTATUS[0]}`;
     const { stdout, stderr } = spawnSync("bash", ["-c", command], { encoding: "utf8" });
@@ -472,7 +452,7 @@ describe("ending from outside leaves nothing", () => {
   });
 
   test("a broken pipe ends other commands as well", () => {
-    const region = name();
+    const region = regionName();
     const command = `"${process.execPath}" "${CLI}" --help | true; echo \${PIPESTATUS[0]} ${region}`;
     assert.match(spawnSync("bash", ["-c", command], { encoding: "utf8" }).stdout, /^(0|141) /);
   });

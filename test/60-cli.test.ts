@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { after, afterEach, describe, test } from "node:test";
-import { open, Region, ShmkitError } from "shmkit";
+import { describe, test } from "node:test";
+import { Region, ShmkitError } from "shmkit";
 import { errorLine, EXIT_CODES, exitCodeOf, Interrupted } from "#src/cli/exit-codes.js";
 import { helpOf, parse } from "#src/cli/command.js";
 import { COMMANDS } from "#src/cli/command-table.js";
@@ -13,30 +13,11 @@ import { formatMicroseconds, table } from "#src/cli/figures.js";
 import { toJson } from "#src/cli/json.js";
 import { Terminal } from "#src/cli/terminal.js";
 import { CLI, run, start, until } from "./helpers/cli-process.js";
-import { assertNothingLeft, leftovers, uniqueRegionName } from "./helpers/leftovers.js";
+import { joined, regionName } from "./helpers/cli-regions.js";
+import { leftovers, uniqueRegionName } from "./helpers/leftovers.js";
 
 const CLI_COMMAND = `"${process.execPath}" "${CLI}"`;
 const COMMAND_NAMES = Object.keys(COMMANDS);
-const made: string[] = [];
-const opened: Region[] = [];
-
-function name(label?: string): string {
-  made.push(uniqueRegionName(label));
-  return made.at(-1)!;
-}
-
-afterEach(async () => {
-  for (const region of opened.splice(0)) await region.close();
-  assertNothingLeft();
-});
-after(async () => {
-  for (const region of made) await Region.remove(region).catch(() => undefined);
-});
-
-async function joined(label?: string): Promise<Region> {
-  opened.push(await open(name(label), { size: "1MiB", label: "tester" }));
-  return opened.at(-1)!;
-}
 
 interface Listed {
   regions: {
@@ -289,7 +270,7 @@ describe("ls and inspect", () => {
   });
 
   test("a file that is no region is shown as such, and rm removes it", async () => {
-    const broken = name("broken");
+    const broken = regionName("broken");
     writeFileSync(`/dev/shm/shmkit.${broken}`, Buffer.alloc(8192, 7));
     const { unreadable } = listed((await run(["ls", broken, "--json"])).text);
     assert.deepEqual(
@@ -304,7 +285,7 @@ describe("ls and inspect", () => {
 
 describe("rm and clean", () => {
   test("what is no regular file, and a region of another version, are told as what they are", async () => {
-    const link = name("link");
+    const link = regionName("link");
     symlinkSync("/nowhere", `/dev/shm/shmkit.${link}`);
     const other = await joined("version");
     new Int32Array(other.buffer)[2] += 1;
@@ -344,12 +325,12 @@ describe("rm and clean", () => {
   });
 
   test("clean removes what a killed process left, and kernel regions only when told to", async () => {
-    const killed = name("killed");
+    const killed = regionName("killed");
     const waiting = start(["send", `${killed}/x`], { input: "line\n" });
     await until(() => Region.inspect(killed)?.objects.some((object) => object.pipe?.closed === true) === true);
     waiting.kill("SIGKILL");
     await waiting.ended;
-    const kept = await Region.create(name("kept"), { size: "1MiB", lifetime: "kernel" });
+    const kept = await Region.create(regionName("kept"), { size: "1MiB", lifetime: "kernel" });
     await kept.close();
     assert.equal((await run(["clean"])).code, 0);
     assert.deepEqual(leftovers(), [`shmkit.${kept.name}`]);
@@ -357,7 +338,7 @@ describe("rm and clean", () => {
   });
 
   test("clean --kernel prints what it removed", async () => {
-    const region = name("kernel");
+    const region = regionName("kernel");
     const commands = `echo line | ${CLI_COMMAND} send --keep ${region}/x && ${CLI_COMMAND} clean && ${CLI_COMMAND} clean --kernel`;
     // Where possible in a /dev/shm of its own: other test files may have such regions at this moment.
     const own = ["-Urm", "sh", "-c", `mount -t tmpfs none /dev/shm && ${commands}`];

@@ -31,6 +31,16 @@ export interface Verdict {
   interrupted: number;
 }
 
+export const emptyVerdict = (): Verdict => ({
+  violations: [],
+  lost: 0,
+  torn: 0,
+  messages: 0,
+  redelivered: 0,
+  deaths: 0,
+  interrupted: 0,
+});
+
 /** A message in one pipe. */
 interface Message {
   /** `sent`: the call returned, or the death says that it took effect; `refused`: it did not. */
@@ -74,15 +84,7 @@ function tookEffect({ step, object }: Entry, death: MemberDeath | undefined): bo
 }
 
 class Model {
-  readonly verdict: Verdict = {
-    violations: [],
-    lost: 0,
-    torn: 0,
-    messages: 0,
-    redelivered: 0,
-    deaths: 0,
-    interrupted: 0,
-  };
+  readonly verdict = emptyVerdict();
   private readonly pipes = new Map<ObjectName, Messages>(PIPE_NAMES.map((name) => [name, new Map<string, Message>()]));
   /** Messages that a dead receiver had taken and could not tell of any more. */
   private readonly untold = new Map<ObjectName, number>();

@@ -11,7 +11,7 @@ import { leftovers, uniqueRegionName } from "../helpers/leftovers.js";
 import type { Random } from "../helpers/process-random.js";
 import { Journal, readJournal } from "./journal.js";
 import { originOf } from "./message.js";
-import { judge, type Part, type Verdict } from "./model.js";
+import { emptyVerdict, judge, type Part, type Verdict } from "./model.js";
 import {
   COUNTERS,
   MUTEXES,
@@ -65,13 +65,7 @@ export class Round {
   private readonly journal = new Journal(this.own);
   private readonly name = uniqueRegionName("storm");
   private readonly report: RoundReport = {
-    violations: [],
-    lost: 0,
-    torn: 0,
-    messages: 0,
-    redelivered: 0,
-    deaths: 0,
-    interrupted: 0,
+    ...emptyVerdict(),
     kills: 0,
     killsBy: { anywhere: 0, "at a chosen access": 0, "while stopped": 0, "by terminate()": 0 },
     pauses: 0,
