@@ -16,7 +16,7 @@ export default defineConfig([
   },
   {
     // The compiler checks these (tsconfig.scripts.json) and knows the names that Node provides.
-    files: ["**/*.mjs"],
+    files: ["**/*.mjs", "**/*.cjs"],
     rules: { "no-undef": "off", "no-unused-vars": "off" },
   },
   {

@@ -27,6 +27,7 @@ const COMMANDS = {
   bench: (args) => ["build/benchmarks/main.js", ...args],
   crash: (args) => ["build/test/crash/main.js", ...args],
   fuzz: (args) => ["build/test/fuzz/main.js", ...args],
+  prebuilds: (args) => ["scripts/prebuild-addons.mjs", ...args],
 };
 
 class SetupFailure extends Error {}

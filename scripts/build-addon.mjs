@@ -25,30 +25,21 @@ function inputs(root) {
   return [fileURLToPath(import.meta.url), ...names.sort().map((name) => join(native, name))];
 }
 
-function isCurrent(output, sources) {
-  if (!existsSync(output)) return false;
-  const built = statSync(output).mtimeMs;
-  return sources.every((source) => statSync(source).mtimeMs < built);
-}
-
 /**
- * Compiles the addon unless it is newer than its sources, and answers its path. The result appears in one step, so that
- * processes that load it meanwhile see the old one or the new one.
+ * Compiles the addon to a path. The result appears in one step, so that processes that load it meanwhile see the old one
+ * or the new one.
  *
- * @param {{ root: string, force?: boolean }} options `root`: the package's folder
+ * @param {{ root: string, output: string, compiler: string[], env?: NodeJS.ProcessEnv }} options `root`: the package's
+ * folder; `compiler`: the program and arguments of its own
  */
-export function buildAddon({ root, force = false }) {
-  const output = join(root, "build/shmkit.node");
-  const sources = inputs(root);
-  if (!force && isCurrent(output, sources)) return output;
+export function compileAddon({ root, output, compiler: [compiler, ...compilerArgs], env = process.env }) {
   const headers = join(root, "node_modules/node-api-headers/include");
   if (!existsSync(join(headers, "node_api.h"))) throw new Error(`${headers} is missing: run npm ci --ignore-scripts`);
   mkdirSync(dirname(output), { recursive: true });
   const temporary = `${output}.tmp.${process.pid}`;
-  const [compiler, ...compilerArgs] = (process.env.CC ?? "cc").trim().split(/\s+/);
-  const files = sources.filter((source) => source.endsWith(".c"));
+  const files = inputs(root).filter((source) => source.endsWith(".c"));
   const args = [...compilerArgs, ...FLAGS, `-I${headers}`, ...files, "-o", temporary, ...LIBRARIES];
-  const result = spawnSync(compiler, args, { encoding: "utf8" });
+  const result = spawnSync(compiler, args, { encoding: "utf8", env });
   const failure = /** @type {NodeJS.ErrnoException | undefined} */ (result.error);
   // A folder of the PATH that this user may not look into makes it EACCES.
   if (failure?.code === "ENOENT" || failure?.code === "EACCES") {
@@ -63,6 +54,24 @@ export function buildAddon({ root, force = false }) {
     throw new Error(`${compiler} could not build the addon (${result.signal ?? result.status})\n${result.stderr}`);
   }
   renameSync(temporary, output);
+}
+
+/** Whether a compiled addon is newer than everything it was made of. */
+export function isCurrentAddon(root, output) {
+  if (!existsSync(output)) return false;
+  const built = statSync(output).mtimeMs;
+  return inputs(root).every((source) => statSync(source).mtimeMs < built);
+}
+
+/**
+ * Compiles this machine's addon unless it is newer than its sources, and answers its path.
+ *
+ * @param {{ root: string, force?: boolean }} options `root`: the package's folder
+ */
+export function buildAddon({ root, force = false }) {
+  const output = join(root, "build/shmkit.node");
+  if (force || !isCurrentAddon(root, output))
+    compileAddon({ root, output, compiler: (process.env.CC ?? "cc").trim().split(/\s+/) });
   return output;
 }
 

@@ -24,6 +24,7 @@ const GATES = [
   "names-and-paths",
   "doc-examples",
   "package-contents",
+  "package-lint",
   "package-use",
 ];
 

@@ -10,7 +10,7 @@ const COMPILED = [
   ["build/benchmarks", "benchmarks"],
 ];
 
-const OUTPUT = /\.(?:js|js\.map|d\.ts)$/;
+const OUTPUT = /\.(?:d\.)?(c?)(?:js|js\.map|ts)$/;
 
 /**
  * Removes what was compiled from sources that are gone: the compiler leaves it behind, where a renamed test would run
@@ -22,7 +22,7 @@ export function removeStaleOutputs(root) {
     if (!existsSync(join(root, outputs))) continue;
     for (const entry of readdirSync(join(root, outputs), { recursive: true, encoding: "utf8" })) {
       if (!OUTPUT.test(entry) || join(outputs, entry).startsWith(INLINED_FOLDER)) continue;
-      if (existsSync(join(root, sources, entry.replace(OUTPUT, ".ts")))) continue;
+      if (existsSync(join(root, sources, entry.replace(OUTPUT, ".$1ts")))) continue;
       rmSync(join(root, outputs, entry), { force: true });
       removed.push(join(outputs, entry));
     }

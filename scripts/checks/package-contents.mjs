@@ -13,6 +13,7 @@ const INTENDED = [
   /^dist\/[\w/-]+\.js$/,
   /^dist\/[\w/-]+\.d\.ts$/,
   /^dist\/[\w/-]+\.js\.map$/,
+  /^dist\/require\.(?:cjs|cjs\.map|d\.cts)$/,
   /^dist\/vendor\/[\w-]+\/LICENSE$/,
 ];
 

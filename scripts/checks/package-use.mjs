@@ -1,7 +1,7 @@
-import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { devNull } from "node:os";
 import { dirname, join } from "node:path";
+import { run, withPackage } from "./pack.mjs";
 import { runTool } from "./run-tool.mjs";
 
 /** Packages that the project of a user who compiles has beside this one: Node's types. Ours has no dependencies. */
@@ -13,70 +13,44 @@ const COMPILER_OPTIONS = {
   module: "NodeNext",
   types: ["node"],
   strict: true,
-  noEmit: true,
   skipLibCheck: false,
 };
 
-const COMPILED = 'import * as shmkit from "shmkit";\n\nexport const all: typeof shmkit = shmkit;\n';
-const STARTED =
-  'const names = Object.keys(await import("shmkit"));\nif (names.length === 0) throw new Error("exports nothing");\n';
-
-function run(command, args, options) {
-  const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: "utf8", ...options });
-  if (error) throw error;
-  return { status, output: `${stdout}${stderr}`.trim() };
-}
-
-/** Node's report names the version of glibc that it runs on, where it does. */
-function usesMusl() {
-  return process.platform === "linux" && !("glibcVersionRuntime" in process.report.getReport()["header"]);
-}
-
-/** Packs the checkout and unpacks it as `node_modules/shmkit` of an empty project outside. */
-function installPackage(root, project) {
-  const args = ["pack", "--pack-destination", project, "--ignore-scripts", "--loglevel=error", "--logs-max=0"];
-  const { status, output } = run("npm", args, { cwd: root });
-  if (status !== 0) throw new Error(`npm pack: ${output}`);
-  const archive = readdirSync(project).find((name) => name.endsWith(".tgz"));
-  const target = join(project, "node_modules/shmkit");
-  mkdirSync(target, { recursive: true });
-  const unpacked = run("tar", ["-xzf", join(project, archive), "-C", target, "--strip-components=1"]);
-  if (unpacked.status !== 0) throw new Error(`tar: ${unpacked.output}`);
+/**
+ * Installs the archive into a project beside it, without scripts and without a network, and puts the consumers of
+ * `packaging/consumers` there, those in TypeScript compiled as well. Answers the programs, or what went wrong.
+ */
+export function installConsumers(root, folder, archive) {
+  const project = join(folder, "project");
+  cpSync(join(root, "packaging/consumers"), project, { recursive: true });
+  writeFileSync(join(project, "package.json"), "{}");
+  const args = ["install", archive, "--ignore-scripts", "--offline", "--no-audit", "--no-fund", "--no-update-notifier"];
+  // What a machine's own configuration makes npm warn of is none of the package's.
+  const env = { ...process.env, npm_config_userconfig: devNull };
+  const installed = run("npm", args, { cwd: project, env });
   for (const name of TYPES) {
     mkdirSync(dirname(join(project, "node_modules", name)), { recursive: true });
     symlinkSync(join(root, "node_modules", name), join(project, "node_modules", name));
   }
-  // A release holds the addons of all platforms; here the one just built stands for this platform's.
-  const addon = join(target, `prebuilds/${process.platform}-${process.arch}${usesMusl() ? "-musl" : ""}.node`);
-  cpSync(join(root, "build/shmkit.node"), addon);
-  return target;
+  writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions: COMPILER_OPTIONS }));
+  const compiled = runTool(root, "typescript/bin/tsc", ["-p", project, "--pretty", "false"]);
+  const programs = readdirSync(project).filter((name) => /\.[mc]js$/.test(name));
+  return { project, programs, installed, compiled };
 }
 
 /** The package as its users have it: installed from its archive in a project elsewhere. */
 export const gate = {
   name: "package-use",
-  run({ root }) {
-    const project = mkdtempSync(join(tmpdir(), "shmkit-use-"));
-    try {
-      const target = installPackage(root, project);
-      writeFileSync(join(project, "package.json"), '{ "type": "module" }');
-      writeFileSync(join(project, "compiled.ts"), COMPILED);
-      writeFileSync(join(project, "started.js"), STARTED);
-      writeFileSync(
-        join(project, "tsconfig.json"),
-        JSON.stringify({ compilerOptions: COMPILER_OPTIONS, files: ["compiled.ts"] }),
-      );
-      const steps = {
-        "compiling against it": runTool(root, "typescript/bin/tsc", ["-p", project, "--pretty", "false"]),
-        "importing it": run(process.execPath, ["started.js"], { cwd: project }),
-        "shmkit --help": run(process.execPath, [join(target, "dist/cli/main.js"), "--help"], { cwd: project }),
-      };
+  run: ({ root }) =>
+    withPackage(root, (folder, archive) => {
+      const { project, programs, installed, compiled } = installConsumers(root, folder, archive);
+      const steps = { "installing it": installed, "compiling against it": compiled };
+      for (const program of programs) steps[program] = run(process.execPath, [program], { cwd: project });
+      steps["shmkit --help"] = run(join(project, "node_modules/.bin/shmkit"), ["--help"], { cwd: project });
       const problems = Object.entries(steps)
-        .filter(([, { status }]) => status !== 0)
+        // Nobody here has done anything to be warned of.
+        .filter(([, { status, stderr }]) => status !== 0 || (stderr ?? "") !== "")
         .map(([title, { status, output }]) => `${title} ended with ${status}\n${output}`);
       return { problems, note: Object.keys(steps).join(", ") };
-    } finally {
-      rmSync(project, { recursive: true, force: true });
-    }
-  },
+    }),
 };

@@ -21,7 +21,8 @@ function candidates(): string[] {
   const explicit = process.env["SHMKIT_ADDON"];
   if (explicit !== undefined && explicit !== "") return [explicit];
   const libc = process.platform === "linux" && usesMusl() ? "-musl" : "";
-  return [`prebuilds/${process.platform}-${process.arch}${libc}.node`, "build/shmkit.node"].map((path) =>
+  // A checkout has its own, made from its sources; a package has none.
+  return ["build/shmkit.node", `prebuilds/${process.platform}-${process.arch}${libc}.node`].map((path) =>
     fileURLToPath(new URL(path, PACKAGE_ROOT)),
   );
 }

@@ -1,0 +1,66 @@
+/**
+ * `node scripts/prebuild-addons.mjs`: compiles the addons that travel in the package, `prebuilds/PLATFORM-ARCH[-musl].node`,
+ * unless they are newer than their sources.
+ *
+ * One compiler makes all of them, on any x64 Linux: Zig's, from npm, which brings the C libraries of all its targets. With
+ * a machine's own compiler the addon would ask for that machine's glibc; here it is that of 2018, the oldest on which Node 20
+ * runs.
+ */
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { compileAddon, isCurrentAddon } from "./build-addon.mjs";
+
+/** Names of addons, as `src/native/addon.ts` looks for them, and what Zig calls their targets. */
+export const PREBUILDS = {
+  "linux-x64": "x86_64-linux-gnu.2.28",
+  "linux-arm64": "aarch64-linux-gnu.2.28",
+  "linux-x64-musl": "x86_64-linux-musl",
+  "linux-arm64-musl": "aarch64-linux-musl",
+};
+
+/** Installs the compiler unless what the lock file says is there. */
+function installCompiler(folder) {
+  const stampPath = join(folder, "node_modules/.shmkit-install");
+  const lock = readFileSync(join(folder, "package-lock.json"));
+  const stamp = createHash("sha256").update(lock).digest("hex");
+  if (existsSync(stampPath) && readFileSync(stampPath, "utf8") === stamp) return;
+  process.stderr.write("shmkit: installing the compiler of the package's addons\n");
+  const args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"];
+  const { status, error, stderr } = spawnSync("npm", args, { cwd: folder, encoding: "utf8" });
+  if (error !== undefined) throw new Error(`npm could not be started: ${error.message}`);
+  if (status !== 0) throw new Error(`the compiler could not be installed: npm ended with ${status}\n${stderr}`);
+  writeFileSync(stampPath, stamp);
+}
+
+/** Compiles what is not current; answers the paths of all. */
+export function prebuildAddons(root) {
+  const packaging = join(root, "packaging");
+  const paths = Object.keys(PREBUILDS).map((name) => join(root, `prebuilds/${name}.node`));
+  const due = Object.entries(PREBUILDS).filter((_, at) => !isCurrentAddon(root, paths[at]));
+  if (due.length === 0) return paths;
+  if (process.platform !== "linux" || process.arch !== "x64")
+    throw new Error(`the package's addons are compiled on linux x64, not on ${process.platform} ${process.arch}`);
+  installCompiler(packaging);
+  const zig = join(packaging, "node_modules/@zigc");
+  const cache = join(root, "build/zig-cache");
+  const env = {
+    ...process.env,
+    ZIG_LIB_DIR: join(zig, "lib"),
+    ZIG_LOCAL_CACHE_DIR: cache,
+    ZIG_GLOBAL_CACHE_DIR: cache,
+  };
+  for (const [name, target] of due) {
+    const compiler = [join(zig, "linux-x64/bin/zig"), "cc", "-target", target, "-s"];
+    compileAddon({ root, output: join(root, `prebuilds/${name}.node`), compiler, env });
+    process.stderr.write(`shmkit: compiled prebuilds/${name}.node\n`);
+  }
+  return paths;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const root = dirname(dirname(fileURLToPath(import.meta.url)));
+  for (const path of prebuildAddons(root)) console.log(path);
+}
