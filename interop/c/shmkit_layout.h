@@ -488,8 +488,7 @@ _Static_assert(sizeof(struct shmkit_record) == 8, "record");
 struct shmkit_counter {
   struct shmkit_lock lock;
   int64_t value;
-  uint32_t version;
-  uint8_t reserved_76[4];
+  uint8_t reserved_72[8];
   int64_t target;
   uint8_t reserved_88[40];
   uint32_t change_waiters[8];
@@ -497,7 +496,6 @@ struct shmkit_counter {
 };
 _Static_assert(offsetof(struct shmkit_counter, lock) == 0, "counter.lock");
 _Static_assert(offsetof(struct shmkit_counter, value) == 64, "counter.value");
-_Static_assert(offsetof(struct shmkit_counter, version) == 72, "counter.version");
 _Static_assert(offsetof(struct shmkit_counter, target) == 80, "counter.target");
 _Static_assert(offsetof(struct shmkit_counter, change_waiters) == 128, "counter.change_waiters");
 _Static_assert(sizeof(struct shmkit_counter) == 192, "counter");

@@ -276,7 +276,6 @@ COUNTER_SIZE = 192
 COUNTER = {
     "lock": Field(0, "I", 16),
     "value": Field(64, "q", 1),
-    "version": Field(72, "I", 1),
     "target": Field(80, "q", 1),
     "change_waiters": Field(128, "I", 8),
 }

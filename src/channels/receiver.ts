@@ -136,7 +136,6 @@ export class Receiver {
 
   private release(set: number): Blocked {
     const { member } = this;
-    member.withdrawn();
     unlock(member, this.headLock);
     return member.blocked(set);
   }
@@ -286,7 +285,7 @@ export class Receiver {
     const { member, leases } = this;
     const shared = member.segment.words;
     const bytes = leases.copy(index);
-    if (target !== undefined && lengthOf(target) < bytes.length) words.store(shared, this.hint, 1);
+    // Refused, it is undone as what was cut off is, and the hint is set again.
     this.checkTarget(target, bytes.length);
     this.kind = leases.kind(index);
     const page = leases.page(index);

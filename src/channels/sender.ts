@@ -167,7 +167,6 @@ export class Sender {
 
   private release(set: number, lock: number): Blocked {
     const { member } = this;
-    member.withdrawn();
     unlock(member, this.tailLock);
     const blocked: Blocked = member.blocked(set);
     member.blockedLock = lock;

@@ -236,7 +236,6 @@ export class Directory {
 
   /** Ends an attempt under the directory lock that has to wait for something else. */
   private release(set: number): Blocked {
-    this.member.withdrawn();
     unlock(this.member, HEADER.directoryLock);
     return this.member.blocked(set);
   }

@@ -278,11 +278,10 @@ export class PageHeap {
     words.store(this.member.segment.words, this.entry(page), packRun(RunState.free, runPunched(run), 0, runPages(run)));
   }
 
-  /** Frees a block that nobody uses any more, if it still is the one of that generation. */
+  /** Frees a block of an object that nobody has any more, if it still is the one of that generation; the object's own follows, and rings. */
   freeIfSame(page: number, generation: number): void {
     if (!this.isBlock(page) || this.generationOf(page) !== generation) return;
     this.release(page);
-    this.ringSpaceWaiters();
   }
 
   /** A block that was published or freed no longer needs the ledger. */

@@ -40,7 +40,6 @@ export const COUNTER = struct(
   [
     [0, "lock", "u32[16]", "lock", "see lock", "atomic", "freed by recovery"],
     [64, "value", "i64", "the number", "lock owner", "publish", "changed or not, never torn"],
-    [72, "version", "u32", "counts updates (wraps); written after value", "lock owner", "publish", "recovery compares argument and value"],
     [80, "target", "i64", "the value an update is about to store", "lock owner, before value", "plain", "tells whether the dead owner's update happened"],
     [128, "changeWaiters", "u32[8]", "member set: wait for a change", "each member its own bit", "atomic", "cleared by recovery"],
   ],

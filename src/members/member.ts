@@ -123,7 +123,7 @@ export class Member {
     this.inOperation = true;
   }
 
-  /** Nothing has changed; called before the lock is released, if one is held. */
+  /** Nothing has changed, whatever was held meanwhile. */
   withdrawn(): void {
     words.storeRelease(this.words, this.operation, this.record);
   }

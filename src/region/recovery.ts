@@ -74,7 +74,7 @@ export class RegionRecovery implements Recovery {
     if (code === Op["object.detach"]) return opened === undefined;
     if (opened === undefined) return false;
     if (opened.kind === "pipe") return phase === Phase.critical && this.pipeTookEffect(slot, code, opened.page, nibble);
-    if (opened.kind === "counter") return phase === Phase.critical && this.counterTookEffect(slot, opened.page, nibble);
+    if (opened.kind === "counter") return phase === Phase.critical && this.counterTookEffect(slot, opened.page);
     return this.mutexTookEffect(slot, code, opened.page);
   }
 
@@ -108,17 +108,14 @@ export class RegionRecovery implements Recovery {
     return !held;
   }
 
-  private counterTookEffect(slot: number, page: number, nibble: number): boolean {
+  private counterTookEffect(slot: number, page: number): boolean {
     const { segment } = this.member;
     const base = page * PAGE_WORDS;
     if (!isOwnedBy(this.member, base + COUNTER_WORD.lock, slot)) return true;
-    const version = words.load(segment.words, base + COUNTER_WORD.version);
-    if ((version & 15) !== nibble) return true;
-    const stored =
+    return (
       words.load64(segment.longs, base / 2 + COUNTER_WORD.value) ===
-      words.load64(segment.longs, base / 2 + COUNTER_WORD.target);
-    if (stored) words.store(segment.words, base + COUNTER_WORD.version, version + 1);
-    return stored;
+      words.load64(segment.longs, base / 2 + COUNTER_WORD.target)
+    );
   }
 
   private mutexTookEffect(slot: number, code: number, page: number): boolean {

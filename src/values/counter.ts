@@ -16,7 +16,6 @@ const at = COUNTER.at;
 export const COUNTER_WORD = {
   lock: at.lock >> 2,
   value: at.value >> 3,
-  version: at.version >> 2,
   target: at.target >> 3,
   changeWaiters: at.changeWaiters >> 2,
 } as const;
@@ -134,12 +133,10 @@ export class Counter extends NamedObject {
     try {
       if (!tryLock(member, lock)) return blockedOnLock(member, lock);
       const value = next(words.load64(longs, base / 2 + COUNTER_WORD.value));
-      const version = words.read(this.words, base + COUNTER_WORD.version);
       words.store64(longs, base / 2 + COUNTER_WORD.target, value);
-      member.critical(version);
+      member.critical(0);
       // SYNC POINT: the update is this store; target and the operation word are visible with it
       words.store64(longs, base / 2 + COUNTER_WORD.value, value);
-      words.storeRelease(this.words, base + COUNTER_WORD.version, version + 1);
       member.committed();
       unlock(member, lock);
       ringAll(member, base + COUNTER_WORD.changeWaiters);

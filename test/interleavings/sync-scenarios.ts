@@ -1,7 +1,6 @@
 /** Locks, mutexes with their journals, and counters. */
 import type { Counter, Mutex } from "shmkit";
 import * as words from "#words";
-import { COUNTER } from "#src/layout/lock.js";
 import { NO_ENTRY, Op } from "#src/layout/member-slot.js";
 import { PAGE_BYTES, REGION_HEADER } from "#src/layout/region-header.js";
 import { blockedOnLock, isFree, tryLock, unlock } from "#src/locking/robust-lock.js";
@@ -126,9 +125,7 @@ const increments = (name: string, mutex: Mutex): Role => ({
 // Counters.
 
 function counters(world: World): Counter[] {
-  const made = world.members.map(({ region }) => region.counters.openOrCreateSync("c"));
-  world.machine.words[made[0].ref.page * (PAGE_BYTES / 4) + COUNTER.at.version / 4] = -1;
-  return made;
+  return world.members.map(({ region }) => region.counters.openOrCreateSync("c"));
 }
 const adds = (name: string, counter: Counter, times = 1): Role => ({
   name,
