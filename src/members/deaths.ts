@@ -183,7 +183,8 @@ export class Deaths implements DeathWatch {
     const number = words.add(shared, HEADER.deaths, 1) >>> 0;
     const record = deathWord(geometry, number % DEATH_RECORDS);
     const operation = words.load(shared, base + SLOT.operation);
-    words.store(shared, record + DEATH.sequence, 0);
+    // SYNC POINT: no field changes before this; pairs with report, which looks at the sequence before and after it reads
+    words.and(shared, record + DEATH.sequence, 0);
     words.write(shared, record + DEATH.slot, slot);
     words.write(shared, record + DEATH.generation, words.read(shared, base + SLOT.generation));
     words.write(shared, record + DEATH.pid, words.read(shared, base + SLOT.pid));

@@ -75,9 +75,7 @@ const COUNTERS: CrashOperation[] = [
   onCounter("add across the half and the end", ["Counter.addSync"], 2n ** 63n - 1n, (stage) =>
     updates(stage, -(2n ** 63n), () => stage.mine.addSync(1)),
   ),
-  onCounter("add nothing", ["Counter.addSync"], 41n, (stage) =>
-    updates(stage, 41n, () => stage.mine.addSync(0)),
-  ),
+  onCounter("add nothing", ["Counter.addSync"], 41n, (stage) => updates(stage, 41n, () => stage.mine.addSync(0))),
   onCounter("set", ["Counter.setSync"], -1n, (stage) => updates(stage, 2n ** 40n, () => stage.mine.setSync(2n ** 40n))),
   onCounter("set asynchronously", ["Counter.set"], 7n, (stage) =>
     updates(stage, -7n, () => ignore(stage.mine.set(-7))),

@@ -1,8 +1,9 @@
 /** The heap, through messages that need blocks of their own, and the directory. */
 import type { Counter } from "shmkit";
+import { refuses } from "../helpers/crash-calls.js";
 import { PENDING, type Call, type Model } from "./linearizability.js";
 import { messagesOf, onPipe, receives, sends } from "./pipe-scenarios.js";
-import { survivor, type Calls, type Role, type Scenario } from "./scenario.js";
+import { anything, survivor, type Calls, type Role, type Scenario } from "./scenario.js";
 import type { MemberOf, World } from "./world.js";
 
 /** Too long for the ring. */
@@ -110,6 +111,11 @@ export const HEAP_SCENARIOS: readonly Scenario[] = [
     ],
     { ...withPages(1), deaths: 1 },
   ),
+  // Room for both: the search of the other one begins where the dead one's ended, unless recovery says where.
+  onHeap("heap-allocator-dies", 2, 2, ([a, b]) => [sends("mortal", a, big, 1), survivor(sends("sender", b, big, 2))], {
+    ...withPages(3),
+    deaths: 1,
+  }),
   onHeap(
     "heap-receiver-dies",
     3,
@@ -145,6 +151,30 @@ export const HEAP_SCENARIOS: readonly Scenario[] = [
     },
     { name: "remover", run: (call) => removes(b, call) },
   ]),
+  onNames("name-wait", 2, 0, ([a, b]) => [
+    { name: "one", run: (call) => void opens(a, call) },
+    {
+      name: "waiter",
+      run: (call) => {
+        call(OPEN, () => identity(b.region.counters.openSync("x", { wait: true })));
+      },
+    },
+  ]),
+  // Whoever waits for something in an object is told that it was removed.
+  {
+    ...onNames("name-remove-waiter", 2, 0, () => []),
+    tell: (world) => {
+      const [a, b] = world.members;
+      const counter = b.region.counters.createSync("x");
+      const waits: Role = {
+        name: "waiter",
+        run: (call) => {
+          call({ name: "wait" }, () => refuses("ERR_CLOSED", () => counter.waitForSync(1)));
+        },
+      };
+      return { roles: [{ name: "remover", run: (call) => removes(a, call) }, waits], model: anything };
+    },
+  },
   onNames("name-creator-dies", 2, 1, ([a, b]) => [
     { name: "mortal", run: (call) => void opens(a, call) },
     survivor({

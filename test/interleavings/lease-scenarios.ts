@@ -1,8 +1,9 @@
 /** Leases: taken, acknowledged, given back, and returned by the death of their holder. */
 import type { Lease, Pipe } from "shmkit";
 import { PENDING, type Call, type Model } from "./linearizability.js";
-import { message, numberOf, pipes, rest, sends } from "./pipe-scenarios.js";
-import { survivor, type Calls, type Role, type Scenario } from "./scenario.js";
+import { message, numberOf, pipes, receives, rest, sends } from "./pipe-scenarios.js";
+import { anything, survivor, within, type Calls, type Role, type Scenario } from "./scenario.js";
+import type { MemberOf, World } from "./world.js";
 
 interface Leased {
   /** In the pipe or given back, in the order of sending. */
@@ -79,6 +80,30 @@ const onLeases = (name: string, members: number, capacity: number, deaths: numbe
   },
 });
 
+const givesBack = (name: string, pipe: Pipe<Uint8Array>, taken: Lease<Uint8Array>): Role => ({
+  name,
+  run: (call) => call(NACK, () => pipe.settleLease(0, taken.sequence, false)),
+});
+
+/** With so many messages in the pipe, of which some may be out on lease: what counts is that nobody sleeps for ever. */
+const held = (
+  name: string,
+  members: number,
+  messages: number,
+  rolesOf: (pipes: Pipe<Uint8Array>[], members: readonly MemberOf[]) => Role[],
+  maxLeased = 2,
+): Scenario => ({
+  name,
+  algorithm: "leases",
+  members,
+  deaths: 0,
+  tell: (world: World) => {
+    const made = pipes(world, { capacity: messages, maxLeased });
+    for (let number = 1; number <= messages; number++) made[0].sendSync(message(number));
+    return { roles: rolesOf(made, world.members), model: anything };
+  },
+});
+
 export const LEASE_SCENARIOS: readonly Scenario[] = [
   onLeases("lease-ack", 3, 2, 0, ([a, b, c]) => [
     sends("sender", a, message, 1, 2),
@@ -107,6 +132,44 @@ export const LEASE_SCENARIOS: readonly Scenario[] = [
       return { roles: [first, works("taker", b, "ack")], model, after: rest("p") };
     },
   },
+  // Two were given back: while one is being taken, the hint at the other is away for a moment.
+  held("lease-two-returned", 2, 2, ([a, b]) => {
+    for (const lease of [a, b].map((pipe) => pipe.receiveSync({ lease: true }))) lease.nack();
+    return [receives("one", a, 1), receives("two", b, 1)];
+  }),
+  // One comes back to a pipe in which there is nothing else.
+  held("lease-back", 2, 1, ([a, b]) => {
+    const taken = a.receiveSync({ lease: true });
+    return [givesBack("holder", a, taken), receives("receiver", b, 1)];
+  }),
+  held("lease-holder-leaves", 2, 1, ([a, b], [{ membership }]) => {
+    a.receiveSync({ lease: true });
+    return [
+      { name: "leaver", run: (call) => call(NACK, () => void membership.leave("memory", false)) },
+      receives("receiver", b, 1),
+    ];
+  }),
+  // Whoever gives up waiting for a place of a lease passes on the ring that was meant for it.
+  held(
+    "lease-deadline",
+    3,
+    3,
+    ([a, b, c]) => {
+      const taken = a.receiveSync({ lease: true });
+      const work = (pipe: Pipe<Uint8Array>, options?: { timeoutMs: number }): void =>
+        pipe.receiveSync({ lease: true, ...options }).ack();
+      return [
+        { name: "holder", run: (call) => call(ACK, () => a.settleLease(0, taken.sequence, true)) },
+        {
+          name: "impatient",
+          hasDeadline: true,
+          run: (call) => void call(LEASE, () => within((options) => work(b, options))),
+        },
+        { name: "patient", run: (call) => call(LEASE, () => work(c)) },
+      ];
+    },
+    1,
+  ),
   onLeases("lease-holder-dies", 3, 2, 1, ([a, b, c]) => [
     works("mortal", a, "ack"),
     survivor(sends("sender", b, message, 1, 2)),

@@ -136,6 +136,28 @@ export const PIPE_SCENARIOS: readonly Scenario[] = [
         68,
       ),
   },
+  // Figures of one side belong together.
+  {
+    ...onPipe("pipe-statistics", 2, 2, () => []),
+    tell: (world) => {
+      const told = story(world, { capacity: 2 }, ([a, b]) => [
+        sends("sender", a, message, 1, 2),
+        {
+          name: "reader",
+          run: (call) => {
+            call({ name: "look" }, () => {
+              const { sent, sentBytes } = b.statistics();
+              return sentBytes === sent * message(0).length;
+            });
+          },
+        },
+      ]);
+      const { model } = told;
+      const step: typeof model.step = (state, call, answer, thread) =>
+        call.name === "look" ? (answer === true ? [state] : []) : model.step(state, call, answer, thread);
+      return { ...told, model: { ...model, step } };
+    },
+  },
   // A recovery left the hint, although nothing was returned.
   {
     ...onPipe("pipe-hint", 2, 2, () => []),

@@ -5,6 +5,7 @@ import { MEMBER_SCENARIOS } from "./member-scenarios.js";
 import { PIPE_SCENARIOS } from "./pipe-scenarios.js";
 import type { Scenario } from "./scenario.js";
 import { SYNC_SCENARIOS } from "./sync-scenarios.js";
+import { WAIT_SCENARIOS } from "./wait-scenarios.js";
 
 /** Every scenario. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -14,4 +15,5 @@ export const SCENARIOS: readonly Scenario[] = [
   ...LEASE_SCENARIOS,
   ...HEAP_SCENARIOS,
   ...MEMBER_SCENARIOS,
+  ...WAIT_SCENARIOS,
 ];

@@ -6,6 +6,7 @@ import { constants } from "node:os";
 import { Region } from "shmkit";
 import { native } from "#src/native/addon.js";
 import type { NativeAddon } from "#src/native/contract.js";
+import { Armed } from "#src/layout/member-slot.js";
 import { LOCK_BASE, PAGE_BYTES } from "#src/layout/region-header.js";
 import { Segment } from "#src/memory/segment.js";
 import type { Geometry } from "#src/members/region-words.js";
@@ -115,7 +116,8 @@ export class World {
   }
 
   private equip(membership: Membership): MemberOf {
-    Object.assign(membership.waits, { deaths: UNWATCHED });
+    // Nor is there a timer, by which waits are looked at anyway.
+    Object.assign(membership.waits, { deaths: UNWATCHED, timer: 0 });
     // A wait that spins tries more often before it sleeps; the schedules have that anyway.
     Object.defineProperty(membership.waits, "spins", { get: () => 0, set: () => undefined });
     const region = new RegionOf("memory", { path: "memory", membership, created: false });
@@ -143,6 +145,11 @@ export class World {
     );
     this.machine.threads.push(thread);
     return thread;
+  }
+
+  /** What the doorbell's thread does for the event loop while the bell is as it saw it last. */
+  sleepForEventLoop(bell: number, seen: number): void {
+    this.machine.park(bell, seen, Armed.eventLoop, { changed: 0, timedOut: 0, deadlineMs: 0 });
   }
 
   /** Makes this world the one that system calls go to. */
