@@ -13,7 +13,7 @@ export class LitFuse {
 
   /** @param dying called last of all */
   constructor(
-    private readonly fuse: Fuse | undefined,
+    private readonly fuse: Fuse,
     private readonly dying: () => void,
   ) {
     const map = native.map.bind(native);
@@ -31,7 +31,7 @@ export class LitFuse {
   /** A step begins. */
   begin(step: Step): void {
     if (this.isLit) return;
-    const isChosen = this.fuse !== undefined && step === this.fuse.step && ++this.occurrences === this.fuse.occurrence;
+    const isChosen = step === this.fuse.step && ++this.occurrences === this.fuse.occurrence;
     this.isLit = isChosen;
     this.agent.arm(isChosen ? this.fuse.access : undefined);
     this.agent.onStop = () => {

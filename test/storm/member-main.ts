@@ -10,7 +10,7 @@ import { LitFuse } from "./fuse.js";
 import { Journal } from "./journal.js";
 import { MemberSteps } from "./member-steps.js";
 import { WorkerHost } from "./worker-host.js";
-import { openObjects, type Beginning } from "./plan.js";
+import { openObjects, useWallClock, type Beginning } from "./plan.js";
 
 /** What a member tells the controller. */
 export type FromMember =
@@ -19,9 +19,9 @@ export type FromMember =
 export type ToMember = "stop" | "leave";
 
 const beginning = (isMainThread ? JSON.parse(process.argv[2]) : workerData) as Beginning;
+if (beginning.wallClock === true) useWallClock();
 const journal = new Journal(beginning.journal);
-const isInstrumented = process.execArgv.some((argument) => argument.includes("shmkit-instrumented"));
-const fuse = isInstrumented ? new LitFuse(beginning.fuse, () => journal.write("dying")) : undefined;
+const fuse = beginning.fuse && new LitFuse(beginning.fuse, () => journal.write("dying"));
 
 function tell(message: FromMember): void {
   if (isMainThread) process.send!(message);

@@ -94,8 +94,9 @@ export interface Beginning {
   readonly number: number;
   readonly label: string;
   readonly seed: number;
-  /** Only in the instrumented build. */
+  /** The instrumented build kills itself there. */
   readonly fuse?: Fuse | undefined;
+  readonly wallClock?: boolean;
   /** Starts workers, and terminates them. */
   readonly hosts?: boolean;
 }
@@ -103,5 +104,14 @@ export interface Beginning {
 /** A member of its host, by the host's number. */
 export const workerNumber = (host: number, worker: number): number => host * 1000 + worker;
 
-/** Milliseconds on the clock that all processes of the machine share. */
-export const now = (): number => Number(process.hrtime.bigint()) / 1e6;
+const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;
+const wallMs = (): number => performance.timeOrigin + performance.now();
+let clock = monotonicMs;
+
+/** For storms in other runtimes, some of which count hrtime from the start of the process. The wall clock may be set. */
+export function useWallClock(): void {
+  clock = wallMs;
+}
+
+/** Milliseconds on the clock that all processes of the storm share. */
+export const now = (): number => clock();

@@ -42,10 +42,11 @@ export class StormMember {
   constructor(
     readonly beginning: Beginning,
     readonly kind: MemberKind,
+    runtime: readonly string[] = [process.execPath],
   ) {
     const command = [
       ...(kind === "namespace" ? NAMESPACE : []),
-      process.execPath,
+      ...runtime,
       ...(kind === "chosen" ? ["--conditions=shmkit-instrumented"] : []),
       MAIN,
       JSON.stringify(beginning),

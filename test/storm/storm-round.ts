@@ -79,6 +79,7 @@ export class Round {
     private readonly random: Random,
     private readonly kinds: readonly MemberKind[],
     private readonly signal: AbortSignal | undefined,
+    private readonly runtime: readonly string[] | undefined,
   ) {}
 
   get kills(): number {
@@ -134,6 +135,11 @@ export class Round {
     const { random } = this;
     const number = ++this.started;
     const kind = SPARED[number - 1] ?? this.kinds[number % this.kinds.length];
+    const fuse = {
+      step: random.of(STEPS),
+      occurrence: 1 + random.below(random.of([2, 30])),
+      access: 1 + random.below(LATEST_ACCESS),
+    };
     const beginning: Beginning = {
       region: this.name,
       journal: join(this.directory, `${number}`),
@@ -141,13 +147,10 @@ export class Round {
       label: `m${number}`,
       seed: random.below(2 ** 31),
       hosts: kind === "host",
-      fuse: {
-        step: random.of(STEPS),
-        occurrence: 1 + random.below(random.of([2, 30])),
-        access: 1 + random.below(LATEST_ACCESS),
-      },
+      fuse: kind === "chosen" ? fuse : undefined,
+      wallClock: this.runtime !== undefined,
     };
-    this.members.push(new StormMember(beginning, kind));
+    this.members.push(new StormMember(beginning, kind, this.runtime));
   }
 
   /** One blow. */

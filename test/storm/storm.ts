@@ -1,6 +1,6 @@
 /** Processes that do everything and are killed at any moment, and a model that judges what the survivors find. */
 import { Random } from "../helpers/process-random.js";
-import { now } from "./plan.js";
+import { now, useWallClock } from "./plan.js";
 import { hasNamespaces, type MemberKind } from "./storm-member.js";
 import { Round, type RoundReport } from "./storm-round.js";
 
@@ -10,6 +10,8 @@ export interface StormOptions {
   readonly seconds: number;
   readonly seed: number;
   readonly signal?: AbortSignal | undefined;
+  /** Command that runs a program in another runtime, in which all members are then. */
+  readonly runtime?: readonly string[] | undefined;
   readonly onProgress?: (text: string) => void;
 }
 
@@ -20,14 +22,15 @@ export interface StormReport extends RoundReport {
 }
 
 /** Storms over one region after the other. */
-export async function storm({ seconds, seed, signal, onProgress }: StormOptions): Promise<StormReport> {
+export async function storm({ seconds, seed, signal, runtime, onProgress }: StormOptions): Promise<StormReport> {
   const random = new Random(seed);
   const separate = hasNamespaces();
   const kinds: MemberKind[] = ["plain", "chosen", "chosen", separate ? "namespace" : "plain", "chosen"];
+  if (runtime !== undefined) useWallClock();
   const end = now() + seconds * 1000;
   let total: StormReport | undefined;
   do {
-    const round = new Round(random, kinds, signal);
+    const round = new Round(random, kinds, signal, runtime);
     const before = total?.kills ?? 0;
     const left = Math.max(0, end - now()) / 1000;
     const report = await round.run(Math.min(ROUND_SECONDS, left), () =>

@@ -40,6 +40,7 @@ export class WorkerHost {
       number,
       label: `m${number}`,
       seed: this.random.below(2 ** 31),
+      wallClock: this.host.wallClock === true,
     };
     this.worker = new Worker(MAIN, { workerData: beginning });
     this.worker.on("message", (message: FromMember) => {
