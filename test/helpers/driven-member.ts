@@ -6,6 +6,7 @@ import { Worker } from "node:worker_threads";
 import type { RegionOptions } from "shmkit";
 import type { Beginning, FromMember, Scope, ToMember } from "../fixtures/member-main.js";
 import { leftovers } from "./leftovers.js";
+import { packed, unpacked } from "./wire.js";
 
 const MAIN = fileURLToPath(new URL("../fixtures/member-main.js", import.meta.url));
 
@@ -16,7 +17,7 @@ export interface MemberOptions {
   readonly options?: RegionOptions;
   /** Command to start the process through, such as unshare. */
   readonly through?: readonly string[];
-  /** Command that runs a program in another runtime; this Node if not given. What travels must be JSON's then. */
+  /** Command that runs a program in another runtime; this Node if not given. */
   readonly runtime?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -42,18 +43,19 @@ interface Thread {
 type Listener = (message: FromMember) => void;
 
 function startProcess(options: MemberOptions, beginning: Beginning, listen: Listener): Thread {
+  const isForeign = options.runtime !== undefined;
   const runtime = options.runtime ?? [process.execPath];
   const command = [...(options.through ?? []), ...runtime, MAIN, JSON.stringify(beginning)];
   const child: ChildProcess = spawn(command[0], command.slice(1), {
     stdio: ["ignore", "pipe", "pipe", "ipc"],
-    serialization: options.runtime === undefined ? "advanced" : "json",
+    serialization: isForeign ? "json" : "advanced",
     env: { ...process.env, ...options.environment },
   });
   let output = "";
   for (const stream of [child.stdout!, child.stderr!]) {
     stream.setEncoding("utf8").on("data", (text: string) => (output += text));
   }
-  child.on("message", (message) => listen(message as FromMember));
+  child.on("message", (message) => listen((isForeign ? unpacked(message as string) : message) as FromMember));
   const ended = new Promise<Ending>((resolve) => {
     child.on("error", (error) => resolve({ code: null, signal: null, output: `${output}${error.message}` }));
     child.on("close", (code, signal) => resolve({ code, signal, output }));
@@ -62,7 +64,7 @@ function startProcess(options: MemberOptions, beginning: Beginning, listen: List
     pid: child.pid ?? 0,
     ended,
     // A process that has just died has closed its end: its ending says why.
-    send: (message) => void child.send(message, () => undefined),
+    send: (message) => void child.send(isForeign ? packed(message) : message, () => undefined),
     kill: () => void child.kill("SIGKILL"),
   };
 }
@@ -106,13 +108,13 @@ export class ProcessMember {
 
   /** Starts a process. Resolves when it is ready; rejects when it cannot open its region, or ends. */
   static async start(options: MemberOptions = {}): Promise<ProcessMember> {
-    const beginning = { region: options.region, options: options.options };
+    const beginning = { region: options.region, options: options.options, packed: options.runtime !== undefined };
     return ProcessMember.ready(new ProcessMember((listen) => startProcess(options, beginning, listen)));
   }
 
   /** Starts a worker thread of this process. */
   static async startWorker(options: Pick<MemberOptions, "region" | "options"> = {}): Promise<ProcessMember> {
-    const beginning = { region: options.region, options: options.options };
+    const beginning = { region: options.region, options: options.options, packed: false };
     return ProcessMember.ready(new ProcessMember((listen) => startWorker(beginning, listen)));
   }
 
