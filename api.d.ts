@@ -87,6 +87,10 @@ export interface HeapStatistics {
     readonly largestFreeBytes: number;
 }
 
+export interface InspectOptions {
+    memory?: boolean;
+}
+
 export type Integer = number | bigint;
 
 export class Lease<T> {
@@ -123,6 +127,17 @@ export interface MemberInfo {
     readonly operation: OperationName;
 }
 
+export interface MemoryRange {
+    readonly offsetBytes: number;
+    readonly lengthBytes: number;
+    readonly use: MemoryUse;
+    readonly runs: number;
+    readonly object?: string;
+    readonly ownerSlot?: number;
+}
+
+export type MemoryUse = "header" | "members" | "deaths" | "pageMap" | "directory" | "object" | "block" | "free" | "reserved";
+
 export class Mutex {
     lock(options?: WaitOptions): Promise<MutexGuard>;
     lockSync(options?: WaitOptions): MutexGuard;
@@ -153,9 +168,13 @@ export interface ObjectInfo {
     readonly name: string;
     readonly kind: Kind;
     readonly createdAt: Date;
+    readonly offsetBytes: number;
+    readonly lengthBytes: number;
     readonly pipe?: PipeStatistics;
     readonly value?: bigint;
     readonly ownerSlot?: number;
+    readonly takeovers?: number;
+    readonly waiting?: number;
 }
 
 export interface OpenOptions extends WaitOptions {
@@ -246,7 +265,7 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     static removeSync(name: string, options?: WaitOptions): boolean;
     static list(): Promise<RegionInfo[]>;
     static listSync(): RegionInfo[];
-    static inspect(name: string): RegionInfo | undefined;
+    static inspect(name: string, options?: InspectOptions): RegionInfo | undefined;
     static clean(options?: {
     kernel?: boolean;
 }): Promise<string[]>;
@@ -289,6 +308,7 @@ export interface RegionInfo {
     readonly heap: HeapStatistics;
     readonly members: readonly MemberInfo[];
     readonly objects: readonly ObjectInfo[];
+    readonly memory?: readonly MemoryRange[];
 }
 
 export interface RegionOptions extends WaitOptions {

@@ -1,7 +1,8 @@
 export { open, Region, type CounterOptions } from "./region/region.js";
 export type { RegionOptions } from "./region/options.js";
 export type { Collection, OpenOptions } from "./region/collection.js";
-export type { ObjectInfo, RegionInfo } from "./region/snapshot.js";
+export type { InspectOptions, ObjectInfo, RegionInfo } from "./region/snapshot.js";
+export type { MemoryRange, MemoryUse } from "./region/memory-map.js";
 export type { MemberInfo } from "./region/members.js";
 export type { MemberDeath } from "./members/deaths.js";
 export { Pipe, Lease, type ProcessOptions, type ReceiveOptions } from "./channels/pipe.js";

@@ -70,6 +70,72 @@ describe("looking from outside", () => {
     );
   });
 
+  test("inspect tells what every page is for, if asked", async (t) => {
+    const region = await testRegion(t, "mapped", { ...SMALL, label: "me" });
+    const pipe = await region.pipe("a pipe", { capacity: 7 });
+    await region.counter("a counter");
+    await pipe.send(new Uint8Array(50_000));
+    await pipe.send(new Uint8Array(50_000));
+    assert.equal(Region.inspect(region.name)!.memory, undefined);
+    const { memory, objects, heap, sizeBytes, maxSizeBytes } = Region.inspect(region.name, { memory: true })!;
+    let end = 0;
+    for (const { offsetBytes, lengthBytes } of memory!) {
+      assert.equal(offsetBytes, end, "one after the other, without a gap");
+      assert.ok(lengthBytes > 0);
+      end += lengthBytes;
+    }
+    const bytesOf = (...uses: string[]): number =>
+      memory!.filter(({ use }) => uses.includes(use)).reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
+    assert.equal(bytesOf("free"), heap.freeBytes);
+    assert.equal(bytesOf("directory", "object", "block", "free"), sizeBytes);
+    assert.equal(bytesOf("directory", "object", "block", "free", "reserved"), maxSizeBytes);
+    assert.deepEqual(
+      memory!.slice(0, 4).map(({ use }) => use),
+      ["header", "members", "deaths", "pageMap"],
+    );
+    for (const { name, offsetBytes, lengthBytes } of objects)
+      assert.deepEqual(
+        memory!.find(({ object }) => object === name),
+        { offsetBytes, lengthBytes, use: "object", object: name, runs: 1 },
+      );
+    const messages = memory!.filter(({ use }) => use === "block");
+    assert.deepEqual(
+      messages.map(({ runs, ownerSlot }) => [runs, ownerSlot]),
+      [[2, region.slot]],
+    );
+    assert.throws(() => Region.inspect(region.name, { memroy: true } as never), { code: "ERR_UNKNOWN_OPTION" });
+  });
+
+  test("a map of pages that is torn is told as such, and only where it is asked for", async (t) => {
+    const region = await testRegion(t, "torn", SMALL);
+    const words = new Int32Array(region.buffer);
+    const [pageMapPage, heapPage] = [words[16], words[17]];
+    const head = pageMapPage * 1024 + heapPage * 2;
+    const intact = words[head];
+    for (const torn of [0, -1, 0x7fffffff, (1 << 30) | 0xfffff]) {
+      words[head] = torn;
+      assert.throws(() => Region.inspect(region.name, { memory: true }), { code: "ERR_CORRUPT" });
+      assert.equal(Region.inspect(region.name)!.name, region.name);
+    }
+    words[head] = intact;
+  });
+
+  test("inspect tells how many wait for a mutex, and how many owners died", async (t) => {
+    const region = await testRegion(t, "waited", SMALL);
+    const guard = await (await region.mutex("door")).lock();
+    const facts = (): unknown[] => {
+      const { ownerSlot, takeovers, waiting } = Region.inspect(region.name)!.objects[0];
+      return [ownerSlot, takeovers, waiting];
+    };
+    assert.deepEqual(facts(), [0, 0, 0]);
+    const other = await joinRegion(t, region.name);
+    const waiting = (await other.mutex("door")).lock();
+    while (facts()[2] !== 1) await new Promise((resolve) => setTimeout(resolve, 1));
+    assert.deepEqual(facts(), [0, 0, 1]);
+    guard.release();
+    (await waiting).release();
+  });
+
   test("inspect knows no region that is not there", () => {
     assert.equal(Region.inspect(uniqueRegionName()), undefined);
   });

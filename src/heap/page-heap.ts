@@ -136,7 +136,10 @@ export class PageHeap {
 
   /** The entry of a head, checked. */
   private head(page: number, end: number): number {
-    const run = words.load(this.member.segment.words, this.entry(page));
+    return this.checked(page, words.load(this.member.segment.words, this.entry(page)), end);
+  }
+
+  private checked(page: number, run: number, end: number): number {
     const state = runState(run);
     if ((state !== RunState.free && state !== RunState.used) || runPages(run) === 0 || page + runPages(run) > end)
       throw new ShmkitError(
@@ -317,6 +320,19 @@ export class PageHeap {
   /** Recovery of a heap lock whose owner died: any head is a valid rover, so begin anew. */
   resetRover(): void {
     words.store(this.member.segment.words, HEADER.heapRover, this.member.geometry.heapPage);
+  }
+
+  /**
+   * The heads of all runs, read without the lock: one that was merged away meanwhile still leads to one that is, or was.
+   * @throws ERR_CORRUPT
+   */
+  *runs(): Generator<readonly [page: number, run: number], void, void> {
+    for (let page = this.member.geometry.heapPage; page < this.committed;) {
+      const run = words.load(this.member.segment.words, this.entry(page));
+      // The end is read after the run, which may have been merged with what was committed just now.
+      yield [page, this.checked(page, run, this.committed)];
+      page += runPages(run);
+    }
   }
 
   statistics(): HeapStatistics {

@@ -21,7 +21,7 @@ import type { LifetimeName } from "./geometry.js";
 import { readMembers, type MemberInfo } from "./members.js";
 import type { Membership } from "./membership.js";
 import { checkOptions, type RegionOptions } from "./options.js";
-import { regionNames, snapshot, snapshots, type RegionInfo } from "./snapshot.js";
+import { regionNames, snapshot, snapshots, type InspectOptions, type RegionInfo } from "./snapshot.js";
 
 interface RegionEvents {
   /** A member died and was recovered: who, what it was doing, and whether that took effect. */
@@ -165,9 +165,9 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     return snapshots();
   }
 
-  /** One region from outside, without attaching; undefined when there is none. @throws ERR_BAD_REGION, ERR_VERSION, ERR_PERMISSION */
-  static inspect(name: string): RegionInfo | undefined {
-    return snapshot(name);
+  /** One region from outside, without attaching; undefined when there is none. @throws ERR_BAD_REGION, ERR_VERSION, ERR_PERMISSION, ERR_CORRUPT */
+  static inspect(name: string, options?: InspectOptions): RegionInfo | undefined {
+    return snapshot(name, options);
   }
 
   /**

@@ -1,17 +1,23 @@
 import { readdirSync } from "node:fs";
+import { flag, knownOptions } from "../base/arguments.js";
 import { ShmkitError } from "../base/errors.js";
 import { checkResult, ERRNO } from "../base/system-errors.js";
 import { native } from "../native/addon.js";
 import { readPipeStatistics, type PipeStatistics } from "../channels/pipe-statistics.js";
 import { readShape } from "../channels/pipe-shape.js";
-import { PAGE_WORDS, type HeapStatistics } from "../heap/page-heap.js";
+import type { ObjectRef } from "../heap/directory.js";
+import { PAGE_WORDS, type HeapStatistics, type PageHeap } from "../heap/page-heap.js";
 import type { Kind } from "../layout/heap.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
+import { lockWaiters, ownerOf, takeovers } from "../locking/robust-lock.js";
+import type { Member } from "../members/member.js";
+import { membersOf } from "../members/member-set.js";
 import { Segment } from "../memory/segment.js";
 import { COUNTER_WORD } from "../values/counter.js";
 import * as words from "#words";
 import { inspectHeader, statOf } from "./region-file.js";
 import type { LifetimeName } from "./geometry.js";
+import { memoryMap, type MemoryRange } from "./memory-map.js";
 import { readMembers, type MemberInfo } from "./members.js";
 import { Membership } from "./membership.js";
 import { DIRECTORY, pathOf, PREFIX } from "./names.js";
@@ -21,12 +27,24 @@ export interface ObjectInfo {
   readonly name: string;
   readonly kind: Kind;
   readonly createdAt: Date;
+  /** Where its own block lies in the region's file. */
+  readonly offsetBytes: number;
+  readonly lengthBytes: number;
   /** Of a pipe. */
   readonly pipe?: PipeStatistics;
   /** Of a counter. */
   readonly value?: bigint;
   /** Of a mutex: slot of its owner. */
   readonly ownerSlot?: number;
+  /** Of a mutex: owners that died holding it, and members that wait for it. */
+  readonly takeovers?: number;
+  readonly waiting?: number;
+}
+
+/** Options of `Region.inspect`. */
+export interface InspectOptions {
+  /** Also what every page is for: a walk over all blocks. Default false. */
+  memory?: boolean;
 }
 
 /** A region as seen from outside, without attaching. */
@@ -44,6 +62,8 @@ export interface RegionInfo {
   readonly heap: HeapStatistics;
   readonly members: readonly MemberInfo[];
   readonly objects: readonly ObjectInfo[];
+  /** What every page is for, from the first to the last, if that was asked for. */
+  readonly memory?: readonly MemoryRange[];
 }
 
 /** Names of the files that look like regions, valid or not. */
@@ -56,9 +76,10 @@ export function regionNames(): string[] {
 
 /**
  * Looks at a region without attaching: no slot, no locks, no trace. Undefined when there is none of that name.
- * @throws ERR_BAD_REGION, ERR_VERSION, ERR_PERMISSION
+ * @throws ERR_BAD_REGION, ERR_VERSION, ERR_PERMISSION, ERR_CORRUPT
  */
-export function snapshot(name: string): RegionInfo | undefined {
+export function snapshot(name: string, options?: InspectOptions): RegionInfo | undefined {
+  const withMemory = flag(knownOptions(options, ["memory"], "Region.inspect").memory, "memory");
   const path = pathOf(name);
   const descriptor = native.openExisting(path, false);
   if (descriptor === -ERRNO.missing) return undefined;
@@ -70,6 +91,7 @@ export function snapshot(name: string): RegionInfo | undefined {
     segment = new Segment(descriptor, geometry.maxPages * PAGE_BYTES, path, { writable: false, shared: false });
     const { heap, directory, member } = new Membership(segment, descriptor, geometry, name, -1);
     const { uid, mode } = statOf(descriptor, path);
+    const refs = directory.list();
     const info: RegionInfo = {
       name,
       path,
@@ -82,19 +104,8 @@ export function snapshot(name: string): RegionInfo | undefined {
       maxSizeBytes: (geometry.maxPages - geometry.heapPage) * PAGE_BYTES,
       heap: heap.statistics(),
       members: readMembers(segment, geometry, descriptor, -1),
-      objects: directory.list().map((ref) => {
-        const base = ref.page * PAGE_WORDS;
-        const common = { name: ref.name, kind: ref.kind, createdAt: ref.createdAt };
-        const view = member.segment;
-        if (ref.kind === "pipe") {
-          const shape = readShape(member, heap, ref.page, `${name}/${ref.name}`);
-          return { ...common, pipe: readPipeStatistics(view, shape, geometry.setWords) };
-        }
-        if (ref.kind === "counter")
-          return { ...common, value: words.load64(view.longs, base / 2 + COUNTER_WORD.value) };
-        const owner = words.load(view.words, base) - 1;
-        return owner < 0 ? common : { ...common, ownerSlot: owner };
-      }),
+      objects: refs.map((ref) => objectInfo(member, heap, ref)),
+      ...(withMemory ? { memory: memoryMap(member, heap, refs) } : {}),
     };
     segment.checkNotLost();
     return info;
@@ -102,6 +113,30 @@ export function snapshot(name: string): RegionInfo | undefined {
     segment?.close();
     native.close(descriptor);
   }
+}
+
+function objectInfo(member: Member, heap: PageHeap, ref: ObjectRef): ObjectInfo {
+  const { segment, geometry } = member;
+  const base = ref.page * PAGE_WORDS;
+  const common = {
+    name: ref.name,
+    kind: ref.kind,
+    createdAt: ref.createdAt,
+    offsetBytes: ref.page * PAGE_BYTES,
+    lengthBytes: heap.pagesOf(ref.page) * PAGE_BYTES,
+  };
+  if (ref.kind === "pipe") {
+    const shape = readShape(member, heap, ref.page, `${member.regionName}/${ref.name}`);
+    return { ...common, pipe: readPipeStatistics(segment, shape, geometry.setWords) };
+  }
+  if (ref.kind === "counter") return { ...common, value: words.load64(segment.longs, base / 2 + COUNTER_WORD.value) };
+  const owner = ownerOf(member, base);
+  return {
+    ...common,
+    ...(owner < 0 ? {} : { ownerSlot: owner }),
+    takeovers: takeovers(member, base),
+    waiting: membersOf(segment, lockWaiters(base), geometry.setWords).length,
+  };
 }
 
 /** Every valid region this user can look at. */

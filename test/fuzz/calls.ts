@@ -163,6 +163,11 @@ export function callsOf(hands: Hands, random: Random): Call[] {
       () => Region.inspect(region.name),
       (info) => info === undefined || areMembers([...info.members]),
     ),
+    call(
+      "inspect with memory",
+      () => Region.inspect(region.name, { memory: true }),
+      (info) => info === undefined || info.memory!.every(({ lengthBytes }) => isCount(lengthBytes)),
+    ),
     call("join", async () => {
       const third = await Region.open(region.name, soon);
       try {
