@@ -204,6 +204,20 @@ export class Pipe<T = unknown> {
     receiveInto(target: Uint8Array, options?: WaitOptions): Promise<number>;
     receiveIntoSync(target: Uint8Array, options?: WaitOptions): number;
     [Symbol.asyncIterator](): AsyncGenerator<T, void, void>;
+    messages(options: ReceiveOptions & {
+    lease: true;
+}): AsyncGenerator<Lease<T>, void, void>;
+    messages(options?: ReceiveOptions): AsyncGenerator<T, void, void>;
+    readable(options: PipeReadableOptions & {
+    mode: "bytes";
+}): ReadableStream<Uint8Array>;
+    readable(options?: PipeReadableOptions): ReadableStream<T>;
+    writable(options: PipeWritableOptions & {
+    mode: "bytes";
+}): WritableStream<ArrayBufferView | ArrayBuffer>;
+    writable(options?: PipeWritableOptions): WritableStream<T>;
+    nodeReadable(options?: PipeReadableOptions): Readable;
+    nodeWritable(options?: PipeWritableOptions): Writable;
     process(work: (message: T, lease: Lease<T>) => unknown, options?: ProcessOptions): Promise<number>;
     close(options?: WaitOptions): Promise<void>;
     closeSync(options?: WaitOptions): void;
@@ -221,6 +235,12 @@ export interface PipeOptions {
     maxLeased?: number;
 }
 
+export interface PipeReadableOptions {
+    mode?: StreamMode;
+    highWaterMark?: number;
+    signal?: AbortSignal;
+}
+
 export interface PipeStatistics {
     readonly depth: number;
     readonly capacity: number;
@@ -234,6 +254,14 @@ export interface PipeStatistics {
     readonly waitingSenders: number;
     readonly waitingReceivers: number;
     readonly closed: boolean;
+}
+
+export interface PipeWritableOptions {
+    mode?: StreamMode;
+    highWaterMark?: number;
+    maxMessageBytes?: number;
+    closePipe?: boolean;
+    signal?: AbortSignal;
 }
 
 export interface ProcessOptions {
@@ -339,6 +367,8 @@ export class ShmkitError extends Error {
 }
 
 export type Size = number | string;
+
+export type StreamMode = "values" | "bytes";
 
 export interface WaitOptions {
     timeoutMs?: number;

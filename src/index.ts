@@ -5,7 +5,9 @@ export type { InspectOptions, ObjectInfo, RegionInfo } from "./region/snapshot.j
 export type { MemoryRange, MemoryUse } from "./region/memory-map.js";
 export type { MemberInfo } from "./region/members.js";
 export type { MemberDeath } from "./members/deaths.js";
-export { Pipe, Lease, type ProcessOptions, type ReceiveOptions } from "./channels/pipe.js";
+export { Pipe, type ProcessOptions, type ReceiveOptions } from "./channels/pipe.js";
+export { Lease } from "./channels/lease.js";
+export type { PipeReadableOptions, StreamMode, PipeWritableOptions } from "./channels/stream-options.js";
 export type { PipeOptions } from "./channels/pipe-options.js";
 export type { PipeStatistics } from "./channels/pipe-statistics.js";
 export { Counter, type Integer } from "./values/counter.js";

@@ -16,7 +16,12 @@ const NOT_EXPLORED: Readonly<Record<string, string>> = {
   "Collection.list": "looks only",
   "Pipe.statistics": "looks only",
   "Pipe.process": "a loop over receive with a lease, ack and nack",
+  "Pipe.messages": "a loop over receive",
   "Pipe.[Symbol.asyncIterator]": "a loop over receive",
+  "Pipe.readable": "receives with a lease, ack and nack",
+  "Pipe.nodeReadable": "receives with a lease, ack and nack",
+  "Pipe.writable": "sends, and closes if told to",
+  "Pipe.nodeWritable": "sends, and closes if told to",
   "MutexGuard.get": "looks only",
   "ShmkitError.[Symbol.hasInstance]": "touches no shared memory",
 };

@@ -70,6 +70,17 @@ export function flag(value: unknown, name: string): boolean {
   return value;
 }
 
+/** One of several texts. */
+export function choice<T extends string>(value: unknown, name: string, choices: readonly T[]): T {
+  const known = choices.find((one) => one === value);
+  if (known !== undefined) return known;
+  const expected = choices.map(show).join(" or ");
+  throw new ArgumentError("ERR_INVALID_ARGUMENT", `${name} must be ${expected}, not ${show(value)}`, {
+    expected: choices,
+    actual: value,
+  });
+}
+
 const REGION_NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]*$/;
 /** Longest region name in bytes: the file `shmkit.NAME` plus a temporary suffix stays below NAME_MAX (255). */
 const MAX_REGION_NAME_BYTES = 200;

@@ -34,13 +34,17 @@ export function deadlineOf(timeoutMs: unknown): number {
   return now() + timeoutMs;
 }
 
-/** The signal of some options, checked; throws its reason when it has been aborted already. */
+/** The signal of some options, checked. */
+export function signalArgument(signal: unknown): AbortSignal | undefined {
+  if (signal === undefined || signal instanceof AbortSignal) return signal;
+  throw new ArgumentError("ERR_INVALID_ARGUMENT", `signal must be an AbortSignal, not ${show(signal)}`);
+}
+
+/** The same; throws the signal's reason when it has been aborted already. */
 export function signalOf(signal: unknown): AbortSignal | undefined {
-  if (signal === undefined) return undefined;
-  if (!(signal instanceof AbortSignal))
-    throw new ArgumentError("ERR_INVALID_ARGUMENT", `signal must be an AbortSignal, not ${show(signal)}`);
-  signal.throwIfAborted();
-  return signal;
+  const checked = signalArgument(signal);
+  checked?.throwIfAborted();
+  return checked;
 }
 
 export function timeoutError(what: string, timeoutMs: number | undefined, owner?: unknown): ShmkitError {

@@ -1,7 +1,8 @@
 import { setMaxListeners } from "node:events";
+import type { Readable, Writable } from "node:stream";
 import { ArgumentError, ShmkitError } from "../base/errors.js";
 import { flag, knownOptions, show, wholeNumber } from "../base/arguments.js";
-import { onlyWaitOptions, WAIT_OPTIONS, type WaitOptions } from "../base/deadline.js";
+import { onlyWaitOptions, signalArgument, WAIT_OPTIONS, type WaitOptions } from "../base/deadline.js";
 import { rejected, Turns } from "../base/pause.js";
 import { RecordKind } from "../layout/pipe.js";
 import type { ObjectRef } from "../heap/directory.js";
@@ -9,12 +10,16 @@ import { NamedObject, type ObjectContext } from "../heap/named-object.js";
 import { BLOCKED, type Blocked } from "../members/member.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
 import { decode, encode } from "./codec.js";
+import { Lease } from "./lease.js";
 import { LeaseTable } from "./lease-table.js";
 import { checkBytes, isKnownPlain, lengthOf, plainBytes } from "./plain-bytes.js";
 import { readShape, type PipeShape } from "./pipe-shape.js";
 import { readPipeStatistics, type PipeStatistics } from "./pipe-statistics.js";
-import { END, Receiver, SCRATCH, type End, type LeasedBytes } from "./receiver.js";
+import { END, Receiver, SCRATCH, type End } from "./receiver.js";
+import { nodeReadable, nodeWritable } from "./node-streams.js";
 import { Sender } from "./sender.js";
+import type { PipeReadableOptions, PipeWritableOptions } from "./stream-options.js";
+import { webReadable, webWritable } from "./web-streams.js";
 
 /** Options of `receive`. */
 export interface ReceiveOptions extends WaitOptions {
@@ -31,57 +36,6 @@ export interface ProcessOptions {
 }
 
 const RECEIVE_OPTIONS = [...WAIT_OPTIONS, "lease"] as const;
-
-/**
- * A message on lease. It stays in shared memory until {@link ack}; {@link nack}, or the death of this process, puts it
- * back in its place, to be delivered again.
- */
-export class Lease<T> {
-  readonly value: T;
-  /** Number of the message in the pipe, from 0. */
-  readonly sequence: number;
-  /** How often it has been delivered, this time included. */
-  readonly deliveries: number;
-  private readonly pipe: Pipe<T>;
-  private readonly index: number;
-  private done = false;
-
-  /** @internal */
-  constructor(pipe: Pipe<T>, taken: LeasedBytes, value: T) {
-    this.pipe = pipe;
-    this.index = taken.index;
-    this.value = value;
-    this.sequence = taken.sequence;
-    this.deliveries = taken.deliveries;
-  }
-
-  /** The work is done: the message is gone for good. @throws ERR_NOT_HELD when ack or nack was called before, ERR_CLOSED */
-  ack(): void {
-    this.settle();
-    this.pipe.settleLease(this.index, this.sequence, true);
-  }
-
-  /** The message goes back to its place and is delivered again. @throws ERR_NOT_HELD, ERR_CLOSED */
-  nack(): void {
-    this.settle();
-    this.pipe.settleLease(this.index, this.sequence, false);
-  }
-
-  /** Whether ack or nack was called. */
-  get isSettled(): boolean {
-    return this.done;
-  }
-
-  /** {@link nack}, unless settled. */
-  [Symbol.dispose](): void {
-    if (!this.done) this.nack();
-  }
-
-  private settle(): void {
-    if (this.done) throw new ShmkitError("ERR_NOT_HELD", "this lease was settled already; call ack or nack once");
-    this.done = true;
-  }
-}
 
 /**
  * A bounded queue between processes: many senders, many receivers, each message to one receiver, order kept per sender.
@@ -267,7 +221,7 @@ export class Pipe<T = unknown> extends NamedObject {
     const taken = this.ended(this.receiver.attemptLease());
     if (taken === BLOCKED) return BLOCKED;
     try {
-      return new Lease<T>(this, taken, this.valueFrom(taken.bytes, taken.kind));
+      return new Lease(this, taken, this.valueFrom(taken.bytes, taken.kind));
     } catch (error) {
       // The error carries the bytes; given back, the message would stop every worker in turn.
       this.receiver.acknowledge(taken.index, taken.sequence);
@@ -316,15 +270,28 @@ export class Pipe<T = unknown> extends NamedObject {
     return decode(SCRATCH, bytes.length) as T;
   }
 
-  /** The messages, until the pipe is closed and empty. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
+  /** {@link messages}, as `for await` calls it. */
+  [Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
+    return this.messages();
+  }
+
+  /**
+   * The messages, or their leases, until the pipe is closed and empty. Each is received when it is asked for, so leaving
+   * the loop loses none. `timeoutMs` counts for each message anew.
+   * @throws as {@link receive}
+   * @example
+   * for await (const job of jobs.messages({ signal })) await work(job);
+   */
+  messages(options: ReceiveOptions & { lease: true }): AsyncGenerator<Lease<T>, void, void>;
+  messages(options?: ReceiveOptions): AsyncGenerator<T, void, void>;
+  async *messages(options?: ReceiveOptions): AsyncGenerator<T | Lease<T>, void, void> {
     const turns = new Turns();
     for (;;) {
-      let message: T;
+      let message: T | Lease<T>;
       const turn = turns.due();
       if (turn !== undefined) await turn;
       try {
-        message = await this.receive();
+        message = await this.receive(options);
       } catch (error) {
         if (this.isEnd(error)) return;
         throw error;
@@ -333,8 +300,44 @@ export class Pipe<T = unknown> extends NamedObject {
     }
   }
 
-  private isEnd(error: unknown): boolean {
-    return error instanceof ShmkitError && error.code === "ERR_CLOSED" && this.isClosed;
+  /** @internal Whether an error says that the pipe is closed and empty. */
+  isEnd(error: unknown): boolean {
+    return error instanceof ShmkitError && error.code === "ERR_CLOSED" && this.isAttached && this.isClosed;
+  }
+
+  // Streams.
+
+  /**
+   * A Web stream of the messages, until the pipe is closed and empty. It receives when its reader asks. Cancelled, it puts
+   * back what its reader does not have; the pipe stays open. Fails as {@link receive}, and in the mode `"bytes"` with
+   * ERR_INVALID_ARGUMENT at a message that is no bytes, which stays.
+   * @throws ERR_INVALID_ARGUMENT, ERR_OUT_OF_RANGE, ERR_UNKNOWN_OPTION
+   */
+  readable(options: PipeReadableOptions & { mode: "bytes" }): ReadableStream<Uint8Array>;
+  readable(options?: PipeReadableOptions): ReadableStream<T>;
+  readable(options?: PipeReadableOptions): ReadableStream {
+    return webReadable(this, options);
+  }
+
+  /**
+   * A Web stream into the pipe: a write is done when the message is in it. Its end leaves the pipe open, unless
+   * `closePipe` is set. Aborted, what has not been sent is not. Fails as {@link send}.
+   * @throws ERR_INVALID_ARGUMENT, ERR_OUT_OF_RANGE, ERR_UNKNOWN_OPTION
+   */
+  writable(options: PipeWritableOptions & { mode: "bytes" }): WritableStream<ArrayBufferView | ArrayBuffer>;
+  writable(options?: PipeWritableOptions): WritableStream<T>;
+  writable(options?: PipeWritableOptions): WritableStream {
+    return webWritable(this, options);
+  }
+
+  /** {@link readable} as a Node stream: in object mode, or of buffers in the mode `"bytes"`. ERR_INVALID_ARGUMENT also at null. */
+  nodeReadable(options?: PipeReadableOptions): Readable {
+    return nodeReadable(this, options);
+  }
+
+  /** {@link writable} as a Node stream: in object mode, or of strings and buffers in the mode `"bytes"`. */
+  nodeWritable(options?: PipeWritableOptions): Writable {
+    return nodeWritable(this, options);
   }
 
   /**
@@ -348,8 +351,7 @@ export class Pipe<T = unknown> extends NamedObject {
     if (typeof work !== "function")
       throw new ArgumentError("ERR_INVALID_ARGUMENT", `work must be a function, not ${show(work)}`);
     wholeNumber(concurrency, "concurrency", 1, 65536);
-    if (signal !== undefined && !(signal instanceof AbortSignal))
-      throw new ArgumentError("ERR_INVALID_ARGUMENT", `signal must be an AbortSignal, not ${show(signal)}`);
+    signalArgument(signal);
     let done = 0;
     const turns = new Turns();
     const stop = new AbortController();
