@@ -11,6 +11,7 @@ import { createServer, connect } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { bundle } from "./bundle.mjs";
 import { inlineDependencies } from "./inline-dependencies.mjs";
 import { removeStaleOutputs } from "./stale-outputs.mjs";
 
@@ -239,6 +240,7 @@ async function buildTypeScript(command) {
   const { code, signal, output } = await run(process.execPath, [TYPESCRIPT, "-b", project], { quiet: true });
   if (signal !== null) endLike(code, signal);
   if (code !== 0) throw new SetupFailure(`TypeScript does not compile\n${output.trimEnd()}`);
+  await bundle(ROOT);
 }
 
 async function main() {

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { BUNDLE } from "./bundle.mjs";
 import { INLINED_FOLDER } from "./inline-dependencies.mjs";
 
 /** Compiled folders and the folders they are compiled from. */
@@ -12,6 +13,9 @@ const COMPILED = [
 
 const OUTPUT = /\.(?:d\.)?(c?)(?:js|js\.map|ts)$/;
 
+/** What other steps put beside it. */
+const MADE = [BUNDLE, INLINED_FOLDER];
+
 /**
  * Removes what was compiled from sources that are gone: the compiler leaves it behind, where a renamed test would run
  * twice and a removed module would still be packed.
@@ -21,10 +25,11 @@ export function removeStaleOutputs(root) {
   for (const [outputs, sources] of COMPILED) {
     if (!existsSync(join(root, outputs))) continue;
     for (const entry of readdirSync(join(root, outputs), { recursive: true, encoding: "utf8" })) {
-      if (!OUTPUT.test(entry) || join(outputs, entry).startsWith(INLINED_FOLDER)) continue;
+      const output = join(outputs, entry);
+      if (!OUTPUT.test(entry) || MADE.some((path) => output.startsWith(path))) continue;
       if (existsSync(join(root, sources, entry.replace(OUTPUT, ".$1ts")))) continue;
-      rmSync(join(root, outputs, entry), { force: true });
-      removed.push(join(outputs, entry));
+      rmSync(join(root, output), { force: true });
+      removed.push(output);
     }
   }
   return removed;

@@ -1,4 +1,4 @@
 /** For `require("shmkit")`: the same module, asked for from inside the package, of which Node makes no warning. */
-import shmkit = require("./index.js");
+import shmkit = require("#shmkit");
 
 export = shmkit;

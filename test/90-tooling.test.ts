@@ -330,12 +330,14 @@ describe("the bootstrap", () => {
       "package-lock.json": lock,
       "node_modules/.shmkit-install": createHash("sha256").update(lock).digest("hex"),
       "node_modules/typescript/bin/tsc": compiler,
+      "node_modules/esbuild-wasm/package.json": '{ "type": "module", "main": "build.js" }',
+      "node_modules/esbuild-wasm/build.js": "export const build = async () => {};",
       ...Object.fromEntries(inlined.map((path) => [join("node_modules", path), "inlined"])),
       "dist/cli/main.js": program,
       "src/cli/main.ts": "",
     });
     mkdirSync(join(root, "scripts"));
-    for (const name of ["bootstrap.mjs", "inline-dependencies.mjs", "stale-outputs.mjs"]) {
+    for (const name of ["bootstrap.mjs", "bundle.mjs", "inline-dependencies.mjs", "stale-outputs.mjs"]) {
       cpSync(join(ROOT, "scripts", name), join(root, "scripts", name));
     }
     writeFileSync(join(root, "scripts/build-addon.mjs"), addon);

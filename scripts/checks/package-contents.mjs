@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join, posix } from "node:path";
+import { BUNDLE } from "../bundle.mjs";
 import { INLINED_FOLDER } from "../inline-dependencies.mjs";
 
 /** What every package holds: each of these must match something. */
@@ -14,6 +15,7 @@ const INTENDED = [
   /^dist\/[\w/-]+\.d\.ts$/,
   /^dist\/[\w/-]+\.js\.map$/,
   /^dist\/require\.(?:cjs|cjs\.map|d\.cts)$/,
+  /^dist\/bundle\/shmkit\.js(?:\.map)?$/,
   /^dist\/vendor\/[\w-]+\/LICENSE$/,
 ];
 
@@ -69,7 +71,7 @@ export const gate = {
     for (const target of entryPoints(manifest)) {
       if (!files.includes(target)) problems.push(`package.json points to ${target}, which is not packed`);
     }
-    for (const path of files.filter((name) => name.endsWith(".js") && !name.startsWith(`${INLINED_FOLDER}/`))) {
+    for (const path of files.filter((name) => name.endsWith(".js") && !name.startsWith(`${INLINED_FOLDER}/`) && name !== BUNDLE)) {
       if (!files.includes(path.replace(/\.js$/, ".d.ts"))) problems.push(`${path} has no types`);
       if (!existsSync(join(root, path.replace(/^dist\//, "src/").replace(/\.js$/, ".ts")))) {
         problems.push(`${path} has no source`);

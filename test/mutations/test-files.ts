@@ -50,7 +50,12 @@ function run(file: string, key: string): Promise<string | undefined> {
     const child = spawn(process.execPath, [fileURLToPath(new URL(`../${file}.test.js`, import.meta.url))], {
       detached: true,
       stdio: ["ignore", "pipe", "ignore"],
-      env: { ...process.env, NODE_OPTIONS: `--import ${REGISTER}`, SHMKIT_MUTATION: key, SHMKIT_TEST_TOKEN: token },
+      env: {
+        ...process.env,
+        NODE_OPTIONS: `--conditions=shmkit-modules --import ${REGISTER}`,
+        SHMKIT_MUTATION: key,
+        SHMKIT_TEST_TOKEN: token,
+      },
     });
     running = child;
     let output = "";
