@@ -80,6 +80,15 @@ export interface ErrorDetails {
     readonly bytes?: Uint8Array;
 }
 
+export interface Facility {
+    readonly name: FacilityName;
+    readonly works: boolean;
+    readonly needed: boolean;
+    readonly failure?: string;
+}
+
+export type FacilityName = "O_TMPFILE" | "fallocate" | "punch hole" | "reopen through /proc" | "link through /proc" | "OFD locks" | "shared mapping" | "pinned lock" | "futex" | "thread" | "inotify" | "SharedArrayBuffer of foreign memory";
+
 export interface HeapStatistics {
     readonly committedBytes: number;
     readonly freeBytes: number;
@@ -370,9 +379,20 @@ export type Size = number | string;
 
 export type StreamMode = "values" | "bytes";
 
+export interface SystemReport {
+    readonly addon: {
+        readonly path: string;
+        readonly abi: number;
+        readonly libc: "glibc" | "musl";
+    };
+    readonly facilities: readonly Facility[];
+}
+
 export interface WaitOptions {
     timeoutMs?: number;
     signal?: AbortSignal;
 }
 
 export function open(name: string, options?: RegionOptions): Promise<Region>;
+
+export function probeSystem(): Promise<SystemReport>;

@@ -1,4 +1,5 @@
 export { open, Region, type CounterOptions } from "./region/region.js";
+export { probeSystem, type Facility, type FacilityName, type SystemReport } from "./region/facilities.js";
 export type { RegionOptions } from "./region/options.js";
 export type { Collection, OpenOptions } from "./region/collection.js";
 export type { InspectOptions, ObjectInfo, RegionInfo } from "./region/snapshot.js";

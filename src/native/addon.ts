@@ -7,7 +7,9 @@ import { NATIVE_ABI, type NativeAddon } from "./contract.js";
 /** The package's folder: this module is `dist/native/addon.js` in it. */
 const PACKAGE_ROOT = new URL("../../", import.meta.url);
 
-/** Whether this process runs on musl, by what it has loaded: the two C libraries' addons do not mix. */
+/** The C library of this process, by what it has loaded: the two libraries' addons do not mix. */
+export const libc = (): "glibc" | "musl" => (usesMusl() ? "musl" : "glibc");
+
 function usesMusl(): boolean {
   try {
     return readFileSync("/proc/self/maps", "utf8").includes("/ld-musl-");
@@ -20,9 +22,9 @@ function usesMusl(): boolean {
 function candidates(): string[] {
   const explicit = process.env["SHMKIT_ADDON"];
   if (explicit !== undefined && explicit !== "") return [explicit];
-  const libc = process.platform === "linux" && usesMusl() ? "-musl" : "";
+  const suffix = process.platform === "linux" && libc() === "musl" ? "-musl" : "";
   // A checkout has its own, made from its sources; a package has none.
-  return ["build/shmkit.node", `prebuilds/${process.platform}-${process.arch}${libc}.node`].map((path) =>
+  return ["build/shmkit.node", `prebuilds/${process.platform}-${process.arch}${suffix}.node`].map((path) =>
     fileURLToPath(new URL(path, PACKAGE_ROOT)),
   );
 }
@@ -38,7 +40,7 @@ function load(path: string): NativeAddon {
   );
 }
 
-function find(): NativeAddon {
+function find(): { path: string; addon: NativeAddon } {
   const paths = candidates();
   const existing = paths.find((path) => existsSync(path));
   if (existing === undefined) {
@@ -50,7 +52,7 @@ function find(): NativeAddon {
     );
   }
   try {
-    return load(existing);
+    return { path: existing, addon: load(existing) };
   } catch (error) {
     if (error instanceof ShmkitError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
@@ -61,5 +63,10 @@ function find(): NativeAddon {
   }
 }
 
+const found = find();
+
 /** The addon. @throws ERR_ADDON at import when it is missing, does not load, or is of another version. */
-export const native: NativeAddon = find();
+export const native: NativeAddon = found.addon;
+
+/** The file it was loaded from. */
+export const addonPath = found.path;
