@@ -21,3 +21,9 @@ export function formatDuration(ms: number): string {
   const [unit, size] = steps.find(([, step]) => ms >= step)!;
   return `${Math.floor(ms / size)} ${unit}`;
 }
+
+/** How long ago something was, for people; a damaged region may say anything. */
+export function formatAge(date: Date): string {
+  const ms = Date.now() - date.getTime();
+  return Number.isNaN(ms) ? "at an impossible time" : `${formatDuration(ms)} ago`;
+}

@@ -1,3 +1,5 @@
+import { displayWidth } from "./colours.js";
+
 /** A whole number with separators: `1,234,567`. */
 export function formatCount(count: number | bigint): string {
   return (typeof count === "bigint" ? count : Math.round(count)).toLocaleString("en-US");
@@ -23,11 +25,4 @@ export function table(rows: readonly (readonly string[])[], right: readonly numb
       .join("  ")
       .trimEnd(),
   );
-}
-
-// eslint-disable-next-line no-control-regex -- colours are control sequences
-const COLOUR = /\u001b\[\d+m/g;
-
-function displayWidth(text: string): number {
-  return [...text.replace(COLOUR, "")].length;
 }

@@ -32,13 +32,20 @@ export interface Listing {
 const DIRECTORY = "/dev/shm";
 const PREFIX = "shmkit.";
 
+export const pathOfRegion = (name: string): string => `${DIRECTORY}/${PREFIX}${name}`;
+
+/** Names of the files that look like regions, valid or not. */
+export function regionNames(): string[] {
+  return readdirSync(DIRECTORY)
+    .filter((file) => file.startsWith(PREFIX))
+    .map((file) => file.slice(PREFIX.length))
+    .sort();
+}
+
 /** One look at everything, without rates; what nobody uses any more is removed first. */
 async function lookAtAll(): Promise<Listing> {
   const regions = await Region.list();
-  const names = readdirSync(DIRECTORY)
-    .filter((file) => file.startsWith(PREFIX))
-    .map((file) => file.slice(PREFIX.length))
-    .filter((name) => !regions.some((region) => region.name === name));
+  const names = regionNames().filter((name) => !regions.some((region) => region.name === name));
   const others = lookAt(names, "skip");
   return { regions: [...regions, ...others.regions], unreadable: others.unreadable };
 }
@@ -47,7 +54,7 @@ async function lookAtAll(): Promise<Listing> {
  * One look at some regions; those that do not exist are missing in the answer.
  * @throws ERR_INVALID_NAME, unless such names are to be skipped: those of other programs' files
  */
-function lookAt(names: readonly string[], invalid: "throw" | "skip"): Listing {
+export function lookAt(names: readonly string[], invalid: "throw" | "skip"): Listing {
   const regions: ListedRegion[] = [];
   const unreadable: UnreadableRegion[] = [];
   for (const name of names) {

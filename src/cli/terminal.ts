@@ -1,24 +1,7 @@
 import { fstatSync, writeSync } from "node:fs";
+import { clip, colours, wantsColours, type Colours } from "./colours.js";
 
-type Paint = (text: string) => string;
-
-/** Colours of a stream; none where it is no terminal, or where the user wants none (no-color.org). */
-export interface Colours {
-  readonly bold: Paint;
-  readonly dim: Paint;
-  readonly red: Paint;
-  readonly green: Paint;
-  readonly yellow: Paint;
-}
-
-function coloursOf(stream: NodeJS.WriteStream): Colours {
-  const wanted = stream.isTTY && process.env["NO_COLOR"] === undefined && process.env["TERM"] !== "dumb";
-  const paint =
-    (code: number): Paint =>
-    (text) =>
-      wanted ? `\u001b[${code}m${text}\u001b[0m` : text;
-  return { bold: paint(1), dim: paint(2), red: paint(31), green: paint(32), yellow: paint(33) };
-}
+const coloursOf = ({ isTTY }: NodeJS.WriteStream): Colours => colours(wantsColours(isTTY, process.env));
 
 /** Whether writing to a descriptor cannot wait for a reader: then it is written at once, without the event loop. */
 function isFileOrDevice(descriptor: number): boolean {
@@ -104,7 +87,7 @@ export class Terminal {
   status(text: string, stream: NodeJS.WriteStream = process.stderr): void {
     if (!stream.isTTY) return;
     this.clearStatus();
-    stream.write(clip(text, stream.columns || 80));
+    stream.write(clip(text, (stream.columns || 80) - 1));
     this.statusStream = stream;
   }
 
@@ -112,20 +95,4 @@ export class Terminal {
     this.statusStream?.write("\r\u001b[K");
     this.statusStream = undefined;
   }
-}
-
-/** Cuts a line to the terminal's width, colours uncounted. */
-function clip(text: string, width: number): string {
-  let shown = 0;
-  let result = "";
-  // eslint-disable-next-line no-control-regex -- colours are control sequences
-  for (const part of text.split(/(\u001b\[\d+m)/)) {
-    if (part.startsWith("\u001b")) result += part;
-    else {
-      const kept = [...part].slice(0, Math.max(0, width - 1 - shown));
-      shown += kept.length;
-      result += kept.join("");
-    }
-  }
-  return result;
 }

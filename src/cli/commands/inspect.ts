@@ -1,76 +1,225 @@
 import { formatBytes } from "../../base/sizes.js";
-import { Region, type MemberInfo, type RegionInfo } from "../../index.js";
+import {
+  Region,
+  ShmkitError,
+  type MemberInfo,
+  type MemoryRange,
+  type ObjectInfo,
+  type RegionInfo,
+} from "../../index.js";
+import { anyAddress } from "../address.js";
+import { printable, type Colours } from "../colours.js";
 import type { Command, Invocation } from "../command.js";
-import { formatDuration } from "../durations.js";
+import { formatAge } from "../durations.js";
 import { CommandError } from "../exit-codes.js";
 import { formatCount, table } from "../figures.js";
+import { byteRange, formatOffset, HexDump, type ByteRange } from "../hex-dump.js";
 import { toJson } from "../json.js";
-import type { Colours } from "../terminal.js";
+import { pathOfRegion } from "../listing.js";
+import { bytesOfFile } from "../region-bytes.js";
+import type { Terminal } from "../terminal.js";
+import { treeLines, type Branch } from "../tree.js";
+
+/** Ranges of memory that are shown to people; JSON has them all. */
+const SHOWN_RANGES = 100;
 
 export const command: Command = {
   name: "inspect",
-  summary: "show a region's members, objects and memory",
-  usage: ["REGION"],
-  about:
-    "Shows a region from outside, without joining it: who is attached and what they do, the objects, where the memory goes.",
-  options: { json: { type: "boolean", short: "j", about: "as JSON" } },
+  summary: "show a region's members, objects and memory, or one object",
+  usage: ["REGION[/NAME] [--json]", "REGION[/NAME] --hex OFFSET:LENGTH [--json]"],
+  about: `Shows a region from outside, without joining it: who is attached and what they do, the objects, what every page is for.
+With --hex its bytes, those of the file or of the object's own block; also of a region that is damaged.`,
+  options: {
+    json: { type: "boolean", short: "j", about: "as JSON" },
+    hex: {
+      type: "string",
+      short: "x",
+      value: "OFFSET:LENGTH",
+      about: "bytes as they lie in the file, or in the object's own block; decimal or 0x…; without LENGTH to the end",
+    },
+  },
   exitCodes: [1, 4, 5, 141],
+  examples: ["shmkit inspect my-app", "shmkit inspect my-app/jobs", "shmkit inspect my-app --hex 0x0:0x100"],
   arguments: [1, 1],
   run: inspect,
 };
 
-async function inspect({ terminal, positionals: [name], ...given }: Invocation): Promise<void> {
-  const region = Region.inspect(name);
-  if (region === undefined) throw new CommandError("ERR_NOT_FOUND", `there is no region ${name}`, 4);
-  await terminal.write(
-    given.flag("json") ? `${toJson(region, 2)}\n` : `${regionLines(region, terminal.colours).join("\n")}\n`,
-  );
+async function inspect({ terminal, positionals: [address], ...given }: Invocation): Promise<void> {
+  const { region: regionName, name } = anyAddress(address);
+  const hex = given.text("hex");
+  const json = given.flag("json");
+  if (hex !== undefined) {
+    await showBytes(terminal, blockOf(regionName, name), byteRange(hex, "--hex"), json);
+    return;
+  }
+  const region = found(regionName, { memory: name === undefined });
+  const shown = name === undefined ? region : { region: regionName, ...objectOf(region, name) };
+  if (json) await terminal.line(toJson(shown, 2));
+  else {
+    const tree =
+      name === undefined
+        ? regionTree(region, terminal.colours)
+        : objectTree(objectOf(region, name), region, terminal.colours);
+    await terminal.write(`${treeLines(tree).join("\n")}\n`);
+  }
 }
 
-function regionLines(region: RegionInfo, colours: Colours): string[] {
-  const { heap } = region;
-  const title = (text: string): string => colours.bold(text);
-  return [
-    ...table([
-      [title("region"), region.name],
-      [title("path"), region.path],
-      [title("made"), `${region.createdAt.toISOString()}, epoch ${region.epoch}`],
-      [title("lifetime"), region.lifetime],
-      [title("owner"), `uid ${region.uid}, mode 0${(region.mode & 0o777).toString(8)}`],
-      [title("memory"), `${formatBytes(region.sizeBytes)} now, at most ${formatBytes(region.maxSizeBytes)}`],
-      ...Object.entries(heap).map(([key, value]) => [colours.dim(`  ${key}`), figure(key, value as number)]),
-    ]),
-    "",
-    title("members"),
-    ...memberLines(region.members, colours),
-    "",
-    title("objects"),
-    ...region.objects.flatMap(({ kind, name, createdAt, value, ownerSlot, pipe }) => [
-      `  ${kind} ${name}, made ${formatDuration(Date.now() - createdAt.getTime())} ago`,
-      ...(value === undefined ? [] : [`    value ${formatCount(value)}`]),
-      ...(ownerSlot === undefined ? [] : [`    held by member ${ownerSlot}`]),
-      ...(pipe === undefined
-        ? []
-        : table(Object.entries(pipe).map(([key, of]) => [`    ${key}`, figure(key, of as number | boolean)]))),
-    ]),
-  ];
+function found(name: string, options: { memory: boolean }): RegionInfo {
+  const region = Region.inspect(name, options);
+  if (region === undefined)
+    throw new CommandError("ERR_NOT_FOUND", `there is no region ${name}; shmkit ls shows those there are`, 4);
+  return region;
 }
 
-function memberLines(members: readonly MemberInfo[], colours: Colours): string[] {
-  const heading = ["  slot", "pid", "thread", "label", "alive", "joined", "last operation"];
+function objectOf({ name: region, objects }: RegionInfo, name: string): ObjectInfo {
+  const object = objects.find((candidate) => candidate.name === name);
+  if (object === undefined)
+    throw new CommandError(
+      "ERR_NOT_FOUND",
+      `there is no ${region}/${name}; shmkit inspect ${region} shows what there is`,
+      4,
+    );
+  return object;
+}
+
+/** Where bytes are looked at. */
+interface Block {
+  readonly path: string;
+  readonly offset: number;
+  readonly end: number;
+}
+
+/** A damaged region's bytes are as good as any: only an object in it cannot be found. */
+function blockOf(regionName: string, name: string | undefined): Block {
+  const whole = { path: pathOfRegion(regionName), offset: 0, end: Number.POSITIVE_INFINITY };
+  try {
+    const region = found(regionName, { memory: false });
+    if (name === undefined) return whole;
+    const { offsetBytes, lengthBytes } = objectOf(region, name);
+    return { path: region.path, offset: offsetBytes, end: offsetBytes + lengthBytes };
+  } catch (error) {
+    const damaged = ["ERR_BAD_REGION", "ERR_VERSION", "ERR_CORRUPT", "ERR_REGION_LOST"];
+    if (name === undefined && error instanceof ShmkitError && damaged.includes(error.code)) return whole;
+    throw error;
+  }
+}
+
+async function showBytes(terminal: Terminal, block: Block, range: ByteRange, json: boolean): Promise<void> {
+  const { path, end } = block;
+  const offset = block.offset + range.offset;
+  const pieces = bytesOfFile(path, { offset, length: range.length }, end);
+  if (json) {
+    const bytes = Buffer.concat(Array.from(pieces, (piece) => Buffer.from(piece)));
+    await terminal.line(
+      toJson({ path, offsetBytes: offset, lengthBytes: bytes.length, bytes: Uint8Array.from(bytes) }, 2),
+    );
+    return;
+  }
+  const dump = new HexDump(offset);
+  for (const piece of pieces) {
+    const lines = dump.lines(piece);
+    if (lines.length > 0) await terminal.write(`${lines.join("\n")}\n`);
+  }
+  await terminal.line(dump.end());
+}
+
+function regionTree(region: RegionInfo, colours: Colours): Branch {
+  const { name, heap, members, objects, memory = [] } = region;
+  const { bold } = colours;
+  const used = heap.committedBytes - heap.freeBytes;
+  return {
+    text: bold(name),
+    branches: [
+      ...lines([
+        ["path", region.path],
+        ["made", `${formatAge(region.createdAt)}, epoch ${region.epoch}`],
+        ["lifetime", region.lifetime],
+        ["owner", `uid ${region.uid}, mode 0${(region.mode & 0o777).toString(8)}`],
+        [
+          "memory",
+          `${formatBytes(used)} used of ${formatBytes(region.sizeBytes)}, at most ${formatBytes(region.maxSizeBytes)}`,
+        ],
+        ["blocks", `${formatCount(heap.usedBlocks)} used; largest free piece ${formatBytes(heap.largestFreeBytes)}`],
+      ]),
+      { text: bold(`members (${members.length})`), branches: memberLines(members, colours) },
+      {
+        text: bold(`objects (${objects.length})`),
+        branches: objects.map((object) => objectTree(object, region, colours)),
+      },
+      { text: bold("memory map"), branches: memoryLines(memory, region, colours) },
+    ],
+  };
+}
+
+const lines = (rows: readonly (readonly string[])[], right: readonly number[] = []): Branch[] =>
+  table(rows, right).map((text) => ({ text }));
+
+function memberLines(members: readonly MemberInfo[], colours: Colours): Branch[] {
+  const heading = ["slot", "pid", "thread", "label", "alive", "joined", "last operation"];
   const rows = members.map(({ slot, pid, threadId, label, alive, joinedAt, operation }) => [
-    `  ${slot}`,
+    String(slot),
     String(pid),
     String(threadId),
-    label,
-    alive ? "yes" : colours.red("no"),
-    `${formatDuration(Date.now() - joinedAt.getTime())} ago`,
+    printable(label),
+    alive ? colours.green("yes") : colours.red("no"),
+    formatAge(joinedAt),
     operation,
   ]);
-  return table([heading, ...rows], [1, 2]).map((line, at) => (at === 0 ? colours.dim(line) : line));
+  return rows.length === 0 ? [] : lines([heading, ...rows], [0, 1, 2]).map(dimFirst(colours));
+}
+
+const dimFirst =
+  ({ dim }: Colours) =>
+  (line: Branch, at: number): Branch =>
+    at === 0 ? { text: dim(line.text) } : line;
+
+function objectTree(object: ObjectInfo, { members }: RegionInfo, { bold }: Colours): Branch {
+  const { kind, name, createdAt, offsetBytes, lengthBytes, value, ownerSlot, takeovers, waiting, pipe } = object;
+  const owner = members.find(({ slot }) => slot === ownerSlot);
+  const facts: string[][] = [
+    ["made", formatAge(createdAt)],
+    ["block", `${formatOffset(offsetBytes)}, ${formatBytes(lengthBytes)}`],
+  ];
+  if (value !== undefined) facts.push(["value", formatCount(value)]);
+  if (kind === "mutex")
+    facts.push([
+      "held",
+      ownerSlot === undefined ? "no" : `by member ${ownerSlot}${owner === undefined ? "" : `, pid ${owner.pid}`}`,
+    ]);
+  if (waiting !== undefined) facts.push(["waiting", formatCount(waiting)]);
+  if (takeovers !== undefined) facts.push(["takeovers", formatCount(takeovers)]);
+  for (const [key, of] of Object.entries(pipe ?? {})) facts.push([key, figure(key, of as number | boolean)]);
+  return { text: `${kind} ${bold(printable(name))}`, branches: lines(facts) };
+}
+
+const USES: Readonly<Record<MemoryRange["use"], string>> = {
+  header: "header",
+  members: "table of members",
+  deaths: "table of deaths",
+  pageMap: "map of pages",
+  directory: "directory of names",
+  object: "object",
+  block: "block",
+  free: "free",
+  reserved: "not backed yet",
+};
+
+function memoryLines(memory: readonly MemoryRange[], { members }: RegionInfo, colours: Colours): Branch[] {
+  const rows = memory.slice(0, SHOWN_RANGES).map(({ offsetBytes, lengthBytes, use, runs, object, ownerSlot }) => {
+    const owner = members.find(({ slot }) => slot === ownerSlot);
+    const notes = [
+      ...(object === undefined ? [] : [printable(object)]),
+      ...(use === "block" && runs > 1 ? [`${formatCount(runs)} of them`] : []),
+      ...(ownerSlot === undefined ? [] : [`of member ${ownerSlot}${owner === undefined ? "" : ` (pid ${owner.pid})`}`]),
+    ];
+    return [formatOffset(offsetBytes), formatBytes(lengthBytes), [USES[use], ...notes].join(" ")];
+  });
+  const left = memory.length - SHOWN_RANGES;
+  const more = left > 0 ? [{ text: colours.dim(`… ${formatCount(left)} more ranges: --json shows them all`) }] : [];
+  return [...lines(rows, [1]), ...more];
 }
 
 function figure(key: string, value: number | boolean): string {
   if (typeof value === "boolean") return value ? "yes" : "no";
-  return key.endsWith("Bytes") ? `${formatBytes(value)}` : formatCount(value);
+  return key.endsWith("Bytes") ? formatBytes(value) : formatCount(value);
 }

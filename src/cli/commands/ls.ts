@@ -1,11 +1,11 @@
+import { printable, type Colours } from "../colours.js";
 import type { Command, Invocation } from "../command.js";
 import { formatBytes } from "../../base/sizes.js";
-import { durationMs, formatDuration } from "../durations.js";
+import { durationMs, formatAge } from "../durations.js";
 import { CommandError, exitCodeOf } from "../exit-codes.js";
 import { formatCount, table } from "../figures.js";
 import { toJson } from "../json.js";
 import { listing, look, type ListedObject, type ListedRegion, type Listing } from "../listing.js";
-import type { Colours } from "../terminal.js";
 
 export const command: Command = {
   name: "ls",
@@ -14,7 +14,7 @@ export const command: Command = {
   about: `Lists the regions on this machine: size now and at most, members alive and dead, objects. Rates of pipes are taken
 from two looks. Without names, regions that nobody uses any more are removed on the way, as the library does.`,
   options: {
-    json: { type: "boolean", short: "j", about: "everything there is to know, as JSON" },
+    json: { type: "boolean", short: "j", about: "as JSON, with all that is known" },
     names: { type: "boolean", about: "only the addresses, one a line" },
     interval: {
       type: "string",
@@ -47,7 +47,10 @@ async function ls({ terminal, signal, positionals: names, ...given }: Invocation
 }
 
 function addresses({ regions }: Listing): string {
-  const names = regions.flatMap(({ name, objects }) => [name, ...objects.map((object) => `${name}/${object.name}`)]);
+  const names = regions.flatMap(({ name, objects }) => [
+    name,
+    ...objects.map((object) => printable(`${name}/${object.name}`)),
+  ]);
   return names.map((name) => `${name}\n`).join("");
 }
 
@@ -64,7 +67,7 @@ function regionLines(region: ListedRegion, colours: Colours): string[] {
   const facts = [
     `${formatBytes(sizeBytes)} of at most ${formatBytes(maxSizeBytes)}`,
     membersText(region, colours),
-    `made ${formatDuration(Date.now() - createdAt.getTime())} ago`,
+    `made ${formatAge(createdAt)}`,
     ...(lifetime === "process" ? [] : [`stays (${lifetime})`]),
   ];
   const lines = [`${colours.bold(name)}  ${facts.join(", ")}`];
@@ -96,7 +99,7 @@ function pipeRow({ name, pipe, rates }: ListedObject): string[] {
   ];
   const rate = (perSecond: number | undefined): string => (perSecond === undefined ? "" : formatCount(perSecond));
   return [
-    `  ${name}`,
+    `  ${printable(name)}`,
     formatCount(depth),
     formatCount(capacity),
     formatCount(sent),
@@ -109,10 +112,10 @@ function pipeRow({ name, pipe, rates }: ListedObject): string[] {
 }
 
 function otherText({ kind, name, value, ownerSlot }: ListedObject, { members }: ListedRegion): string {
-  if (kind === "counter") return `counter ${name} = ${formatCount(value ?? 0n)}`;
-  if (kind !== "mutex") return `${kind} ${name}`;
+  if (kind === "counter") return `counter ${printable(name)} = ${formatCount(value ?? 0n)}`;
+  if (kind !== "mutex") return `${kind} ${printable(name)}`;
   const owner = members.find(({ slot }) => slot === ownerSlot);
   const held =
     ownerSlot === undefined ? "free" : `held by ${owner === undefined ? `member ${ownerSlot}` : `pid ${owner.pid}`}`;
-  return `mutex ${name} (${held})`;
+  return `mutex ${printable(name)} (${held})`;
 }

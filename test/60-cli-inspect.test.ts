@@ -1,0 +1,202 @@
+import assert from "node:assert/strict";
+import { readFileSync, symlinkSync, writeFileSync, rmSync } from "node:fs";
+import { describe, test } from "node:test";
+import { Region, ShmkitError } from "shmkit";
+import { parse } from "#src/cli/command.js";
+import { command } from "#src/cli/commands/inspect.js";
+import { byteRange, HexDump } from "#src/cli/hex-dump.js";
+import { Terminal } from "#src/cli/terminal.js";
+import { treeLines } from "#src/cli/tree.js";
+import { run } from "./helpers/cli-process.js";
+import { joined, regionName } from "./helpers/cli-regions.js";
+import { Random } from "./helpers/process-random.js";
+
+describe("hex dumps", () => {
+  test("look as hexdump -C, and repeated lines are one star", () => {
+    const dump = new HexDump(0x1000);
+    assert.deepEqual(dump.lines(Buffer.from("SHMKIT\r\n\0abcdefgh")), [
+      "0x00001000  53 48 4d 4b 49 54 0d 0a  00 61 62 63 64 65 66 67  |SHMKIT...abcdefg|",
+      "0x00001010  68                                                |h|",
+    ]);
+    assert.equal(dump.end(), "0x00001011");
+    const zeroes = new HexDump(0);
+    const lines = [...zeroes.lines(new Uint8Array(64)), ...zeroes.lines(new Uint8Array(64))];
+    assert.equal(lines.length, 2);
+    assert.equal(lines[1], "*");
+    assert.equal(zeroes.end(), "0x00000080");
+  });
+
+  test("are of ranges in decimal and hexadecimal", () => {
+    assert.deepEqual(byteRange("0x1000:0X10", "--hex"), { offset: 4096, length: 16 });
+    assert.deepEqual(byteRange("12:34", "--hex"), { offset: 12, length: 34 });
+    assert.deepEqual(byteRange("12:", "--hex"), { offset: 12, length: Number.POSITIVE_INFINITY });
+    for (const text of ["", "12", ":", ":5", "-1:5", "1:2:3", "0x:1", "1:0x", "99999999999999999:1", "1 : 2"])
+      assert.throws(() => byteRange(text, "--hex"), /--hex must be OFFSET:LENGTH/, text);
+  });
+});
+
+test("trees are drawn as tree(1) draws them", () => {
+  const branches = [
+    { text: "a", branches: [{ text: "b" }, { text: "c" }] },
+    { text: "d", branches: [{ text: "e" }] },
+  ];
+  assert.deepEqual(treeLines({ text: "x", branches }), ["x", "├─ a", "│  ├─ b", "│  └─ c", "└─ d", "   └─ e"]);
+});
+
+describe("inspect", () => {
+  test("shows members, objects and the map of memory as a tree, and as JSON", async () => {
+    const region = await joined("tree");
+    const pipe = await region.pipe("jobs", { capacity: 10 });
+    await pipe.send(new Uint8Array(20_000));
+    await (await region.counter("visits")).add(41n);
+    await (await region.mutex("door")).lock();
+    const { text, errors, code } = await run(["inspect", region.name]);
+    assert.equal(errors, "");
+    assert.equal(code, 0);
+    assert.ok(!text.includes("\u001b"));
+    assert.match(text, new RegExp(`^${region.name}\n├─ path +/dev/shm/shmkit.${region.name}\n`));
+    assert.match(text, new RegExp(`^│  └─ +0 +${process.pid} +\\d+  tester +yes +.* ago +\\w`, "m"));
+    assert.match(text, /^├─ objects \(3\)\n│ {2}├─ pipe jobs\n│ {2}│ {2}├─ made +\d+ m?s ago\n/m);
+    assert.match(text, /│ {2}├─ depth +1\n/);
+    assert.match(text, /counter visits\n(?:│.*\n)*│ {2}│ {2}└─ value +41\n/);
+    assert.match(text, new RegExp(`held +by member 0, pid ${process.pid}\n`));
+    assert.match(text, /├─ 0x00000000 +4 KiB {2}header\n/);
+    assert.match(text, /KiB {2}object jobs\n/);
+    assert.match(text, new RegExp(`KiB  block of member 0 \\(pid ${process.pid}\\)\n`));
+    assert.match(text, /└─ 0x\w+ +.* {2}not backed yet\n$/);
+
+    const json = JSON.parse((await run(["inspect", region.name, "--json"])).text) as {
+      name: string;
+      objects: { name: string; value?: string }[];
+      memory: { use: string }[];
+    };
+    assert.equal(json.name, region.name);
+    assert.equal(json.objects.find(({ name }) => name === "visits")!.value, "41");
+    assert.ok(json.memory.some(({ use }) => use === "object"));
+  });
+
+  test("shows one object", async () => {
+    const region = await joined("one");
+    await region.pipe("jobs", { capacity: 10 });
+    await (await region.counter("visits")).add(10n ** 18n);
+    const { text } = await run(["inspect", `${region.name}/visits`]);
+    assert.match(text, /^counter visits\n├─ made .*\n├─ block +0x\w+, 4 KiB\n└─ value +1,000,000,000,000,000,000\n$/);
+    assert.deepEqual(
+      Object.entries(JSON.parse((await run(["inspect", `${region.name}/visits`, "-j"])).text) as object)
+        .filter(([key]) => ["region", "name", "kind", "value"].includes(key))
+        .map(([, value]) => value as unknown),
+      [region.name, "visits", "counter", (10n ** 18n).toString()],
+    );
+    const missing = await run(["inspect", `${region.name}/nothing`]);
+    assert.equal(missing.code, 4);
+    assert.match(missing.errors, /ERR_NOT_FOUND: there is no .*\/nothing; shmkit inspect .* shows what there is/);
+  });
+
+  test("--hex shows bytes of the file, and of an object's own block", async () => {
+    const region = await joined("hex");
+    const counter = await region.counter("visits");
+    await counter.set(0x1122334455667788n);
+    const header = await run(["inspect", region.name, "--hex", "0:16"]);
+    assert.match(
+      header.text,
+      /^0x00000000 {2}53 48 4d 4b 49 54 0d 0a {2}01 00 00 00 04 03 02 01 {2}\|SHMKIT.*\|\n0x00000010\n$/,
+    );
+    const block = Region.inspect(region.name)!.objects[0];
+    const value = await run(["inspect", `${region.name}/visits`, "--hex", "64:8"]);
+    assert.match(value.text, / {2}88 77 66 55 44 33 22 11 /);
+    assert.ok(value.text.startsWith(`0x${(block.offsetBytes + 64).toString(16).padStart(8, "0")}`));
+    const json = JSON.parse((await run(["inspect", `${region.name}/visits`, "--hex", "0x40:8", "--json"])).text) as {
+      offsetBytes: number;
+      lengthBytes: number;
+      bytes: string;
+    };
+    assert.equal(json.offsetBytes, block.offsetBytes + 64);
+    assert.equal(json.lengthBytes, 8);
+    assert.equal(Buffer.from(json.bytes, "base64").readBigInt64LE(), 0x1122334455667788n);
+    // To the end, and not beyond the object's own pages.
+    const all = JSON.parse((await run(["inspect", `${region.name}/visits`, "-x", "0:", "-j"])).text) as {
+      bytes: string;
+    };
+    const file = readFileSync(region.path).subarray(block.offsetBytes, block.offsetBytes + block.lengthBytes);
+    assert.ok(Buffer.from(all.bytes, "base64").equals(file));
+    const beyond = await run(["inspect", `${region.name}/visits`, "--hex", `${block.lengthBytes}:1`]);
+    assert.equal(beyond.code, 2);
+    assert.match(beyond.errors, /ERR_USAGE: there is nothing at/);
+  });
+
+  test("--hex shows the bytes of what is no region, and follows no link", async () => {
+    const broken = regionName("broken");
+    writeFileSync(`/dev/shm/shmkit.${broken}`, "no region at all");
+    assert.match((await run(["inspect", broken, "--hex", "0:"])).text, /\|no region at all\|/);
+    rmSync(`/dev/shm/shmkit.${broken}`);
+    symlinkSync("/etc/hostname", `/dev/shm/shmkit.${broken}`);
+    const link = await run(["inspect", broken, "--hex", "0:"]);
+    assert.equal(link.code, 1);
+    assert.match(link.errors, /^shmkit: ELOOP: /);
+    rmSync(`/dev/shm/shmkit.${broken}`);
+    assert.equal((await run(["inspect", broken, "--hex", "0:"])).code, 4);
+  });
+
+  test("a label with control characters does no harm to a terminal", async () => {
+    const region = await joined("label");
+    const label = new Uint8Array(region.buffer).subarray(4096 + 192, 4096 + 192 + 6);
+    label.set(Buffer.from("\u001b[31m\n"));
+    new Int32Array(region.buffer)[1024 + 8] = 6;
+    for (const name of ["inspect", "ls"]) {
+      const { text, code } = await run([name, region.name]);
+      assert.equal(code, 0);
+      assert.ok(!text.includes("\u001b"), name);
+    }
+    assert.match((await run(["inspect", region.name])).text, /\\x1b\[31m\\x0a/);
+  });
+
+  test("damaged regions are shown, or end in a typed error", async () => {
+    const region = await Region.create(regionName("damaged"), { size: "256KiB", maxSize: "1MiB", maxMembers: 8 });
+    const pipe = await region.pipe("jobs", { capacity: 4 });
+    await pipe.send(new Uint8Array(20_000));
+    await region.counter("visits");
+    await region.mutex("door");
+    const original = readFileSync(region.path);
+    const { memory } = Region.inspect(region.name, { memory: true })!;
+    await region.close();
+    const heapPage = original.readInt32LE(68);
+    // Where a word matters: the beginning of each structure, and of the page map where the heap begins in it.
+    const places = memory!
+      .filter(({ use }) => ["header", "members", "pageMap", "directory", "object"].includes(use))
+      .map(({ use, offsetBytes }) => offsetBytes + (use === "pageMap" ? heapPage * 8 : 0));
+    const { signal } = new AbortController();
+    const copy = regionName("copy");
+    let shown = 0;
+    let refused = 0;
+    let length = 0;
+    const terminal = new Terminal(signal, () => undefined);
+    terminal.write = (data) => {
+      length += data.length;
+      return Promise.resolve();
+    };
+    for (let seed = 1; seed <= 400; seed++) {
+      const random = new Random(seed);
+      const bytes = Buffer.from(original);
+      for (let hit = 0; hit <= random.below(4); hit++) {
+        const at = random.of(places) + 4 * random.below(24);
+        const values = [0, -1, 1, 0x7fffffff, random.below(2 ** 31), bytes.readInt32LE(at) ^ (1 << random.below(31))];
+        bytes.writeInt32LE(random.of(values), at);
+      }
+      writeFileSync(`/dev/shm/shmkit.${copy}`, bytes);
+      for (const args of [[copy], [copy, "--json"], [`${copy}/jobs`], [copy, "--hex", "0:64"]]) {
+        length = 0;
+        try {
+          await command.run(parse(command, args, signal, terminal));
+          assert.ok(length > 0);
+          shown++;
+        } catch (error) {
+          const typed = error instanceof ShmkitError || (error as { exitCode?: number }).exitCode === 4;
+          assert.ok(typed, `seed ${seed}, ${args.join(" ")}: ${(error as Error).stack}`);
+          refused++;
+        }
+      }
+    }
+    rmSync(`/dev/shm/shmkit.${copy}`);
+    assert.ok(shown > 100 && refused > 100, `${shown} shown, ${refused} refused`);
+  });
+});
