@@ -142,7 +142,7 @@ describe("inspect", () => {
     const label = new Uint8Array(region.buffer).subarray(4096 + 192, 4096 + 192 + 6);
     label.set(Buffer.from("\u001b[31m\n"));
     new Int32Array(region.buffer)[1024 + 8] = 6;
-    for (const name of ["inspect", "ls"]) {
+    for (const name of ["inspect", "ls", "top"]) {
       const { text, code } = await run([name, region.name]);
       assert.equal(code, 0);
       assert.ok(!text.includes("\u001b"), name);

@@ -83,7 +83,7 @@ describe("exit codes", () => {
     [["rm", "no-such-region"], 4, /^shmkit: ERR_NOT_FOUND: there is no no-such-region/],
     [["inspect", "no-such-region"], 4, /^shmkit: ERR_NOT_FOUND: /],
     [["ls", "no-such-region"], 4, /^shmkit: ERR_NOT_FOUND: /],
-    [["top"], 2, /^shmkit: ERR_USAGE: top needs a terminal/],
+    [["top", "--interval", "0"], 2, /^shmkit: ERR_USAGE: --interval must be at least 10ms/],
   ];
   for (const [args, code, line] of wrong) {
     test(`${args.join(" ")} is ${code}, in one line`, async () => {

@@ -54,7 +54,7 @@ function addresses({ regions }: Listing): string {
   return names.map((name) => `${name}\n`).join("");
 }
 
-export function listingLines({ regions, unreadable }: Listing, colours: Colours): string[] {
+function listingLines({ regions, unreadable }: Listing, colours: Colours): string[] {
   const lines = regions.flatMap((region) => [...regionLines(region, colours), ""]);
   for (const { name, code, message } of unreadable)
     lines.push(`${colours.bold(name)}  ${colours.red(code)}: ${message}`);
