@@ -2,9 +2,12 @@ import assert from "node:assert/strict";
 import { getEventListeners, setMaxListeners } from "node:events";
 import { describe, test } from "node:test";
 import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
+import { PIPE } from "#src/layout/pipe.js";
+import { PAGE_BYTES } from "#src/layout/region-header.js";
 import { uniqueRegionName } from "./helpers/leftovers.js";
 import { ProcessMember } from "./helpers/process-member.js";
 import { CLOSED, elsewhere, takeAll, testPipe, TIMEOUT } from "./helpers/process-pipes.js";
+import { testRegion } from "./helpers/process-regions.js";
 
 describe("what cannot wait", () => {
   test("trySend answers whether there was room, tryReceive the message or undefined", async (t) => {
@@ -67,6 +70,20 @@ describe("deadlines", () => {
       { sent, received, depth, waitingReceivers, waitingSenders },
       { sent: 2, received: 1, depth: 1, waitingReceivers: 0, waitingSenders: 0 },
     );
+  });
+
+  test("looks once more at its end: the ring may have gone to somebody who is stopped", async (t) => {
+    const region = await testRegion(t, "ring");
+    const pipe = await region.pipe<number>("p");
+    await pipe.send(1);
+    // As another member holds it who is stopped between freeing it and ringing.
+    const lock = new Int32Array(region.buffer, pipe.ref.page * PAGE_BYTES + PIPE.at.headLock, 1);
+    Atomics.store(lock, 0, region.slot + 2);
+    const receiving = pipe.receive({ timeoutMs: 200 });
+    // What rang when the region was made is over.
+    await sleep(50);
+    Atomics.store(lock, 0, 0);
+    assert.equal(await receiving, 1);
   });
 
   test("never ends before its time", async (t) => {

@@ -349,6 +349,7 @@ export class Waits {
 
   /** Ends every pending wait: the region is closing. Their promises stay pending until {@link rejectWithdrawn}. */
   withdrawAll(): void {
+    this.clearCutOffWait();
     this.withdraw(() => true);
     clearInterval(this.timer);
     this.timer = undefined;

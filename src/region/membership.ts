@@ -120,8 +120,8 @@ export class Membership {
   private giveBack(): void {
     const { member, recovery } = this;
     try {
-      recovery.settle(member.slot);
-      recovery.settleLedger(member.slot);
+      // Cut off in an operation, it undoes that first.
+      if (member.inOperation) member.onInterrupted();
       recovery.release(member.slot, false);
       if (!member.closed) recovery.sweep();
       ringEverybody(member);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import type { Pipe, PipeOptions } from "shmkit";
-import { PIPE } from "#src/layout/pipe.js";
+import { LEASE_SLOT, LeaseState, leaseState, PIPE } from "#src/layout/pipe.js";
 import { PAGE_BYTES } from "#src/layout/region-header.js";
 import { takeAll } from "./crash-scene.js";
 import type { Actor, World } from "./crash-world.js";
@@ -80,6 +80,16 @@ export class PipeStage {
   /** A word of the pipe, as it lies there. */
   get(field: keyof typeof PIPE.at): number {
     return this.world.words[(this.base + PIPE.at[field]) >> 2] >>> 0;
+  }
+
+  /** As a recovery leaves it. */
+  hint(): void {
+    this.set("returnedHint", 1);
+  }
+  /** Whether somebody holds the lease of a slot. */
+  isHeld(slot: number): boolean {
+    const lease = this.base + this.get("leaseOffset") + slot * this.get("leaseBytes");
+    return leaseState(this.world.words[(lease + LEASE_SLOT.at.state) >> 2]) === LeaseState.held;
   }
 
   /** Goes on as after so many messages and units; call while the pipe is empty. */

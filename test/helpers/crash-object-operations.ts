@@ -1,6 +1,7 @@
 /** Making, opening and removing named objects, and the memory behind them. */
 import assert from "node:assert/strict";
-import { KINDS } from "#src/layout/heap.js";
+import { KINDS, PAGE_MAP_BYTES, runPunched } from "#src/layout/heap.js";
+import { PAGE_BYTES, REGION_HEADER } from "#src/layout/region-header.js";
 import { HEADER } from "#src/members/region-words.js";
 import { passTime, whileParked } from "../instruments/system.js";
 import { handSignal, ignore, refuses } from "./crash-calls.js";
@@ -215,6 +216,14 @@ const OPENING: CrashOperation[] = [
     world.first.do(() => world.first.region.counters.removeSync(NAME));
     return unseen(() => counter.detach(), CUT_LEAKS);
   }),
+  operation("object die with the last handle of a removed one", ["Counter.detach"], SMALL, (world) => {
+    world.victim.do(() => create(world.victim, "counter"));
+    world.first.do(() => world.first.region.counters.removeSync(NAME));
+    const effect = (witness: Actor): undefined => {
+      assert.equal(world.audit(witness).objects, 1, "its memory is free");
+    };
+    return unseen(() => touchMarker(world.victim), { effect, ...CUT_LEAKS });
+  }),
   operation("object give up a handle while another has the directory", ["Mutex.detach"], SMALL, (world) => {
     const mutex = world.victim.do(() => world.victim.region.mutexes.createSync(NAME));
     world.first.do(() => world.first.region.mutexes.removeSync(NAME));
@@ -264,8 +273,16 @@ const REMOVING: CrashOperation[] = [
     return removes("counter", () => ignore(world.victim.region.counters.remove(NAME)));
   }),
   operation("object remove a big one", ["Collection.removeSync"], ROOMY, (world) => {
-    world.first.do(() => world.first.region.pipes.createSync(NAME, { capacity: 600, maxLeased: 1 }).detach());
-    return removes("pipe", () => assert.equal(world.victim.region.pipes.removeSync(NAME), true));
+    const { page } = world.first.do(() => {
+      const pipe = world.first.region.pipes.createSync(NAME, { capacity: 600, maxLeased: 1 });
+      pipe.detach();
+      return pipe.ref;
+    });
+    return removes("pipe", () => {
+      assert.equal(world.victim.region.pipes.removeSync(NAME), true);
+      const map = world.words[REGION_HEADER.at.pageMapPage >> 2] * PAGE_BYTES;
+      assert.ok(runPunched(world.words[(map + page * PAGE_MAP_BYTES) >> 2]), "its pages are marked as given back");
+    });
   }),
   operation("object remove a pipe with messages", ["Collection.removeSync"], SMALL, (world) => {
     world.first.do(() => busyPipe(world, "first"));

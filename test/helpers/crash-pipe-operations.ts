@@ -82,6 +82,18 @@ const SENDING: CrashOperation[] = [
   onPipe("send in a block", ["Pipe.trySend"], {}, (stage) =>
     trySends(stage.fill(bytes(1, BLOCK), object(2)), bytes(3, BLOCK + 5000)),
   ),
+  onPipe("send in a block, and leave when cut off", ["Pipe.trySend"], {}, (stage) => ({
+    ...trySends(stage.fill(object(2)), bytes(3, BLOCK)),
+    goOn: () => stage.world.victim.region.closeSync(),
+  })),
+  onPipe("send in a block in vain", ["Pipe.trySend"], {}, (stage) => {
+    // Two free runs side by side, of which the search begins at the second.
+    stage.fill(bytes(1, BLOCK)).take();
+    stage.fill(object(2));
+    const free = stage.world.first.do(() => stage.world.first.region.statistics().largestFreeBytes);
+    const message = bytes(3, free + 4096);
+    return sends(stage, message, () => assert.equal(stage.mine.trySend(message.value), false), { refused: true });
+  }),
   onPipe("send past the end of the ring", ["Pipe.trySend"], {}, (stage) =>
     trySends(stage.startAt(6, stage.ringUnits - 5).fill(bytes(1, 10)), bytes(2, 300)),
   ),
@@ -285,6 +297,49 @@ const RECEIVING: CrashOperation[] = [
     };
     return { act, claims: [], pending: true, effect: (witness) => stage.outcome(witness, [], []) };
   }),
+  onPipe("receive in vain where recovery left a hint", ["Pipe.tryReceive"], {}, (stage) => {
+    stage.hint();
+    const act = (): void => {
+      assert.equal(stage.mine.tryReceive(), undefined);
+      assert.equal(stage.get("returnedHint"), 0, "nothing is returned any more");
+    };
+    return { act, claims: ["pipe.receive"], refused: true, effect: (witness) => stage.outcome(witness, [], []) };
+  }),
+  onPipe("receive asynchronously, one after the other", ["Pipe.receive"], {}, (stage) => {
+    const { victim } = stage.world;
+    const act = (): void => {
+      for (const number of [1, 2]) {
+        ignore(stage.mine.receive());
+        stage.put(bytes(number, 60));
+        victim.bell();
+        victim.membership.member.checkUsable();
+        assert.equal(stage.get("received"), number, "the bell was heard");
+      }
+    };
+    const effect = (witness: Actor): undefined => void stage.outcome(witness, stage.pending.slice(-1), []);
+    return { act, claims: ["pipe.receive"], pending: true, effect };
+  }),
+  onPipe("receive asynchronously though nobody rang", ["Pipe.receive"], {}, (stage) => {
+    const { waits, member } = stage.world.victim.membership;
+    const act = (): void => {
+      ignore(stage.mine.receive());
+      stage.put(bytes(1, 60));
+      // Not one of those looks that are at everything.
+      Object.assign(waits, { nudges: 1 });
+      waits.drain(true);
+      if (stage.world.victim.agent.isStopped) return;
+      member.checkUsable();
+      assert.equal(stage.get("received"), 1, "it was looked at");
+    };
+    const effect = (witness: Actor): undefined => void stage.outcome(witness, stage.pending, []);
+    return { act, claims: ["pipe.receive"], pending: true, effect };
+  }),
+  onPipe("wait for a message, and leave when cut off", ["Pipe.receiveSync"], {}, (stage) => ({
+    act: () => refuses("ERR_TIMEOUT", () => stage.mine.receiveSync({ timeoutMs: 20 })),
+    claims: [],
+    goOn: () => stage.world.victim.region.closeSync(),
+    effect: (witness) => stage.outcome(witness, [], []),
+  })),
   onPipe("receive a returned message", ["Pipe.tryReceive"], {}, (stage) =>
     tryReceives(stage.fill(bytes(1, 30), bytes(2, 30)).giveBack(), RETURNED),
   ),
@@ -339,23 +394,44 @@ function leasesReturned(stage: PipeStage): Scene {
   return leases(stage, ["pipe.lease-returned"], () => stage.mine.tryReceive({ lease: true }));
 }
 
-/** The victim holds the first message. */
+/** The victim holds the first messages; it settles the first of them. */
 function holding(
   stage: PipeStage,
   claim: Scene["claims"],
   settle: (lease: Lease<unknown>) => void,
   having: "gone" | "back",
+  count = 1,
 ): Scene {
-  const { victim } = stage.world;
-  const lease = victim.do(() => stage.mine.tryReceive({ lease: true }))!;
-  const [first, ...rest] = stage.pending;
-  const back = [delivered(first, 2), ...rest];
+  const [lease] = holds(stage, count);
+  const back = stage.pending;
+  let wasHeld: boolean | undefined;
   return {
     act: () => settle(lease),
     claims: claim,
     object: OBJECT,
-    effect: (witness) => stage.outcome(witness, back, having === "gone" ? rest : back),
+    atDeath: () => (wasHeld = stage.isHeld(0)),
+    effect: (witness) => {
+      const isGone = stage.outcome(witness, back, having === "gone" ? back.slice(1) : back);
+      // Given back by its holder or by the holder's death: afterwards nobody can tell.
+      return isGone ?? (wasHeld === undefined ? undefined : !wasHeld);
+    },
   };
+}
+
+/** The victim takes so many messages under lease, which come back when it dies. */
+function holds(stage: PipeStage, count = 1): Lease<unknown>[] {
+  const leases = Array.from({ length: count }, () =>
+    stage.world.victim.do(() => stage.mine.tryReceive({ lease: true })!),
+  );
+  stage.pending = stage.pending.map((message, i) => (i < count ? delivered(message, 2) : message));
+  return leases;
+}
+
+/** The victim holds the first message, and the second one was given back by somebody else. */
+function holdsBeside(stage: PipeStage): void {
+  stage.fill(bytes(1, 100), object(2), object(3));
+  holds(stage);
+  stage.world.first.do(() => stage.others.tryReceive({ lease: true })!.nack());
 }
 
 const acks = (stage: PipeStage): Scene => holding(stage, ["pipe.ack"], (lease) => lease.ack(), "gone");
@@ -394,6 +470,48 @@ const LEASING: CrashOperation[] = [
     };
     return { ...leases(stage, ["pipe.lease"], act), settle };
   }),
+  onPipe("lease a second message", ["Pipe.tryReceive"], {}, (stage) => {
+    holds(stage.fill(bytes(1, 100), object(2), object(3)));
+    const [first, second, third] = stage.pending;
+    return {
+      act: () => assert.deepEqual(stage.mine.tryReceive({ lease: true })?.value, second.value),
+      claims: ["pipe.lease"],
+      object: OBJECT,
+      effect: (witness) => stage.outcome(witness, stage.pending, [first, delivered(second, 2), third]),
+    };
+  }),
+  onPipe("lease a returned message beside another", ["Pipe.tryReceive"], {}, (stage) => {
+    holdsBeside(stage);
+    const [first, second, third] = stage.pending;
+    let isHeld: boolean | undefined;
+    return {
+      act: () => assert.deepEqual(stage.mine.tryReceive({ lease: true })?.value, second.value),
+      claims: ["pipe.lease-returned"],
+      object: OBJECT,
+      atDeath: () => (isHeld = stage.isHeld(1)),
+      effect: (witness) => {
+        const out = [first, delivered(second, 2, 3), third];
+        stage.outcome(witness, out, out);
+        return isHeld;
+      },
+    };
+  }),
+  onPipe("receive a returned message beside one on lease", ["Pipe.tryReceive"], {}, (stage) => {
+    holdsBeside(stage);
+    const [first, second, third] = stage.pending;
+    return {
+      act: () => assert.deepEqual(stage.mine.tryReceive(), second.value),
+      claims: ["pipe.receive-returned"],
+      object: OBJECT,
+      effect: (witness) => stage.outcome(witness, [first, delivered(second, 2), third], [first, third]),
+    };
+  }),
+  onPipe("ack one of two", ["Lease.ack"], {}, (stage) =>
+    holding(stage.fill(bytes(1, 100), object(2)), ["pipe.ack"], (lease) => lease.ack(), "gone", 2),
+  ),
+  onPipe("nack one of two", ["Lease.nack"], {}, (stage) =>
+    holding(stage.fill(bytes(1, 100), object(2)), ["pipe.nack"], (lease) => lease.nack(), "back", 2),
+  ),
   onPipe("ack", ["Lease.ack"], {}, (stage) => acks(stage.fill(bytes(1, 100), object(2)))),
   onPipe("ack what has a block", ["Lease.ack"], {}, (stage) => acks(stage.fill(bytes(1, BLOCK), object(2)))),
   onPipe("ack the last message", ["Lease.ack"], {}, (stage) => acks(stage.fill(bytes(1, BLOCK)))),

@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { Region, type RegionOptions } from "shmkit";
+import { PAGE_BYTES, REGION_HEADER, RegionState } from "#src/layout/region-header.js";
 import { clean, runSync } from "#src/region/attach.js";
 import { Agent } from "../instruments/agent.js";
-import { dispose } from "../instruments/system.js";
+import { dispose, system } from "../instruments/system.js";
 import { ignore, refuses } from "./crash-calls.js";
 import type { Attempt, CrashOperation, Fate, Rescuer } from "./crash-explore.js";
 import { bytes, object, PipeStage } from "./crash-messages.js";
@@ -37,7 +38,8 @@ function holdEverything(world: World): PipeStage {
 }
 
 /** Whatever it held has passed on, whether it left or died on the way. */
-function left(witness: Actor): void {
+function left(world: World, witness: Actor): void {
+  assert.equal(world.audit(witness).objects, 3, "what it alone had of removed objects is free");
   const pipe = witness.region.pipes.openSync("letters");
   const values = [pipe.tryReceive(), pipe.tryReceive(), pipe.tryReceive()];
   assert.deepEqual(values, [bytes(1, 20).value, bytes(2, 6000).value, object(3).value]);
@@ -53,7 +55,7 @@ function leaves(world: World, leave: (region: Region) => void): Scene {
     act: () => leave(region),
     claims: [],
     effect: (witness) => {
-      left(witness);
+      left(world, witness);
       return undefined;
     },
     goOn: () => region.closeSync(),
@@ -212,6 +214,19 @@ class NameAttempt implements Attempt {
 
 const pathOf = (name: string): string => `/dev/shm/shmkit.${name}`;
 
+/** Keeps an eye on the file that has a name now; the answer is asked for once. */
+function watchEnd(name: string): () => boolean {
+  const descriptor = system.openExisting(pathOf(name), false);
+  const mapping = system.map(descriptor, PAGE_BYTES, false, false);
+  system.close(descriptor);
+  assert.ok(typeof mapping !== "number");
+  return () => {
+    const state = new Int32Array(mapping.buffer)[REGION_HEADER.at.state >> 2];
+    system.closeMapping(mapping.id);
+    return state === RegionState.closed;
+  };
+}
+
 function naming(
   name: string,
   covers: readonly string[],
@@ -273,7 +288,15 @@ const NAMES: CrashOperation[] = [
   })),
   naming("close as the last one", ["Region.closeSync"], (name, victim) => {
     const region = victim.do(() => Region.createSync(name, SMALL));
-    return { act: () => region.closeSync(), next: () => Region.openOrCreateSync(name, SMALL), verify: isFresh };
+    const isClosed = watchEnd(name);
+    return {
+      act: () => region.closeSync(),
+      next: () => Region.openOrCreateSync(name, SMALL),
+      verify: (fresh) => {
+        isFresh(fresh);
+        assert.ok(isClosed(), "the old file says that it is no region any more");
+      },
+    };
   }),
   naming("close as the last one of a region that stays", ["Region.closeSync"], (name, victim) => {
     deadRegion(name, KERNEL);
@@ -311,10 +334,14 @@ const NAMES: CrashOperation[] = [
   naming("remove", ["Region.removeSync", "Region.remove"], (name) => {
     const other = new Agent("ann");
     const region = other.do(() => Region.createSync(name, SMALL));
+    const isClosed = watchEnd(name);
     return {
       act: () => assert.equal(Region.removeSync(name), true),
       next: () => void Region.removeSync(name),
-      verify: () => other.do(() => useEverything({ region })),
+      verify: () => {
+        other.do(() => useEverything({ region }));
+        assert.ok(isClosed(), "the file says that it is no region for others any more");
+      },
       others: [other],
     };
   }),

@@ -38,6 +38,8 @@ export interface Scene {
   readonly pending?: boolean;
   /** What others do in any case before everything is checked. */
   readonly settle?: () => void;
+  /** Looks at how things are when it has just died. */
+  readonly atDeath?: () => void;
   /** What the victim does next when it was cut off and lives; otherwise something harmless. */
   readonly goOn?: () => void;
 }
@@ -140,6 +142,7 @@ class WorldAttempt implements Attempt {
   private readonly dead: Actor[] = [];
   private readonly expected: Actor[] = [];
   private readonly ignoredBefore = countIgnored();
+  private wasInterrupted = false;
 
   constructor(
     private readonly world: World,
@@ -188,6 +191,10 @@ class WorldAttempt implements Attempt {
 
   died(number: number): void {
     const actor = number === 0 ? this.world.victim : this.rescuing[number - 1];
+    if (number === 0) {
+      this.wasInterrupted = this.world.isInOperation(actor.slot);
+      this.scene.atDeath?.();
+    }
     // Whoever died while it left, with its slot free already, has left.
     if (this.world.isActive(actor.slot)) this.expected.push(actor);
     actor.die();
@@ -249,6 +256,7 @@ class WorldAttempt implements Attempt {
     const { scene } = this;
     const death = witness.deaths.find(({ slot }) => slot === this.world.victim.slot);
     if (death === undefined) return;
+    assert.equal(death.interrupted, this.wasInterrupted, `it says whether it was interrupted: ${describe(death)}`);
     if (returned) checkReturned(death, scene);
     if (effect === undefined) return;
     assert.equal(claimOf(death, scene) ?? effect, effect, `the event says ${describe(death)}`);

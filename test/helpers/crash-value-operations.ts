@@ -90,8 +90,38 @@ const COUNTERS: CrashOperation[] = [
   }),
   onCounter("add until the deadline", ["Counter.addSync"], 41n, (stage) => {
     const settle = stage.hold();
-    const act = (): void => refuses("ERR_TIMEOUT", () => stage.mine.addSync(1, { timeoutMs: 20 }));
+    const act = (): void => {
+      const adds = (): void => refuses("ERR_TIMEOUT", () => stage.mine.addSync(1, { timeoutMs: 20 }));
+      assert.ok(stage.world.ringsHolder(adds), "whoever holds it is asked to look after it");
+    };
     return updates(stage, 42n, act, { settle, refused: true });
+  }),
+  onCounter("add asynchronously while another holds it for long", ["Counter.add"], 41n, (stage) => {
+    const settle = stage.hold();
+    const { victim } = stage.world;
+    const act = (): void => {
+      ignore(stage.mine.add());
+      assert.ok(
+        stage.world.ringsHolder(() => victim.membership.waits.drain(true)),
+        "whoever holds it is asked to look after it",
+      );
+      settle();
+      victim.bell();
+    };
+    return updates(stage, 42n, act, { settle, pending: true });
+  }),
+  onCounter("add blocking behind an asynchronous add", ["Counter.addSync"], 41n, (stage) => {
+    const settle = stage.hold();
+    const act = (): void => {
+      ignore(stage.mine.add());
+      whileParked(settle);
+      assert.equal(stage.mine.addSync(1, { timeoutMs: 500 }), 43n);
+    };
+    const effect = (witness: Actor): undefined => {
+      const { value } = witness.region.counters.openSync(TALLY);
+      assert.ok(value >= 41n && value <= 43n, `${value} after 41 and two additions of 1`);
+    };
+    return updates(stage, 43n, act, { settle, pending: true, effect });
   }),
   onCounter("add asynchronously while another adds", ["Counter.add"], 41n, (stage) => {
     const settle = stage.hold();

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { Region, type MemberDeath, type RegionOptions } from "shmkit";
 import { ShmkitError } from "#src/base/errors.js";
-import { MEMBER_SLOT, SLOT_BYTES, SlotState } from "#src/layout/member-slot.js";
+import { MEMBER_SLOT, operationPhase, Phase, SLOT_BYTES, SlotState } from "#src/layout/member-slot.js";
 import { LOCK_BASE, PAGE_BYTES, REGION_HEADER } from "#src/layout/region-header.js";
 import { Segment } from "#src/memory/segment.js";
 import type { Geometry } from "#src/members/region-words.js";
@@ -169,8 +169,11 @@ export class Actor {
     return system.probe(this.descriptor, LOCK_BASE + 1 + slot, 1) === 1;
   }
 
-  /** What the doorbell's thread calls on the event loop. */
+  /** What the doorbell's thread calls on the event loop, unless a call is on its way already. */
   bell(): void {
+    const { status } = this.segment;
+    if (status[StatusWord.drainPosted] !== 0) return;
+    status[StatusWord.drainPosted] = 1;
     (this.membership as unknown as { onBell(): void }).onBell();
   }
 
@@ -227,10 +230,32 @@ export class World {
     for (const actor of this.actors) actor.restore();
   }
 
+  /** A word of a member's slot. */
+  slotWord(slot: number, field: keyof typeof MEMBER_SLOT.at): number {
+    const table = this.words[REGION_HEADER.at.memberTablePage >> 2];
+    return this.words[(table * PAGE_BYTES + slot * SLOT_BYTES + MEMBER_SLOT.at[field]) >> 2];
+  }
+
   /** Whether the slot of a member is taken, by it or by somebody else. */
   isActive(slot: number): boolean {
-    const table = this.words[REGION_HEADER.at.memberTablePage >> 2];
-    return this.words[(table * PAGE_BYTES + slot * SLOT_BYTES + MEMBER_SLOT.at.state) >> 2] !== SlotState.free;
+    return this.slotWord(slot, "state") !== SlotState.free;
+  }
+
+  /** Whether what the member of a slot does is undecided. */
+  isInOperation(slot: number): boolean {
+    const phase = operationPhase(this.slotWord(slot, "operation"));
+    return phase === Phase.begun || phase === Phase.critical;
+  }
+
+  /** Whether something rings the doorbell of a member that holds what others want. */
+  ringsHolder(act: () => void): boolean {
+    const { slot } = this.actors.at(-1)!;
+    const before = this.slotWord(slot, "bell");
+    act();
+    // Stopped in a call whose promise nobody waits for, or with its memory gone, it rang nobody.
+    if (this.victim.agent.isStopped) return true;
+    this.victim.membership.member.checkUsable();
+    return this.slotWord(slot, "bell") !== before;
   }
 
   /** Whether a member of that label has a slot. */
