@@ -360,6 +360,14 @@ export interface RegionOptions extends WaitOptions {
     wait?: boolean;
 }
 
+export type Selected<Pipes extends readonly Pipe[], Leasing extends boolean = false> = {
+    readonly [Key in keyof Pipes]: {
+        readonly index: IndexOf<Key>;
+        readonly pipe: Pipes[Key];
+        readonly value: Leasing extends true ? Lease<MessageOf<Pipes[Key]>> : MessageOf<Pipes[Key]>;
+    };
+}[number];
+
 export class ShmkitError extends Error {
     readonly code: ErrorCode;
     readonly path?: string;
@@ -396,3 +404,23 @@ export interface WaitOptions {
 export function open(name: string, options?: RegionOptions): Promise<Region>;
 
 export function probeSystem(): Promise<SystemReport>;
+
+export function select<const Pipes extends readonly Pipe[]>(pipes: Pipes, options: ReceiveOptions & {
+    lease: true;
+}): Promise<Selected<Pipes, true>>;
+
+export function select<const Pipes extends readonly Pipe[]>(pipes: Pipes, options?: ReceiveOptions): Promise<Selected<Pipes>>;
+
+export function selectSync<const Pipes extends readonly Pipe[]>(pipes: Pipes, options: ReceiveOptions & {
+    lease: true;
+}): Selected<Pipes, true>;
+
+export function selectSync<const Pipes extends readonly Pipe[]>(pipes: Pipes, options?: ReceiveOptions): Selected<Pipes>;
+
+export function trySelect<const Pipes extends readonly Pipe[]>(pipes: Pipes, options: {
+    lease: true;
+}): Selected<Pipes, true> | undefined;
+
+export function trySelect<const Pipes extends readonly Pipe[]>(pipes: Pipes, options?: {
+    lease?: false;
+}): Selected<Pipes> | undefined;

@@ -7,6 +7,7 @@ export type { MemoryRange, MemoryUse } from "./region/memory-map.js";
 export type { MemberInfo } from "./region/members.js";
 export type { MemberDeath } from "./members/deaths.js";
 export { Pipe, type ProcessOptions, type ReceiveOptions } from "./channels/pipe.js";
+export { select, selectSync, trySelect, type Selected } from "./channels/select.js";
 export { Lease } from "./channels/lease.js";
 export type { PipeReadableOptions, StreamMode, PipeWritableOptions } from "./channels/stream-options.js";
 export type { PipeOptions } from "./channels/pipe-options.js";

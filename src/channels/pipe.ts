@@ -8,7 +8,7 @@ import { RecordKind } from "../layout/pipe.js";
 import type { ObjectRef } from "../heap/directory.js";
 import { NamedObject, type ObjectContext } from "../heap/named-object.js";
 import { BLOCKED, type Blocked } from "../members/member.js";
-import { LocalQueue, type Waitable } from "../members/waits.js";
+import { LocalQueue, type Waitable, type Waits } from "../members/waits.js";
 import { decode, encode } from "./codec.js";
 import { Lease } from "./lease.js";
 import { LeaseTable } from "./lease-table.js";
@@ -208,6 +208,11 @@ export class Pipe<T = unknown> extends NamedObject {
       this.receives,
       () => this.ended(this.receiver.attempt(target)) as number | Blocked,
     );
+  }
+
+  /** @internal What a selection waits for, and how. */
+  receivingBy(leasing: boolean): { waits: Waits; waitable: Waitable<unknown> } {
+    return { waits: this.context.waits, waitable: leasing ? this.leasing : this.receiving };
   }
 
   private attemptReceive(): T | Blocked {

@@ -226,7 +226,7 @@ export class Waits {
   }
 
   /** Attempts the oldest waits of a queue until one has to wait; that one is in its set, armed and re-checked. */
-  private pump(queue: LocalQueue, nudge = false): void {
+  pump(queue: LocalQueue, nudge = false): void {
     const { member } = this;
     while (queue.waits.length > 0) {
       const wait = queue.waits[0];
