@@ -10,6 +10,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command 
   recv: () => import("./commands/recv.js"),
   rm: () => import("./commands/rm.js"),
   clean: () => import("./commands/clean.js"),
+  doctor: () => import("./commands/doctor.js"),
   example: () => import("./commands/example.js"),
   completion: () => import("./commands/completion.js"),
 };

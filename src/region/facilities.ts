@@ -177,7 +177,7 @@ class Trial {
 }
 
 function expect(what: string, holds: boolean): void {
-  if (!holds) throw new Error(`it does not hold that ${what}`);
+  if (!holds) throw new Error(`this was expected and is not so: ${what}`);
 }
 
 /** Waits until something has arrived from another thread. */
