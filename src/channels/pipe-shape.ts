@@ -24,7 +24,7 @@ export interface PipeShape {
 export function readShape(member: Member, heap: PageHeap, page: number, address: string): PipeShape {
   const shared = member.segment.words;
   const base = page * PAGE_WORDS;
-  const field = (word: number): number => words.load(shared, base + word) >>> 0;
+  const field = (word: number): number => words.read(shared, base + word) >>> 0;
   const shape = {
     base,
     capacity: field(PIPE_WORD.capacity),

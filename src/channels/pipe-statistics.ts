@@ -32,7 +32,8 @@ function consistent<T>(segment: Segment, counter: number, readCopy: (copyWords: 
   for (let attempt = 0; ; attempt++) {
     const before = words.load(segment.words, counter);
     const value = readCopy((before & 1) * (COPY_BYTES / 4));
-    if (words.load(segment.words, counter) === before || attempt === 100) return value;
+    // SYNC POINT: the copy was read before; pairs with its next writer, who has changed the counter once since
+    if (words.loadBehind(segment.words, counter) === before || attempt === 100) return value;
   }
 }
 

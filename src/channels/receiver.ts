@@ -82,12 +82,13 @@ export class Receiver {
   /** Whether there is nothing to receive now. */
   isEmpty(): boolean {
     const { words: shared } = this;
-    return words.load(shared, this.sent) === words.load(shared, this.received) && words.load(shared, this.hint) === 0;
+    // SYNC POINT: pairs with whoever changes one of the three and then looks at the set; the reads come after the load
+    return words.load(shared, this.sent) === words.read(shared, this.received) && words.read(shared, this.hint) === 0;
   }
 
   /** The same without a look at what senders write, if there was more than this side has received since. */
   private looksEmpty(): boolean {
-    const received = words.load(this.words, this.received);
+    const received = words.read(this.words, this.received);
     return (received !== this.knownReceived || received === this.knownSent) && this.isEmpty();
   }
 
@@ -118,7 +119,7 @@ export class Receiver {
   private nothing(): Blocked | End {
     const { member } = this;
     member.segment.checkNotLost();
-    // Closed is read first: a closed pipe cannot fill again.
+    // SYNC POINT: closed is read first: a closed pipe cannot fill again; pairs with attemptClose, in sender.ts
     const closed = words.load(member.segment.words, this.shape.base + WORD.closed) !== 0;
     // What is out on lease may come back.
     if (closed && this.isDrained()) return END;
@@ -151,7 +152,7 @@ export class Receiver {
     member.begin(RECEIVE, this.entry);
     try {
       if (!tryLock(member, this.headLock)) return blockedOnLock(member, this.headLock);
-      if (words.load(shared, this.hint) !== 0) {
+      if (words.read(shared, this.hint) !== 0) {
         const index = this.takeHint();
         if (index >= 0) return this.receiveReturned(index, target);
       }
@@ -248,25 +249,27 @@ export class Receiver {
     const { member } = this;
     unlock(member, this.headLock);
     ringOne(member, this.notFull);
-    if (words.load(member.segment.words, this.hint) !== 0) ringOne(member, this.notEmpty);
+    // As takeHint left it: whoever else sets it rings by himself.
+    if (words.read(member.segment.words, this.hint) !== 0) ringOne(member, this.notEmpty);
     this.ringDrained();
     member.end();
   }
 
+  /** Called behind {@link ringOne}: the load with which that looks at a set comes before the reads here. */
   private ringDrained(): void {
     const { member, words: shared } = this;
-    if (this.knownReceived !== this.knownSent && words.load(shared, this.received) === this.knownReceived) return;
-    if (words.load(shared, this.sent) !== words.load(shared, this.received)) return;
+    if (this.knownReceived !== this.knownSent && words.read(shared, this.received) === this.knownReceived) return;
+    if (words.read(shared, this.sent) !== words.read(shared, this.received)) return;
     ringAll(member, this.drainedSet);
     // Receivers of a closed pipe wait for its end.
-    if (words.load(shared, this.shape.base + WORD.closed) !== 0) ringAll(member, this.notEmpty);
+    if (words.read(shared, this.shape.base + WORD.closed) !== 0) ringAll(member, this.notEmpty);
   }
 
-  /** Everything sent was received, and nothing is out on lease. */
+  /** Everything sent was received, and nothing is out on lease. Asked behind a load: of closed, or of the object's state. */
   isDrained(): boolean {
     // The hint does not count: it may be set although nothing is returned.
     const { words: shared } = this;
-    return words.load(shared, this.sent) === words.load(shared, this.received) && this.leases.isEmpty();
+    return words.read(shared, this.sent) === words.read(shared, this.received) && this.leases.isEmpty();
   }
 
   // Leases.
@@ -309,7 +312,7 @@ export class Receiver {
     member.begin(Op["pipe.lease"], this.entry);
     try {
       if (!tryLock(member, this.headLock)) return blockedOnLock(member, this.headLock);
-      if (words.load(shared, this.hint) !== 0) {
+      if (words.read(shared, this.hint) !== 0) {
         const index = this.takeHint();
         if (index >= 0) return this.leaseReturned(index);
       }

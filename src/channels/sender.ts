@@ -62,7 +62,8 @@ export class Sender {
 
   depth(): number {
     const shared = this.member.segment.words;
-    return (words.load(shared, this.sent) - words.load(shared, this.received)) >>> 0;
+    // The read comes after the load.
+    return (words.load(shared, this.sent) - words.read(shared, this.received)) >>> 0;
   }
 
   lockHolder(): string | undefined {

@@ -294,7 +294,7 @@ export class Directory {
     enterSet(member.segment, base + ENTRY.openers, member.slot);
     member.concerns(entry);
     member.critical(0);
-    // SYNC POINT: publishes the entry and the object; pairs with find
+    // SYNC POINT: publishes the entry and the object; pairs with stateOf
     words.store(shared, base + ENTRY.state, EntryState.live);
     member.committed();
     heap.clearLedger();

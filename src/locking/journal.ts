@@ -24,10 +24,11 @@ export function journalledWrite(segment: Segment, base: number, index: number, v
   if (!known) {
     words.write(shared, base + JOURNAL + 2 * entries, index);
     words.write(shared, base + JOURNAL + 2 * entries + 1, words.read(shared, base + WORDS + index));
-    // SYNC POINT: the entry is visible before the word changes; pairs with undo
-    words.store(shared, base + ENTRIES, entries + 1);
+    // SYNC POINT: the old value is visible before the entry counts; pairs with undo
+    words.storeRelease(shared, base + ENTRIES, entries + 1);
   }
-  words.write(shared, base + WORDS + index, value);
+  // SYNC POINT: the entry counts before the word changes; pairs with undo
+  words.storeRelease(shared, base + WORDS + index, value);
 }
 
 export const guardedWord = (segment: Segment, base: number, index: number): number =>

@@ -41,8 +41,9 @@ export const isOwnedBy = (member: Member, lock: number, slot: number): boolean =
 
 /** Frees a dead owner's lock after its work has been undone; the next owner learns that it was abandoned. */
 export function freeAbandoned(member: Member, lock: number): void {
-  words.write(member.segment.words, lock + ABANDONED, 1);
   words.add(member.segment.words, lock + TAKEOVERS, 1);
+  words.write(member.segment.words, lock + ABANDONED, 1);
+  // SYNC POINT: the next owner is told; pairs with tryLock
   words.store(member.segment.words, lock, 0);
 }
 

@@ -182,9 +182,10 @@ export class Deaths implements DeathWatch {
     const base = slotWord(geometry, slot);
     const number = words.add(shared, HEADER.deaths, 1) >>> 0;
     const record = deathWord(geometry, number % DEATH_RECORDS);
+    // SYNC POINT: the record counts no more; the load behind this keeps what is written from being seen before it. Pairs with
+    // report, which looks at the sequence before and after it reads
+    words.store(shared, record + DEATH.sequence, 0);
     const operation = words.load(shared, base + SLOT.operation);
-    // SYNC POINT: no field changes before this; pairs with report, which looks at the sequence before and after it reads
-    words.and(shared, record + DEATH.sequence, 0);
     words.write(shared, record + DEATH.slot, slot);
     words.write(shared, record + DEATH.generation, words.read(shared, base + SLOT.generation));
     words.write(shared, record + DEATH.pid, words.read(shared, base + SLOT.pid));
@@ -200,6 +201,7 @@ export class Deaths implements DeathWatch {
       operationEntry(operation) === NO_ENTRY ? new Uint8Array(0) : this.recovery.nameOf(operationEntry(operation));
     words.write(shared, record + DEATH.nameBytes, name.length);
     words.copyIn(segment, record * 4 + DEATH.name, name, 0, name.length);
+    // SYNC POINT: publishes the record; pairs with report
     words.store(shared, record + DEATH.sequence, (number + 1) | 0);
   }
 
@@ -216,7 +218,8 @@ export class Deaths implements DeathWatch {
       const record = deathWord(geometry, number % DEATH_RECORDS);
       if (words.load(segment.words, record + DEATH.sequence) !== ((number + 1) | 0)) continue;
       const death = this.readRecord(record);
-      if (words.load(segment.words, record + DEATH.sequence) !== ((number + 1) | 0)) continue;
+      // SYNC POINT: the record was read before; pairs with the next one in its place, whose writer stores 0 first
+      if (words.loadBehind(segment.words, record + DEATH.sequence) !== ((number + 1) | 0)) continue;
       this.unfinished.delete(number);
       const key = `${death.slot}:${death.generation}`;
       if (this.reported.has(key)) continue;

@@ -26,11 +26,11 @@ function ringMember(member: Member, slot: number): boolean {
   if (slot >= member.geometry.maxMembers) return false;
   const base = slotWord(member.geometry, slot);
   const shared = member.segment.words;
-  // SYNC POINT: pairs with arming before the re-check, in waits.ts
-  const armed = words.load(shared, base + SLOT.armed);
+  // Behind the load that found the member in a set: whoever arms after that looks at the object after that, too.
+  const armed = words.read(shared, base + SLOT.armed);
   const sleepers = armed & Armed.mask;
   if (sleepers === 0) return false;
-  if (member.rungArmed[slot] === armed && member.rungBell[slot] === words.load(shared, base + SLOT.bell)) return false;
+  if (member.rungArmed[slot] === armed && member.rungBell[slot] === words.read(shared, base + SLOT.bell)) return false;
   const bell = ring(member, slot, sleepers);
   member.rungArmed[slot] = armed;
   member.rungBell[slot] = bell;

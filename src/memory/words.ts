@@ -3,7 +3,7 @@
  * the file for an instrumented double through the `#words` import.
  *
  * `load` is sequentially consistent, `store` too; `storeRelease` orders everything before it, and is not ordered with
- * loads after it. On x64 an aligned plain read is what a C compiler emits for a sequentially consistent load, and a
+ * loads after it. Plain reads before a `load` may take place after it, those before a `loadBehind` not. On x64 an aligned plain read is what a C compiler emits for a sequentially consistent load, and a
  * plain write for a release store, so they cost 1 ns there instead of the 15 ns of an `Atomics` call; elsewhere they are
  * `Atomics` calls. `read` and `write` are unordered: only for words that another access publishes or that one owner keeps.
  *
@@ -25,8 +25,16 @@ export function loadFresh(words: Words, index: number): number {
 export function store(words: Words, index: number, value: number): void {
   Atomics.store(words, index, value);
 }
+const fence = new Int32Array(new SharedArrayBuffer(4));
+/** Plain reads come before the store, and the load after it. */
+function loadBehindFence(words: Words, index: number): number {
+  Atomics.store(fence, 0, 0);
+  return Atomics.load(words, index);
+}
 // Chosen once and not at every call: what is inlined into a fast path must be short, or the engine stops inlining there.
 export const load = TOTAL_STORE_ORDER ? read : loadFresh;
+/** A load that comes after the plain reads before it as well: asks once more whether what they saw was of one moment. */
+export const loadBehind = TOTAL_STORE_ORDER ? read : loadBehindFence;
 export const storeRelease = TOTAL_STORE_ORDER ? write : store;
 /** Returns the value found; the exchange happened when that is `expected`. */
 export function compareExchange(words: Words, index: number, expected: number, replacement: number): number {

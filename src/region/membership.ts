@@ -185,6 +185,7 @@ export function join(
 
 function fillSlot(segment: Segment, base: number, label: Uint8Array): void {
   const shared = segment.words;
+  words.add(shared, HEADER.attachments, 1);
   words.write(shared, base + SLOT.generation, words.read(shared, base + SLOT.generation) + 1);
   words.write(shared, base + SLOT.pid, process.pid);
   words.write(shared, base + SLOT.threadId, native.threadId());
@@ -197,6 +198,6 @@ function fillSlot(segment: Segment, base: number, label: Uint8Array): void {
   words.write(shared, base + SLOT.ledgerPage, 0);
   words.write(shared, base + SLOT.reaping, 0);
   words.store(shared, base + SLOT.armed, 0);
-  words.add(shared, HEADER.attachments, 1);
+  // SYNC POINT: who it is becomes visible with the slot; pairs with whoever recovers or lists it
   words.store(shared, base + SLOT.state, SlotState.active);
 }

@@ -113,6 +113,7 @@ function stepsZero(memory: Memory, at: number, length: number): void {
 const STEPPED = {
   load: readsWord,
   loadFresh: readsWord,
+  loadBehind: readsWord,
   read: readsWord,
   store: writesWord,
   storeRelease: writesWord,
@@ -137,6 +138,7 @@ export type WordsDouble = typeof STEPPED;
 export let {
   load,
   loadFresh,
+  loadBehind,
   read,
   store,
   storeRelease,
@@ -158,7 +160,7 @@ export let {
 /** The accesses that synchronise. */
 export type Synchronising = Pick<WordsDouble, (typeof SYNCHRONISING)[number]>;
 export const SYNCHRONISING = [
-  ...(["load", "loadFresh", "store", "storeRelease", "compareExchange"] as const),
+  ...(["load", "loadFresh", "loadBehind", "store", "storeRelease", "compareExchange"] as const),
   ...(["add", "or", "and", "load64", "store64"] as const),
 ] as const;
 
@@ -173,6 +175,7 @@ export function replaceWords(double: WordsDouble): void {
   ({
     load,
     loadFresh,
+    loadBehind,
     read,
     store,
     storeRelease,

@@ -9,7 +9,8 @@
  *   its recoverer), or that nobody changes: what the others
  *   do there is the same if it is done before the next access that matters. Which words matter is learned, and everything
  *   is explored again when one more turns up.
- * - Deaths before accesses that change nothing: they are the same as deaths before the next one that does.
+ * - Deaths before accesses that change nothing, and make nothing visible: they are the same as deaths before the next
+ *   one that does.
  * - States that were explored before with as many preemptions left. A state is the memory, everything each member has
  *   read (which, its script being fixed, is all it can know), who runs, and the history of calls; by hash.
  */
@@ -28,11 +29,12 @@ interface Point {
   readonly historyHash: number;
   readonly buffer: readonly Entry[];
   readonly knows: number;
+  readonly knowsInOrder: number;
   readonly knowsOf: Thread["knowsOf"];
   readonly expires: boolean;
   readonly mayPreempt: boolean;
   readonly mayDie: boolean;
-  /** Other values that the read at this point may answer. */
+  /** Earlier times at which the read at this point may take place. */
   readonly stale: readonly number[];
 }
 
@@ -149,7 +151,8 @@ export class Explorer implements Observer {
     this.touch(thread, index, isWrite);
     if (thread.length === this.runStart || thread.forced !== undefined) return;
     const mayPreempt = this.matters(index) || (isBarrier && this.hasNews(thread));
-    const mayDie = isWrite && this.deathsLeft > 0 && this.stage.mayDie(thread);
+    const changes = isWrite || (isBarrier && thread.buffer.some(({ isSequential }) => isSequential));
+    const mayDie = changes && this.deathsLeft > 0 && this.stage.mayDie(thread);
     if (!mayPreempt && !mayDie) return;
     if (mayPreempt && !this.isNew(thread)) {
       this.result.merged++;
@@ -158,8 +161,8 @@ export class Explorer implements Observer {
     this.points.push(this.pointOf(thread, mayPreempt, mayDie, []));
   }
 
-  staleRead(thread: Thread, _index: number, values: readonly number[]): void {
-    this.points.push(this.pointOf(thread, false, false, values));
+  staleRead(thread: Thread, times: readonly number[]): void {
+    this.points.push(this.pointOf(thread, false, false, times));
   }
 
   private pointOf(thread: Thread, mayPreempt: boolean, mayDie: boolean, stale: readonly number[]): Point {
@@ -173,6 +176,7 @@ export class Explorer implements Observer {
       historyHash: machine.historyHash,
       buffer: thread.buffer,
       knows: thread.knows,
+      knowsInOrder: thread.knowsInOrder,
       knowsOf: thread.knowsOf,
       expires: thread.expires,
       mayPreempt,
@@ -206,7 +210,7 @@ export class Explorer implements Observer {
 
   /** What a member has not made visible, and which old values it may still read. */
   private weakHash(thread: Thread): number {
-    let hash = this.machine.hashSince(thread.knows);
+    let hash = this.machine.hashSince(thread.knows) ^ (this.machine.changes - thread.knowsInOrder);
     for (const [index, change] of thread.knowsOf)
       hash = Math.imul(hash ^ index, 0x9e3779b1) + (this.machine.changes - change);
     for (const { index, values, isRelease, source } of thread.buffer) {
@@ -330,10 +334,10 @@ export class Explorer implements Observer {
   private others(thread: Thread, point: Point): void {
     const { machine } = this;
     const at = `${letterOf(thread)}${point.length}`;
-    for (const value of this.preemptions > 0 ? point.stale : []) {
+    for (const time of this.preemptions > 0 ? point.stale : []) {
       this.preemptions--;
-      thread.forced = value;
-      this.path.push(`${at}=${value}`);
+      thread.forced = time;
+      this.path.push(`${at}=${time}`);
       this.go(thread);
       this.path.pop();
       thread.forced = undefined;
@@ -415,6 +419,7 @@ export class Explorer implements Observer {
     thread.hash2 = point.hash2;
     thread.buffer = point.buffer;
     thread.knows = point.knows;
+    thread.knowsInOrder = point.knowsInOrder;
     thread.knowsOf = point.knowsOf;
     thread.expires = point.expires;
     thread.isDone = isDone;

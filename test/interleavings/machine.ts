@@ -38,11 +38,13 @@ export class Thread {
   pendingCall = -1;
   /** Stores that others cannot see yet, oldest first; never changed in place. */
   buffer: readonly Entry[] = [];
-  /** Changes of the memory before this one are known to it, since it synchronised after them. */
+  /** Changes of the memory before this one are known to its plain reads, since it synchronised after them. */
   knows = 0;
+  /** Those that its sequentially consistent loads know: more, since a read-modify-write is one of two halves for plain reads. */
+  knowsInOrder = 0;
   /** Of single words it may know more: what it has read. */
   knowsOf: readonly (readonly [index: number, change: number])[] = [];
-  /** Answer to its next plain read, chosen by the explorer. */
+  /** Changes before which its next read takes place, chosen by the explorer. */
   forced: number | undefined;
 
   constructor(
@@ -76,8 +78,8 @@ export interface HistoryEvent {
 export interface Observer {
   /** `isBarrier`: stores of the member that wait become visible with it. */
   access(thread: Thread, index: number, isWrite: boolean, isBarrier: boolean): void;
-  /** A plain read that may answer one of several values: the newest is the last. */
-  staleRead(thread: Thread, index: number, values: readonly number[]): void;
+  /** A read that may answer what was there at one of these times, as numbers of changes, instead of now. */
+  staleRead(thread: Thread, times: readonly number[]): void;
 }
 
 /** Words beyond the region: what the kernel keeps. */
@@ -317,7 +319,7 @@ export class Machine {
 
   /** A member that synchronises knows every change so far. */
   private synchronise(thread: Thread): void {
-    thread.knows = this.changes;
+    thread.knows = thread.knowsInOrder = this.changes;
     if (thread.knowsOf.length > 0) thread.knowsOf = [];
   }
 
@@ -331,6 +333,7 @@ export class Machine {
       else if (entry.source !== undefined) this.completeRead(thread, entry);
       else {
         entry.values.forEach((value, i) => this.set(entry.index + i, value, thread.id));
+        if (entry.isSequential) thread.knowsInOrder = this.changes;
         if (this.trace !== undefined) this.say(thread, "  visible", entry.index, entry.values.slice(0, 2).join());
       }
     });
@@ -370,61 +373,110 @@ export class Machine {
     return view.buffer === this.words.buffer ? this.current : undefined;
   }
 
-  private readonly loads = (view: Int32Array, index: number): number => {
-    const thread = view === this.words ? this.current : undefined;
-    if (thread === undefined) return view[index];
-    if (thread.isReplayed(index)) return thread.log[thread.cursor++] as number;
-    this.before(thread, index, false, true);
-    let value = this.words[index];
-    if (this.isWeak) {
-      this.flushSequential(thread);
-      value = this.see(thread, index);
-      this.synchronise(thread);
-    }
-    this.learned(thread, value);
-    if (this.trace !== undefined) this.say(thread, "load", index, value);
-    return this.answer(thread, value);
-  };
+  private readonly loadsAs =
+    (isBehindReads: boolean) =>
+    (view: Int32Array, index: number): number => {
+      const thread = view === this.words ? this.current : undefined;
+      if (thread === undefined) return view[index];
+      if (thread.isReplayed(index)) return thread.log[thread.cursor++] as number;
+      this.before(thread, index, false, true);
+      let value = this.words[index];
+      if (this.isWeak) {
+        this.flushSequential(thread);
+        if (isBehindReads) {
+          this.completeReads(thread);
+          this.synchronise(thread);
+        }
+        value = this.orderedLoad(thread, index, 1)[0];
+      }
+      this.learned(thread, value);
+      if (this.trace !== undefined) this.say(thread, "load", index, value);
+      return this.answer(thread, value);
+    };
 
   private readonly reads = (view: Int32Array, index: number): number => {
     const thread = view === this.words ? this.current : undefined;
     if (thread === undefined) return view[index];
     if (thread.isReplayed(index)) return thread.log[thread.cursor++] as number;
     this.before(thread, index, false);
-    const value = this.isWeak ? this.weakRead(thread, index) : this.words[index];
+    const value = this.isWeak ? this.weakRead(thread, index, 1)[0] : this.words[index];
     this.learned(thread, value);
     if (this.trace !== undefined) this.say(thread, "read", index, value);
     return this.answer(thread, value);
   };
 
-  /** A plain read may have happened at any time since the member synchronised, but not before what it has seen of that word. */
-  private weakRead(thread: Thread, index: number): number {
+  /** A plain read of some words: at any time since the member synchronised, but not before what it has seen of them. */
+  private weakRead(thread: Thread, index: number, count: number): readonly number[] {
     for (const entry of thread.buffer)
-      if (entry.source === undefined && covers(entry, index)) return this.see(thread, index);
-    if (thread.forced === undefined) {
-      const values = this.valuesSince(thread, index);
-      if (values.length > 0) this.observer?.staleRead(thread, index, values);
-    }
-    const { forced } = thread;
-    if (forced === undefined) {
-      thread.knowsOf = [...thread.knowsOf, [index, this.changes]];
-      return this.words[index];
-    }
-    thread.forced = undefined;
-    return forced;
+      if (entry.source === undefined && (covers(entry, index) || covers(entry, index + count - 1)))
+        return this.seeAll(thread, index, count);
+    const time = this.timeOf(thread, index, count, thread.knows, this.changes);
+    thread.knowsOf = [...thread.knowsOf, [index, time]];
+    return this.valuesAt(index, count, time);
   }
 
-  /** Older values the word had while the member may have read it. */
-  private valuesSince(thread: Thread, index: number): number[] {
-    let from = thread.knows;
-    for (const [known, change] of thread.knowsOf) if (known === index) from = Math.max(from, change);
-    const values: number[] = [];
-    for (let at = this.changes - 1; at >= from; at--) {
-      if (this.changedWord[at] !== index) continue;
-      if (this.changedBy[at] === thread.id) break;
-      if (this.changedFrom[at] !== this.words[index]) values.push(this.changedFrom[at]);
+  /**
+   * A sequentially consistent load: behind those before it, but plain reads before it may take place after it. That shows
+   * when one of them saw a change that came after what the load answers.
+   */
+  private orderedLoad(thread: Thread, index: number, count: number): readonly number[] {
+    let until = 0;
+    for (const [read, time] of thread.knowsOf)
+      until = Math.max(until, this.lastChange(thread, read, thread.knowsInOrder, time));
+    const isOwn = thread.buffer.some((entry) => entry.source === undefined && covers(entry, index));
+    const time = isOwn ? this.changes : this.timeOf(thread, index, count, thread.knowsInOrder, until);
+    const values = isOwn ? this.seeAll(thread, index, count) : this.valuesAt(index, count, time);
+    thread.knows = thread.knowsInOrder = time;
+    thread.knowsOf = thread.knowsOf.filter(([, change]) => change > time);
+    return values;
+  }
+
+  /** When a read takes place: now, unless the explorer chooses one of the times at which something else was there. */
+  private timeOf(thread: Thread, index: number, count: number, from: number, until: number): number {
+    const { forced } = thread;
+    thread.forced = undefined;
+    if (forced !== undefined) return forced;
+    const times = this.olderTimes(thread, index, count, from, until);
+    if (times.length > 0) this.observer?.staleRead(thread, times);
+    return this.changes;
+  }
+
+  /** The last change of a word by others between two times, -1 when there was none or its last one is the member's. */
+  private lastChange(thread: Thread, index: number, from: number, before: number): number {
+    for (let at = before - 1; at >= from; at--)
+      if (this.changedWord[at] === index) return this.changedBy[at] === thread.id ? -1 : at;
+    return -1;
+  }
+
+  private seeAll(thread: Thread, index: number, count: number): readonly number[] {
+    return Array.from({ length: count }, (_, i) => this.see(thread, index + i));
+  }
+
+  private valuesAt(index: number, count: number, time: number): readonly number[] {
+    const values = [...this.words.subarray(index, index + count)];
+    for (let at = this.changes - 1; at >= time; at--) {
+      const i = this.changedWord[at] - index;
+      if (i >= 0 && i < count) values[i] = this.changedFrom[at];
     }
-    return [...new Set(values)];
+    return values;
+  }
+
+  /** Times between two at which words had values that they have not now, as far as the member may still read them. */
+  private olderTimes(thread: Thread, index: number, count: number, knows: number, until: number): number[] {
+    let from = knows;
+    for (const [known, change] of thread.knowsOf) if (known === index) from = Math.max(from, change);
+    const seen = new Set([this.valuesAt(index, count, this.changes).join()]);
+    const times: number[] = [];
+    for (let at = this.changes - 1; at >= from; at--) {
+      const i = this.changedWord[at] - index;
+      if (i < 0 || i >= count) continue;
+      if (this.changedBy[at] === thread.id) break;
+      const values = this.valuesAt(index, count, at).join();
+      if (at >= until || seen.has(values)) continue;
+      seen.add(values);
+      times.push(at);
+    }
+    return times;
   }
 
   private readonly writesAs =
@@ -459,25 +511,35 @@ export class Machine {
     this.before(thread, index, true, true);
     if (this.isWeak) {
       this.drain(thread);
-      this.synchronise(thread);
+      this.knowsFrom(thread, index);
     }
     const old = this.words[index];
     this.set(index, change(old) | 0, thread.id);
+    thread.knowsInOrder = this.changes;
     this.learned(thread, old);
     if (this.trace !== undefined) this.say(thread, what, index, `${old} -> ${this.words[index]}`);
     return this.answer(thread, old);
+  }
+
+  /**
+   * A read-modify-write is a load and a store, and plain reads behind it come after the load alone: that is behind what
+   * was sequentially consistent before, and saw the last change of its word.
+   */
+  private knowsFrom(thread: Thread, index: number): void {
+    const { knowsInOrder } = thread;
+    const from = Math.max(knowsInOrder, this.lastChange(thread, index, knowsInOrder, this.changes) + 1);
+    thread.knows = from;
+    thread.knowsOf = thread.knowsOf.filter(([, change]) => change > from);
   }
 
   private readDouble(view: Float64Array | BigInt64Array, index: number, isSequential: boolean): number {
     const thread = this.threadFor(view)!;
     if (thread.isReplayed(index)) return thread.log[thread.cursor++] as number;
     this.before(thread, 2 * index, false, isSequential);
-    if (this.isWeak && isSequential) {
-      this.flushSequential(thread);
-      this.synchronise(thread);
-    }
-    halves[0] = this.see(thread, 2 * index);
-    halves[1] = this.see(thread, 2 * index + 1);
+    if (this.isWeak) {
+      if (isSequential) this.flushSequential(thread);
+      halves.set(isSequential ? this.orderedLoad(thread, 2 * index, 2) : this.weakRead(thread, 2 * index, 2));
+    } else halves.set(this.words.subarray(2 * index, 2 * index + 2));
     this.learned(thread, halves[0]);
     this.learned(thread, halves[1]);
     if (this.trace !== undefined)
@@ -625,8 +687,9 @@ export class Machine {
 
   /** What the code under test uses instead of `src/memory/words.ts`. */
   readonly double: WordsDouble = {
-    load: this.loads,
-    loadFresh: this.loads,
+    load: this.loadsAs(false),
+    loadFresh: this.loadsAs(false),
+    loadBehind: this.loadsAs(true),
     read: this.reads,
     store: this.writesAs("store", true, true),
     storeRelease: this.writesAs("storeRelease", true, false),
@@ -670,6 +733,7 @@ export class Machine {
   readonly weakened: Synchronising = {
     load: this.reads,
     loadFresh: this.reads,
+    loadBehind: this.reads,
     store: this.double.write,
     storeRelease: this.double.write,
     compareExchange: (words, index, expected, replacement) => {

@@ -1,6 +1,6 @@
 /**
  * Runs one schedule by its seed: `SCENARIO:` (or `SCENARIO~` with weak memory) and then who runs, one letter per member,
- * in the order of the scenario. `a` runs until it is done or sleeps, `a17` until it has made 17 accesses, `a!` dies, `a?` has its deadline pass, `a17=5` reads 5 next, an old value. `{0,2}` after it: these of the stores that wait
+ * in the order of the scenario. `a` runs until it is done or sleeps, `a17` until it has made 17 accesses, `a!` dies, `a?` has its deadline pass, `a17=5` reads next what was there after 5 changes. `{0,2}` after it: these of the stores that wait
  * become visible, `{*}` all.
  */
 import type { Thread } from "./machine.js";

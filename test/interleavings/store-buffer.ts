@@ -3,12 +3,16 @@
  * of each kind in `src/memory/words.ts` says in which order they may become visible: a plain store in any order but that
  * of its own word; a release store, and a sequentially consistent one, after everything before it, while plain stores
  * behind it may overtake it; a sequentially consistent load is later than the member's own such stores; a
- * read-modify-write and a system call are later than all. A plain read may answer any value the word had since its member
- * last synchronised, and a copy of a message may happen as late as the next release.
+ * read-modify-write and a system call are later than all.
  *
- * Not modelled: single plain reads that happen later than they stand there (a store before them seen earlier, or a newer
- * value than a later load saw), parts of a copy seen without the rest, and which subset of more than two waiting stores is
- * seen, beyond those of {@link flushSets}. An old value read costs one of the preemptions that the bound allows.
+ * A plain read may answer any value the word had since its member last synchronised, which a read-modify-write does with
+ * its load, before its store; and a sequentially consistent load may answer an older value than plain reads before it, which
+ * then took place after it. A copy of a message may happen as late as the next release.
+ *
+ * Not modelled: a plain read that takes place after a plain store behind it (what is written because of what was read is not
+ * written before), plain stores that overtake the store of a read-modify-write, parts of a copy seen without the rest, and
+ * which subset of more than two waiting stores is seen, beyond those of {@link flushSets}. An old value read costs one of the
+ * preemptions that the bound allows.
  */
 
 /** One of them. */

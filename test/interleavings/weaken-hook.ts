@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import type { LoadHook } from "node:module";
 import { fileURLToPath } from "node:url";
 
-const CALL = /\bwords\.(load|loadFresh|store|storeRelease|compareExchange|add|or|and|load64|store64)\(/g;
+const CALL = /\bwords\.(load|loadFresh|loadBehind|store|storeRelease|compareExchange|add|or|and|load64|store64)\(/g;
 
 /** Lines of the source on which the calls are, and whether a SYNC POINT is announced there. */
 function placesIn(source: string): string[] {

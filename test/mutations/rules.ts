@@ -28,7 +28,7 @@ const OUT: readonly Mutant[] = [{ what: "left out", instead: "undefined" }];
 
 const STORES = ["store", "storeRelease", "store64"];
 const EXCHANGES = ["compareExchange", "add", "or", "and"];
-const LOADS = ["load", "loadFresh", "load64"];
+const LOADS = ["load", "loadFresh", "loadBehind", "load64"];
 
 /** `receiver.name(…)` or `name(…)`; undefined for other nodes. */
 function calleeOf(node: ts.Node): { receiver: string; name: string; args: readonly ts.Expression[] } | undefined {
