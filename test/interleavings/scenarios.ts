@@ -1,11 +1,14 @@
 import { CLOSE_SCENARIOS } from "./close-scenarios.js";
 import { HEAP_SCENARIOS } from "./heap-scenarios.js";
+import { LEAVER_SCENARIOS } from "./leaver-scenarios.js";
 import { LEASE_SCENARIOS } from "./lease-scenarios.js";
 import { MEMBER_SCENARIOS } from "./member-scenarios.js";
 import { PIPE_SCENARIOS } from "./pipe-scenarios.js";
 import type { Scenario } from "./scenario.js";
 import { SYNC_SCENARIOS } from "./sync-scenarios.js";
 import { WAIT_SCENARIOS } from "./wait-scenarios.js";
+import { WEAK_RECOVERY_SCENARIOS } from "./weak-recovery-scenarios.js";
+import { WEAK_SCENARIOS } from "./weak-scenarios.js";
 
 /** Every scenario. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -16,4 +19,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...HEAP_SCENARIOS,
   ...MEMBER_SCENARIOS,
   ...WAIT_SCENARIOS,
+  ...LEAVER_SCENARIOS,
+  ...WEAK_SCENARIOS,
+  ...WEAK_RECOVERY_SCENARIOS,
 ];

@@ -81,6 +81,8 @@ export interface MemberOf {
 export interface WorldOptions {
   readonly members: number;
   readonly heapPages?: number;
+  /** Pages by which it can grow. */
+  readonly growthPages?: number;
   readonly maxMembers?: number;
 }
 
@@ -93,8 +95,8 @@ export class World {
   readonly segment: Segment;
   readonly geometry: Geometry;
 
-  constructor({ members, heapPages = 8, maxMembers = members + 1 }: WorldOptions) {
-    const dimensions = dimensionsFor(heapPages * PAGE_BYTES, heapPages * PAGE_BYTES, maxMembers);
+  constructor({ members, heapPages = 8, growthPages = 0, maxMembers = members + 1 }: WorldOptions) {
+    const dimensions = dimensionsFor(heapPages * PAGE_BYTES, (heapPages + growthPages) * PAGE_BYTES, maxMembers);
     this.geometry = dimensions.geometry;
     this.machine = machine = new Machine(this.geometry.maxPages * PAGE_BYTES);
     if (!isInstrumented) instrument();
