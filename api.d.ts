@@ -102,6 +102,8 @@ export interface InspectOptions {
 
 export type Integer = number | bigint;
 
+export type Kind = Exclude<(typeof KINDS)[number], "none">;
+
 export class Lease<T> {
     readonly value: T;
     readonly sequence: number;
@@ -111,6 +113,8 @@ export class Lease<T> {
     get isSettled(): boolean;
     [Symbol.dispose](): void;
 }
+
+export type LifetimeName = "process" | "kernel";
 
 export interface MemberDeath {
     readonly slot: number;
@@ -189,6 +193,8 @@ export interface ObjectInfo {
 export interface OpenOptions extends WaitOptions {
     wait?: boolean;
 }
+
+export type OperationName = (typeof OPERATIONS)[number];
 
 export class Pipe<T = unknown> {
     get capacity(): number;
@@ -330,6 +336,12 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     close(): Promise<void>;
     closeSync(): void;
     [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface RegionEvents {
+    memberDied: [
+        death: MemberDeath
+    ];
 }
 
 export interface RegionInfo {

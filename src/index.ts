@@ -1,5 +1,13 @@
-export { open, Region, type CounterOptions } from "./region/region.js";
+/**
+ * Cross-process shared memory: regions, and in them pipes, counters and mutexes that survive `kill -9` of any process.
+ * Begin with {@link open}.
+ * @module shmkit
+ */
+export { open, Region, type CounterOptions, type RegionEvents } from "./region/region.js";
 export { probeSystem, type Facility, type FacilityName, type SystemReport } from "./region/facilities.js";
+export type { LifetimeName } from "./region/geometry.js";
+export type { Kind } from "./layout/heap.js";
+export type { OperationName } from "./layout/member-slot.js";
 export type { RegionOptions } from "./region/options.js";
 export type { Collection, OpenOptions } from "./region/collection.js";
 export type { InspectOptions, ObjectInfo, RegionInfo } from "./region/snapshot.js";

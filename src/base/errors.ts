@@ -1,4 +1,4 @@
-/** Every code an error of this package can carry, with its meaning in one line. `docs/errors.md` says what to do about each. */
+/** Every code an error of this package can carry, with its meaning in one line. [Errors](../../docs/errors.md) says what to do about each. */
 export const ERROR_CODES = {
   ERR_INVALID_ARGUMENT: "an argument has the wrong type or an impossible value",
   ERR_OUT_OF_RANGE: "a number lies outside its allowed range",
@@ -33,16 +33,19 @@ export const ERROR_CODES = {
 /** A stable error code; match on it rather than on messages. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
-/** Structured facts carried by an error; which are present depends on the code. */
+/** Structured facts carried by an error; which are present depends on the code: see [errors](../../docs/errors.md). */
 export interface ErrorDetails {
-  /** Path or address (`REGION/NAME`) concerned. */
+  /** Path (`/dev/shm/shmkit.NAME`) or address (`REGION/NAME`) concerned. */
   readonly path?: string;
+  /** What was wanted: a limit, or the options there are. */
   readonly expected?: unknown;
+  /** What was found, or given. */
   readonly actual?: unknown;
-  /** Who stands in the way: the member holding a lock, the owner of a file. */
+  /** Who stands in the way: the member that holds a lock (`"member 3"`), the user id that owns a file. */
   readonly owner?: unknown;
-  /** Negative number of the system error, and the call that gave it. */
+  /** The system's error as a negative number, see errno(3). */
   readonly errno?: number;
+  /** The call of the system that gave it, such as `fallocate`. */
   readonly syscall?: string;
   /** The bytes of a message that could not be decoded. */
   readonly bytes?: Uint8Array;
@@ -57,16 +60,36 @@ function brand(error: object, code: ErrorCode, details: ErrorDetails): void {
 
 /**
  * Base of every error this package throws; `code` tells them apart. `instanceof ShmkitError` also holds for errors of
- * another copy of the package and for the misuse errors, which extend `TypeError` and `RangeError`.
+ * another copy of the package and for the misuse errors, which extend `TypeError` and `RangeError`. The name of a timeout
+ * is `TimeoutError`, as that of the platform's own (DOM standard).
+ * @example
+ * ```ts
+ * import { Region, ShmkitError } from "shmkit";
+ *
+ * try {
+ *   await Region.open("api-nothing-here");
+ * } catch (error) {
+ *   if (!(error instanceof ShmkitError) || error.code !== "ERR_NOT_FOUND") throw error;
+ *   console.log(error.message, error.path);
+ * }
+ * ```
  */
 export class ShmkitError extends Error {
+  /** Which error it is. */
   declare readonly code: ErrorCode;
+  /** Path (`/dev/shm/shmkit.NAME`) or address (`REGION/NAME`) concerned. */
   declare readonly path?: string;
+  /** What was wanted: a limit, or the options there are. */
   declare readonly expected?: unknown;
+  /** What was found, or given. */
   declare readonly actual?: unknown;
+  /** Who stands in the way: the member that holds a lock (`"member 3"`), the user id that owns a file. */
   declare readonly owner?: unknown;
+  /** The system's error as a negative number, see errno(3). */
   declare readonly errno?: number;
+  /** The call of the system that gave it, such as `fallocate`. */
   declare readonly syscall?: string;
+  /** The bytes of a message that could not be decoded. */
   declare readonly bytes?: Uint8Array;
   constructor(code: ErrorCode, message: string, details: ErrorDetails & { cause?: unknown } = {}) {
     const { cause, ...rest } = details;
@@ -74,14 +97,16 @@ export class ShmkitError extends Error {
     this.name = code === "ERR_TIMEOUT" ? "TimeoutError" : "ShmkitError";
     brand(this, code, rest);
   }
+  /** True of every error of this package, whichever copy of it threw. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     if (this !== ShmkitError) return Function.prototype[Symbol.hasInstance].call(this, value);
     return typeof value === "object" && value !== null && (value as Record<symbol, unknown>)[BRAND] === true;
   }
 }
 
-/** Misuse: an argument of the wrong type. */
+/** Misuse: an argument of the wrong type. It is a `TypeError`, and `instanceof ShmkitError` holds as well. */
 export class ArgumentError extends TypeError {
+  /** Which error it is. */
   declare readonly code: ErrorCode;
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message);
@@ -90,8 +115,9 @@ export class ArgumentError extends TypeError {
   }
 }
 
-/** Misuse: a number outside its range. */
+/** Misuse: a number outside its range. It is a `RangeError`, and `instanceof ShmkitError` holds as well. */
 export class ArgumentRangeError extends RangeError {
+  /** Which error it is. */
   declare readonly code: ErrorCode;
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message);

@@ -8,9 +8,22 @@ interface Lessor {
 
 /**
  * A message on lease. It stays in shared memory until {@link ack}; {@link nack}, or the death of this process, puts it
- * back in its place, to be delivered again.
+ * back in its place, to be delivered again. There is no time limit: a slow or stopped worker keeps its leases.
+ * @example
+ * ```ts
+ * import { open } from "shmkit";
+ *
+ * const app = await open("api-lease");
+ * const jobs = await app.pipe<{ id: number }>("jobs");
+ * await jobs.send({ id: 1 });
+ * const lease = await jobs.receive({ lease: true });
+ * console.log(lease.value.id, lease.deliveries); // 1 1
+ * lease.ack();
+ * await app.close();
+ * ```
  */
 export class Lease<T> {
+  /** The message. */
   readonly value: T;
   /** Number of the message in the pipe, from 0. */
   readonly sequence: number;

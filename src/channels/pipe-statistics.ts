@@ -7,13 +7,17 @@ import { LEASE_WORD, PIPE_WORD } from "./pipe-words.js";
 
 /** Figures of a pipe, read without locks, so also from outside; each is exact for the moment it was read. */
 export interface PipeStatistics {
-  /** Messages in the pipe now, waiting redelivery included. */
+  /** Messages in the pipe now, those that came back from a lease included. */
   readonly depth: number;
+  /** Messages it holds before senders wait. */
   readonly capacity: number;
-  /** Messages ever sent, and received (leased ones count when first taken). */
+  /** Messages ever sent. */
   readonly sent: number;
+  /** Messages ever received; leased ones count when first taken. */
   readonly received: number;
+  /** Bytes ever sent, as encoded. */
   readonly sentBytes: number;
+  /** Bytes ever received, as encoded. */
   readonly receivedBytes: number;
   /** Leased messages delivered again. */
   readonly redelivered: number;
@@ -21,9 +25,11 @@ export interface PipeStatistics {
   readonly leased: number;
   /** Greatest depth since creation. */
   readonly highWater: number;
-  /** Members waiting to send, and to receive. */
+  /** Members waiting to send. */
   readonly waitingSenders: number;
+  /** Members waiting to receive, under lease or not. */
   readonly waitingReceivers: number;
+  /** Whether it was closed for sending. */
   readonly closed: boolean;
 }
 

@@ -41,6 +41,19 @@ const RECEIVE_OPTIONS = [...WAIT_OPTIONS, "lease"] as const;
  * A bounded queue between processes: many senders, many receivers, each message to one receiver, order kept per sender.
  * Values travel as MessagePack, a `Uint8Array` as its bytes. Senders wait while the pipe is full; nothing is dropped. A
  * sender or receiver that dies at any instruction leaves the pipe working and the other messages in order.
+ * @see [Pipes](../../docs/guide/pipes.md); the MessagePack specification
+ * @example
+ * ```ts
+ * import { open } from "shmkit";
+ *
+ * const app = await open("api-pipe");
+ * const numbers = await app.pipe<number>("numbers", { capacity: 8 });
+ * await numbers.send(1); // waits while eight are in it
+ * console.log(numbers.trySend(2)); // true
+ * await numbers.close(); // what is in it can still be received
+ * for await (const n of numbers) console.log(n); // 1, 2
+ * await app.close();
+ * ```
  */
 export class Pipe<T = unknown> extends NamedObject {
   private readonly shape: PipeShape;
@@ -78,8 +91,6 @@ export class Pipe<T = unknown> extends NamedObject {
    * copied when there is room, so leave them alone until the promise resolves.
    * @throws ERR_TIMEOUT (nothing was sent), the signal's reason, ERR_NOT_ENCODABLE, ERR_MESSAGE_TOO_LARGE, ERR_NO_SPACE,
    * ERR_CLOSED, ERR_REGION_LOST
-   * @example
-   * await jobs.send({ url: "https://example.org" }, { timeoutMs: 1000 });
    */
   send(message: T, options?: WaitOptions): Promise<void> {
     try {
@@ -285,7 +296,16 @@ export class Pipe<T = unknown> extends NamedObject {
    * the loop loses none. `timeoutMs` counts for each message anew.
    * @throws as {@link receive}
    * @example
-   * for await (const job of jobs.messages({ signal })) await work(job);
+   * ```ts
+   * import { open } from "shmkit";
+   *
+   * const app = await open("api-messages");
+   * const jobs = await app.pipe<string>("jobs");
+   * await jobs.send("one");
+   * await jobs.close();
+   * for await (const lease of jobs.messages({ lease: true, timeoutMs: 1000 })) lease.ack();
+   * await app.close();
+   * ```
    */
   messages(options: ReceiveOptions & { lease: true }): AsyncGenerator<Lease<T>, void, void>;
   messages(options?: ReceiveOptions): AsyncGenerator<T, void, void>;
@@ -460,7 +480,7 @@ export class Pipe<T = unknown> extends NamedObject {
     };
   }
 
-  /** Depth, totals, rates' raw material; no locks. */
+  /** Its figures, read without locks; rates are the differences of two looks. @throws ERR_CLOSED, ERR_REGION_LOST */
   statistics(): PipeStatistics {
     this.check();
     const statistics = readPipeStatistics(this.member.segment, this.shape, this.member.geometry.setWords);

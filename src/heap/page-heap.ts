@@ -33,10 +33,13 @@ export const pagesFor = (bytes: number): number => Math.ceil(bytes / PAGE_BYTES)
 
 /** Figures of the heap, read without the lock. */
 export interface HeapStatistics {
-  /** Backed for blocks now. */
+  /** Bytes backed for objects and messages now. */
   readonly committedBytes: number;
+  /** Bytes of these that nobody uses. */
   readonly freeBytes: number;
+  /** Pieces of memory in use: objects, and messages that are too long for their pipe's ring. */
   readonly usedBlocks: number;
+  /** Bytes of the largest piece that can be had without growing. */
   readonly largestFreeBytes: number;
 }
 

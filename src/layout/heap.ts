@@ -27,6 +27,7 @@ export const runPages = (run: number): number => run & 0xfffff;
 export const EntryState = { free: 0, live: 1, removed: 2 } as const;
 /** Kinds of named objects. New kinds are added at the end. */
 export const KINDS = ["none", "pipe", "counter", "mutex"] as const;
+/** What an object is. @useDeclaredType */
 export type Kind = Exclude<(typeof KINDS)[number], "none">;
 export const kindCode = (kind: Kind): number => KINDS.indexOf(kind);
 export const ENTRY_BYTES = 256;

@@ -55,6 +55,7 @@ export const OPERATIONS = [
   "object.detach",
   "heap.allocate",
 ] as const;
+/** What a member does or did last: `KIND.VERB`, or `none`. @useDeclaredType */
 export type OperationName = (typeof OPERATIONS)[number];
 export const Op = Object.fromEntries(OPERATIONS.map((name, code) => [name, code])) as Readonly<
   Record<OperationName, number>

@@ -25,13 +25,17 @@ import type { DeathWatch } from "./waits.js";
 
 /** What is known of a member that died. */
 export interface MemberDeath {
+  /** The place in the member table that it had. */
   readonly slot: number;
+  /** How often that place had been taken, its time included: with `slot` it names one member for ever. */
   readonly generation: number;
-  /** Process id in the dead member's own PID namespace. */
+  /** Process id in the dead member's own PID namespace, for people. */
   readonly pid: number;
+  /** Its worker thread's number in its process, 0 for the main thread. */
   readonly threadId: number;
+  /** The label it had given itself, by default the name of its script. */
   readonly label: string;
-  /** When its death was noticed. */
+  /** When its death was noticed, by the clock of whoever did. */
   readonly noticedAt: Date;
   /** Its last operation: `pipe.send`, … or `none`. */
   readonly operation: OperationName;

@@ -28,7 +28,22 @@ export interface KindFace<Options extends object, O extends NamedObject> {
   make(ref: ObjectRef): O;
 }
 
-/** The objects of one kind in a region: `create` (must not exist), `open` (must), `openOrCreate`, `remove`, `list`. */
+/**
+ * The objects of one kind in a region: `create` (must not exist), `open` (must), `openOrCreate`, `remove`, `list`. A name
+ * is 1 to 120 bytes of UTF-8 without `/` and control characters, and not `.` or `..`; all kinds share the names of a region.
+ * Opening a name twice gives the same handle.
+ * @example
+ * ```ts
+ * import { open } from "shmkit";
+ *
+ * const app = await open("api-collection");
+ * await app.counters.create("visits"); // ERR_EXISTS if there is one
+ * const visits = await app.counters.open("visits"); // ERR_NOT_FOUND if there is none
+ * await visits.add(2);
+ * console.log(app.counters.list(), await app.counters.remove("visits")); // [ 'visits' ] true
+ * await app.close();
+ * ```
+ */
 export class Collection<Options extends object, O extends NamedObject> {
   /** @internal */
   constructor(
@@ -36,7 +51,11 @@ export class Collection<Options extends object, O extends NamedObject> {
     private readonly face: KindFace<Options, O>,
   ) {}
 
-  /** Makes an object. @throws ERR_EXISTS, ERR_INVALID_NAME, ERR_UNKNOWN_OPTION, ERR_REGION_FULL, ERR_NO_SPACE, ERR_TIMEOUT */
+  /**
+   * Makes an object.
+   * @throws ERR_EXISTS, ERR_INVALID_NAME, ERR_UNKNOWN_OPTION, ERR_INVALID_ARGUMENT, ERR_OUT_OF_RANGE,
+   * ERR_REGION_FULL, ERR_NO_SPACE, ERR_TIMEOUT, the signal's reason, ERR_CLOSED, ERR_REGION_LOST
+   */
   create(name: string, options?: Options & WaitOptions): Promise<O> {
     return this.async(name, "create", options);
   }
@@ -45,7 +64,7 @@ export class Collection<Options extends object, O extends NamedObject> {
     return this.sync(name, "create", options);
   }
 
-  /** Opens an existing object. @throws ERR_NOT_FOUND (unless told to wait), ERR_WRONG_KIND, ERR_TIMEOUT */
+  /** Opens an existing object. @throws ERR_NOT_FOUND (unless told to wait), ERR_WRONG_KIND, and as {@link create} for its name and waiting */
   open(name: string, options?: OpenOptions): Promise<O> {
     return this.async(name, "open", options as (Options & OpenOptions) | undefined);
   }
@@ -54,7 +73,7 @@ export class Collection<Options extends object, O extends NamedObject> {
     return this.sync(name, "open", options as (Options & OpenOptions) | undefined);
   }
 
-  /** Opens an object, or makes it if there is none. @throws ERR_OPTIONS_DIFFER, ERR_WRONG_KIND, and as {@link create} */
+  /** Opens an object, or makes it if there is none. @throws ERR_OPTIONS_DIFFER, ERR_WRONG_KIND, and as {@link create} except for ERR_EXISTS */
   openOrCreate(name: string, options?: Options & WaitOptions): Promise<O> {
     return this.async(name, "openOrCreate", options);
   }

@@ -18,6 +18,7 @@ import {
 import type { Segment } from "../memory/segment.js";
 import { HEADER, type Geometry } from "../members/region-words.js";
 
+/** When a region ends: `"process"`, with its last member; `"kernel"`, when it is removed or the system restarts. */
 export type LifetimeName = "process" | "kernel";
 const at = REGION_HEADER.at;
 const word = (offset: number): number => offset >> 2;

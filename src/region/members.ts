@@ -7,12 +7,17 @@ import { SLOT, slotWord, type Geometry } from "../members/region-words.js";
 
 /** A member as its slot shows it. */
 export interface MemberInfo {
+  /** Its place in the member table, 0 to maxMembers - 1; `region.slot` is one's own. */
   readonly slot: number;
+  /** How often that place was taken, this time included: with `slot` it names one member for ever. */
   readonly generation: number;
   /** Process id in the member's own PID namespace, for people. */
   readonly pid: number;
+  /** Its worker thread's number in its process (`worker_threads.threadId`), 0 for the main thread. */
   readonly threadId: number;
+  /** The label it gave itself, by default the name of its script. */
   readonly label: string;
+  /** When it joined, by the system's clock. */
   readonly joinedAt: Date;
   /** Whether its liveness byte is locked; a dead member's slot is freed by whoever recovers it. */
   readonly alive: boolean;

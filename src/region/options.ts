@@ -8,11 +8,11 @@ import type { LifetimeName } from "./geometry.js";
 
 /** Options of `open`, `Region.create`, `Region.open` and `Region.openOrCreate`. Those that shape a region matter to its creator; a joiner who gives others is told. */
 export interface RegionOptions extends WaitOptions {
-  /** Memory backed at creation, for objects and messages. Default 16 MiB. Grows by itself up to `maxSize`. */
+  /** Memory backed at creation, for objects and messages: 4 KiB to 32 GiB. Default 16 MiB. Grows by itself up to `maxSize`. */
   size?: Size;
-  /** Address space reserved: the size the region can grow to. Default 1 GiB. */
+  /** Address space reserved: the size the region can grow to, at most 32 GiB. Default 1 GiB, or `size` if that is more. */
   maxSize?: Size;
-  /** Permission bits of the region's file. Default 0o600: this user only. */
+  /** Permission bits of the region's file, whatever the umask. Default 0o600: this user only. */
   mode?: number;
   /** Members (processes and worker threads) that can be attached at a time, 1 to 256. Default 64. */
   maxMembers?: number;

@@ -23,23 +23,41 @@ import type { Membership } from "./membership.js";
 import { checkOptions, type RegionOptions } from "./options.js";
 import { regionNames, snapshot, snapshots, type InspectOptions, type RegionInfo } from "./snapshot.js";
 
-interface RegionEvents {
-  /** A member died and was recovered: who, what it was doing, and whether that took effect. */
+/** Events of a {@link Region}, with the arguments of their listeners. */
+export interface RegionEvents {
+  /** A member died and was recovered: who, what it was doing, and whether that took effect. Once for each death. */
   memberDied: [death: MemberDeath];
 }
 
-/** Options of a counter: none yet. */
+/** Options of a {@link Counter}: none yet. */
 export type CounterOptions = Record<never, never>;
 
 /**
  * A named region of memory that processes share. An attached region does not keep its process alive; a pending wait does.
  * When the process ends without `close()`, the region notices; when it is killed, the others clean up.
+ *
+ * After `close()` whatever uses its memory throws ERR_CLOSED, and ERR_REGION_LOST when the file was truncated.
+ * @see [Regions](../../docs/guide/regions.md), [crash safety](../../docs/guide/crash-safety.md); shm_overview(7)
+ * @example
+ * ```ts
+ * import { Region } from "shmkit";
+ *
+ * const app = await Region.create("api-region", { size: "1MiB", maxSize: "8MiB", label: "the maker" });
+ * app.on("memberDied", ({ label, operation, committed }) => console.log(label, operation, committed));
+ * const jobs = await app.pipes.create("jobs", { capacity: 10 });
+ * await jobs.send("hello");
+ * console.log(app.members().length, app.pipes.list(), app.sizeBytes); // 1 [ 'jobs' ] 1048576
+ * await app.close(); // its last member: the region is gone
+ * ```
  */
 export class Region extends EventEmitter<RegionEvents> implements AsyncDisposable {
+  /** Its name, as given to `open`. */
   readonly name: string;
   /** Path of the shared-memory file: `/dev/shm/shmkit.NAME`. */
   readonly path: string;
+  /** When it ends: as its creator said. */
   readonly lifetime: LifetimeName;
+  /** When its creator made it, by the system's clock. */
   readonly createdAt: Date;
   /** Random number of this region, in hexadecimal: tells it from an earlier one of the same name. */
   readonly epoch: string;
@@ -111,7 +129,13 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
 
   // Making and finding regions.
 
-  /** Makes a region. @throws ERR_EXISTS, ERR_NO_SPACE, ERR_INVALID_NAME, ERR_INVALID_SIZE, ERR_UNKNOWN_OPTION, ERR_PERMISSION, ERR_RUNTIME_LIMIT */
+  /**
+   * Makes a region, which must not exist. Its name is 1 to 200 of `A-Z a-z 0-9 . _ -` and does not start with a dot or
+   * dash; it appears when the region is complete (as a file made with O_TMPFILE does by linkat(2)). A region whose members
+   * are all dead does not count as existing.
+   * @throws ERR_EXISTS, ERR_NO_SPACE, ERR_INVALID_NAME, ERR_INVALID_SIZE, ERR_INVALID_ARGUMENT, ERR_OUT_OF_RANGE,
+   * ERR_UNKNOWN_OPTION, ERR_PERMISSION, ERR_RUNTIME_LIMIT, ERR_TIMEOUT, ERR_SYSTEM, the signal's reason
+   */
   static create(name: string, options?: RegionOptions): Promise<Region> {
     return Region.attach(name, "create", options);
   }
@@ -121,8 +145,11 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
   }
 
   /**
-   * Joins a region that exists; with `{ wait: true }` waits for it to appear.
-   * @throws ERR_NOT_FOUND, ERR_NOT_OWNER, ERR_BAD_REGION, ERR_VERSION, ERR_OPTIONS_DIFFER, ERR_TOO_MANY_MEMBERS, ERR_TIMEOUT
+   * Joins a region that exists; with `{ wait: true }` waits for it to appear. Options that shape a region and are left out
+   * are not compared.
+   * @throws ERR_NOT_FOUND, ERR_NOT_OWNER, ERR_BAD_REGION, ERR_VERSION, ERR_OPTIONS_DIFFER, ERR_TOO_MANY_MEMBERS,
+   * ERR_TIMEOUT, ERR_NO_SPACE (of address space), ERR_PERMISSION, ERR_RUNTIME_LIMIT, ERR_SYSTEM, the signal's reason, and
+   * as {@link create} for its arguments
    */
   static open(name: string, options?: RegionOptions): Promise<Region> {
     return Region.attach(name, "open", options);
@@ -143,8 +170,8 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
 
   /**
    * Takes a region's name away. Who is attached goes on with the memory; nobody can join it any more, and the name is free.
-   * Resolves to false when there was none. Removes a corrupt file of that name as well.
-   * @throws ERR_PERMISSION, ERR_TIMEOUT
+   * Resolves to false when there was none. Removes a corrupt file of that name as well. As unlink(2) does for files.
+   * @throws ERR_PERMISSION, ERR_NOT_OWNER, ERR_BAD_REGION (a link, directory or FIFO), ERR_INVALID_NAME, ERR_TIMEOUT
    */
   static async remove(name: string, options?: WaitOptions): Promise<boolean> {
     return run(remove(name), `removing ${regionName(name)}`, onlyWaitOptions(options, "Region.remove"));
@@ -154,7 +181,10 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     return runSync(remove(name), `removing ${regionName(name)}`, onlyWaitOptions(options, "Region.removeSync"));
   }
 
-  /** The regions there are; those that nobody alive uses (and that were not asked to stay) are removed first. */
+  /**
+   * The regions there are and this user can read, by name; those that nobody alive uses (and that were not asked to stay)
+   * are removed first.
+   */
   static async list(): Promise<RegionInfo[]> {
     await Region.clean();
     return snapshots();
@@ -165,7 +195,11 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     return snapshots();
   }
 
-  /** One region from outside, without attaching; undefined when there is none. @throws ERR_BAD_REGION, ERR_VERSION, ERR_PERMISSION, ERR_CORRUPT */
+  /**
+   * One region from outside, without attaching; undefined when there is none. Takes no slot and no lock, needs read
+   * permission only.
+   * @throws ERR_BAD_REGION, ERR_VERSION, ERR_PERMISSION, ERR_CORRUPT, ERR_INVALID_NAME
+   */
   static inspect(name: string, options?: InspectOptions): RegionInfo | undefined {
     return snapshot(name, options);
   }
@@ -204,7 +238,11 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
 
   // Objects.
 
-  /** Opens a pipe, or makes it: any process may be first. Shorthand for `pipes.openOrCreate`. */
+  /**
+   * Opens a pipe, or makes it: any process may be first. Shorthand for `pipes.openOrCreate`. `T` is what its messages are,
+   * which nothing checks at run time.
+   * @throws as {@link Collection.openOrCreate}
+   */
   pipe<T = unknown>(name: string, options?: PipeOptions & WaitOptions): Promise<Pipe<T>> {
     return this.pipes.openOrCreate(name, options) as Promise<Pipe<T>>;
   }
@@ -213,7 +251,7 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     return this.pipes.openOrCreateSync(name, options) as Pipe<T>;
   }
 
-  /** Opens a counter, or makes it with value 0. Shorthand for `counters.openOrCreate`. */
+  /** Opens a counter, or makes it with value 0. Shorthand for `counters.openOrCreate`. @throws as {@link Collection.openOrCreate} */
   counter(name: string, options?: WaitOptions): Promise<Counter> {
     return this.counters.openOrCreate(name, options);
   }
@@ -222,7 +260,7 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     return this.counters.openOrCreateSync(name, options);
   }
 
-  /** Opens a mutex, or makes it. Shorthand for `mutexes.openOrCreate`. */
+  /** Opens a mutex, or makes it. Shorthand for `mutexes.openOrCreate`. @throws as {@link Collection.openOrCreate} */
   mutex(name: string, options?: MutexOptions & WaitOptions): Promise<Mutex> {
     return this.mutexes.openOrCreate(name, options);
   }
@@ -238,7 +276,7 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     return this.statistics().committedBytes;
   }
 
-  /** Bytes the region can grow to. */
+  /** Bytes for objects and messages the region can grow to: its `maxSize`. */
   get maxSizeBytes(): number {
     const { maxPages, heapPage } = this.membership.geometry;
     return (maxPages - heapPage) * PAGE_BYTES;
@@ -258,7 +296,7 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     return statistics;
   }
 
-  /** Who is attached. */
+  /** Who is attached, by slot: the dead as well, as long as nobody has recovered them. */
   members(): MemberInfo[] {
     this.membership.member.checkUsable();
     const { segment, geometry, descriptor, member } = this.membership;
@@ -276,8 +314,9 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
   }
 
   /**
-   * Backs memory ahead of need, up to `maxSize`, so that later messages find it. Never shrinks.
-   * @throws ERR_NO_SPACE, ERR_REGION_FULL, ERR_TIMEOUT
+   * Backs memory ahead of need (fallocate(2)), so that later messages find it: `size` is what is to be backed in all, at
+   * most `maxSize`. Does nothing when as much is there already; never shrinks. The event loop goes on meanwhile.
+   * @throws ERR_NO_SPACE, ERR_REGION_FULL, ERR_INVALID_SIZE, ERR_TIMEOUT, the signal's reason
    */
   async grow(size: Size, options?: WaitOptions): Promise<void> {
     const { step, next } = this.growing(size, onlyWaitOptions(options, "grow")?.timeoutMs);
@@ -388,6 +427,7 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
   }
   private closed = false;
 
+  /** {@link close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -412,13 +452,18 @@ function unlessShmkit(error: unknown): false {
 const keyOf = (ref: ObjectRef): string => `${ref.entry}:${ref.generation}`;
 
 /**
- * Joins the region of that name, or makes it: any process may be first. The same as `Region.openOrCreate`.
+ * Joins the region of that name, or makes it: any process may be first. The same as {@link Region.openOrCreate}.
+ * @throws as {@link Region.create} and {@link Region.open}; never ERR_EXISTS or ERR_NOT_FOUND
  * @example
- * const app = await open("my-app");
- * const jobs = await app.pipe("jobs", { capacity: 1000 });
+ * ```ts
+ * import { open } from "shmkit";
+ *
+ * const app = await open("api-open");
+ * const jobs = await app.pipe<{ url: string }>("jobs", { capacity: 1000 });
  * await jobs.send({ url: "https://example.org" });
- * console.log(await jobs.receive());
+ * console.log(await jobs.receive()); // { url: 'https://example.org' }
  * await app.close();
+ * ```
  */
 export function open(name: string, options?: RegionOptions): Promise<Region> {
   return Region.openOrCreate(name, options);

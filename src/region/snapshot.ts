@@ -24,20 +24,25 @@ import { DIRECTORY, pathOf, PREFIX } from "./names.js";
 
 /** A named object as seen from outside. */
 export interface ObjectInfo {
+  /** Name within the region. */
   readonly name: string;
+  /** What it is; says which of the fields below there are. */
   readonly kind: Kind;
+  /** When it was made, by the system's clock. */
   readonly createdAt: Date;
-  /** Where its own block lies in the region's file. */
+  /** Where its own block begins in the region's file, in bytes. */
   readonly offsetBytes: number;
+  /** How long that block is, in bytes. */
   readonly lengthBytes: number;
-  /** Of a pipe. */
+  /** Of a pipe: its figures. */
   readonly pipe?: PipeStatistics;
-  /** Of a counter. */
+  /** Of a counter: its value. */
   readonly value?: bigint;
-  /** Of a mutex: slot of its owner. */
+  /** Of a mutex: slot of its owner; absent while it is free. */
   readonly ownerSlot?: number;
-  /** Of a mutex: owners that died holding it, and members that wait for it. */
+  /** Of a mutex: how many owners died holding it. */
   readonly takeovers?: number;
+  /** Of a mutex: members that wait for it. */
   readonly waiting?: number;
 }
 
@@ -47,20 +52,31 @@ export interface InspectOptions {
   memory?: boolean;
 }
 
-/** A region as seen from outside, without attaching. */
+/** A region as seen from outside, without attaching. Nothing is locked: each part is as it was when it was read. */
 export interface RegionInfo {
+  /** Its name. */
   readonly name: string;
+  /** Path of its file: `/dev/shm/shmkit.NAME`. */
   readonly path: string;
+  /** Number of the user whom the file belongs to. */
   readonly uid: number;
+  /** The file's permission bits, such as `0o600`. */
   readonly mode: number;
+  /** When it ends. */
   readonly lifetime: LifetimeName;
+  /** When it was made, by the system's clock. */
   readonly createdAt: Date;
+  /** Random number of this region, in hexadecimal: tells it from an earlier one of the same name. */
   readonly epoch: string;
-  /** Memory backed now and at most, in bytes, without the tables. */
+  /** Memory for objects and messages that is backed now, in bytes. */
   readonly sizeBytes: number;
+  /** What it can grow to, in bytes. */
   readonly maxSizeBytes: number;
+  /** Where the memory goes. */
   readonly heap: HeapStatistics;
+  /** Who is attached, by slot: the dead as well, as long as nobody has recovered them. */
   readonly members: readonly MemberInfo[];
+  /** What is in it. */
   readonly objects: readonly ObjectInfo[];
   /** What every page is for, from the first to the last, if that was asked for. */
   readonly memory?: readonly MemoryRange[];

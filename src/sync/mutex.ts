@@ -28,7 +28,7 @@ const WORD_COUNT = MUTEX.at.wordCount >> 2;
 
 /** Options of a mutex. */
 export interface MutexOptions {
-  /** How many 32-bit words the mutex guards, 0–64. Default 8. */
+  /** How many 32-bit words the mutex guards, 0 to 64; they are 0 at first. Default 8. */
   words?: number;
 }
 
@@ -57,14 +57,14 @@ export class MutexGuard {
     this.abandoned = abandoned;
   }
 
-  /** A guarded word, as a signed 32-bit integer. @throws ERR_NOT_HELD, ERR_OUT_OF_RANGE */
+  /** A guarded word, as a signed 32-bit integer; `index` is 0 to `wordCount` - 1. @throws ERR_NOT_HELD, ERR_OUT_OF_RANGE */
   get(index: number): number {
     return this.mutex.readWord(this, index);
   }
 
   /**
    * Changes a guarded word. The old value is journalled first: if this process dies before {@link commit} or
-   * {@link release}, every word goes back to what it was.
+   * {@link release}, every word goes back to what it was. `value` is -2^31 to 2^32 - 1, kept as 32 bits.
    * @throws ERR_NOT_HELD, ERR_OUT_OF_RANGE
    */
   set(index: number, value: number): void {
@@ -95,7 +95,20 @@ export class MutexGuard {
 /**
  * A named robust mutex. When its owner dies, what it had not committed is undone, and the next one gets the lock and is
  * told once (`guard.abandoned`), as with POSIX robust mutexes. Owned by a member (a process or worker thread): two
- * asynchronous tasks of one thread exclude each other too.
+ * asynchronous tasks of one thread exclude each other too. It is not recursive.
+ * @see pthread_mutexattr_setrobust(3); [abandoned mutexes](../../docs/guide/crash-safety.md#abandoned-mutexes)
+ * @example
+ * ```ts
+ * import { open } from "shmkit";
+ *
+ * const app = await open("api-mutex");
+ * const accounts = await app.mutex("accounts", { words: 2 });
+ * const guard = await accounts.lock({ timeoutMs: 1000 });
+ * guard.set(0, guard.get(0) - 5); // both words change, or, if this process dies before release(), neither
+ * guard.set(1, guard.get(1) + 5);
+ * guard.release();
+ * await app.close();
+ * ```
  */
 export class Mutex extends NamedObject {
   private readonly queue = new LocalQueue();
@@ -143,14 +156,14 @@ export class Mutex extends NamedObject {
     return guard === BLOCKED ? undefined : guard;
   }
 
-  /** Slot of the owner, undefined when free. */
+  /** Slot of the owner (as in `region.members()`), undefined when free. */
   get ownerSlot(): number | undefined {
     this.check();
     const owner = ownerOf(this.member, this.base);
     return owner < 0 ? undefined : owner;
   }
 
-  /** Owners that died holding it. */
+  /** How many owners died holding it. */
   get takeovers(): number {
     this.check();
     return takeovers(this.member, this.base);

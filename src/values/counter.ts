@@ -51,12 +51,23 @@ export function counterPlan(): ObjectPlan {
 /**
  * A named signed 64-bit integer that every member of the region sees. Reads take no lock. A member that dies while it
  * updates either did or did not: never half, and the region's `memberDied` event says which.
+ * @example
+ * ```ts
+ * import { open } from "shmkit";
+ *
+ * const app = await open("api-counter");
+ * const done = await app.counter("done");
+ * const enough = done.waitFor(3, { timeoutMs: 10_000 });
+ * for (let n = 0; n < 3; n++) await done.add();
+ * console.log(await enough, done.value); // 3n 3n
+ * await app.close();
+ * ```
  */
 export class Counter extends NamedObject {
   private readonly updates = new LocalQueue();
   private readonly lock = this.base + COUNTER_WORD.lock;
 
-  /** The value now. */
+  /** The value now, from -2^63 to 2^63 - 1. @throws ERR_CLOSED, ERR_REGION_LOST */
   get value(): bigint {
     this.check();
     const value = words.load64(this.member.segment.longs, this.base / 2 + COUNTER_WORD.value);
@@ -65,8 +76,9 @@ export class Counter extends NamedObject {
   }
 
   /**
-   * Adds `delta` (default 1) and resolves to the value after. Wraps around at 64 bits, as `Atomics.add` does.
-   * @throws ERR_OUT_OF_RANGE, ERR_TIMEOUT while a stopped process holds the counter, ERR_CLOSED, ERR_REGION_LOST
+   * Adds `delta` (default 1) and resolves to the value after. Wraps around at 64 bits, as `Atomics.add` does
+   * (ECMA-262).
+   * @throws ERR_OUT_OF_RANGE, ERR_INVALID_ARGUMENT, ERR_TIMEOUT while a stopped process holds the counter, ERR_CLOSED, ERR_REGION_LOST
    */
   async add(delta: Integer = 1, options?: WaitOptions): Promise<bigint> {
     const by = integer(delta, "delta");
