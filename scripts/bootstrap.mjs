@@ -28,6 +28,7 @@ const COMMANDS = {
   bench: (args) => ["build/benchmarks/main.js", ...args],
   crash: (args) => ["build/test/crash/main.js", ...args],
   fuzz: (args) => ["build/test/fuzz/main.js", ...args],
+  docs: (args) => ["node_modules/typedoc/bin/typedoc", ...args],
   prebuilds: (args) => ["scripts/prebuild-addons.mjs", ...args],
 };
 

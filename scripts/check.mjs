@@ -19,6 +19,7 @@ const GATES = [
   "unused",
   "generated-layout",
   "api-report",
+  "api-docs",
   "benchmark-figures",
   "error-codes",
   "names-and-paths",

@@ -1,56 +1,11 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { after, before, describe, test } from "node:test";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { before, describe, test } from "node:test";
 import { createHash } from "node:crypto";
-
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-
-interface GateResult {
-  readonly problems: readonly string[];
-  readonly note: string;
-}
-
-interface Scripts {
-  "checks/layers.mjs": {
-    checkLayers: (source: string) => { modules: number; problems: string[] };
-    checkBenchmarks: (folder: string) => string[];
-  };
-  "checks/api-report.mjs": { apiReport: (entry: string) => { names: number; text: string } };
-  "checks/unused.mjs": { findUnused: (root: string) => { modules: number; problems: string[] } };
-  "checks/error-codes.mjs": {
-    checkErrorCodes: (codes: readonly string[], documentText: string, sources: readonly string[]) => string[];
-  };
-  "checks/names-and-paths.mjs": { checkText: (path: string, text: string) => string[] };
-  "checks/doc-examples.mjs": { gate: { run: (context: { root: string }) => Promise<GateResult> } };
-  "inline-dependencies.mjs": { inlinedFiles: readonly string[] };
-  "stale-outputs.mjs": { removeStaleOutputs: (root: string) => string[] };
-}
-
-async function load<Name extends keyof Scripts>(name: Name): Promise<Scripts[Name]> {
-  return (await import(pathToFileURL(join(ROOT, "scripts", name)).href)) as Scripts[Name];
-}
-
-const folders: string[] = [];
-
-/** A temporary folder with the files given as path → text. */
-function folderWith(files: Readonly<Record<string, string>>): string {
-  const folder = mkdtempSync(join(tmpdir(), "shmkit-tooling-"));
-  folders.push(folder);
-  for (const [path, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(folder, path)), { recursive: true });
-    writeFileSync(join(folder, path), text);
-  }
-  return folder;
-}
-
-after(() => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
-});
+import { folderWith, load, ROOT } from "./helpers/tooling.js";
 
 /** How a child ended, and everything it said. */
 async function ending(child: ChildProcess) {
@@ -165,42 +120,6 @@ describe("names and paths", () => {
     const { checkText } = await load("checks/names-and-paths.mjs");
     const text = 'receive({ skip: 3 }); "src/home/x"; /dev/shm/work; queue.only; https://nodejs.org/';
     assert.deepEqual(checkText("test/a.test.ts", text), []);
-  });
-});
-
-describe("doc examples", () => {
-  async function run(readme: string): Promise<GateResult> {
-    const root = folderWith({ "README.md": readme });
-    for (const name of ["node_modules", "dist", "package.json", "tsconfig.base.json"]) {
-      symlinkSync(join(ROOT, name), join(root, name));
-    }
-    const { gate } = await load("checks/doc-examples.mjs");
-    return gate.run({ root });
-  }
-
-  test("are type-checked", async () => {
-    const { problems } = await run("# Title\n\n```ts\nconst a = 1;\nconst b: string = a;\n```\n");
-    assert.equal(problems.length, 1, problems.join("\n"));
-    assert.match(problems[0], /^README\.md:5: error TS2322/);
-  });
-
-  test("are run, together where they say so; fragments are only shown", async () => {
-    const { problems, note } = await run(
-      '```js\nthrow new Error("planted");\n```\n' +
-        "```ts no-run\nfunction f(a: number): void\n```\n" +
-        '```ts together=pair\nimport { existsSync, writeFileSync } from "node:fs";\nwriteFileSync("../one", "");\n' +
-        'while (!existsSync("../two")) await new Promise((done) => setTimeout(done, 5));\n```\n' +
-        '```ts together=pair\nimport { existsSync, writeFileSync } from "node:fs";\nwriteFileSync("../two", "");\n' +
-        'while (!existsSync("../one")) await new Promise((done) => setTimeout(done, 5));\n```\n',
-    );
-    assert.equal(problems.length, 1, problems.join("\n"));
-    assert.match(problems[0], /^README\.md:1: ended with 1\n[\s\S]*Error: planted/);
-    assert.equal(note, "3 examples of 1 documents run, 1 only shown");
-  });
-
-  test("must exist, and unknown words are refused", async () => {
-    const { problems } = await run("```ts no-runn no-run\n```\n```sh\nls\n```\n");
-    assert.deepEqual(problems, ["README.md:1: unknown words after the language: no-runn", "no example was found"]);
   });
 });
 

@@ -33,6 +33,27 @@ export function codeBlocks(path, text) {
   return blocks;
 }
 
+const DOC_COMMENT = /^([ \t]*)\/\*\*(?!\/)[\s\S]*?\*\//gm;
+
+/**
+ * The examples in the doc comments of a module, at the lines where they stand. An `@example` must have a code block: what
+ * has none would be shown and never run.
+ */
+export function exampleBlocks(path, text) {
+  const blocks = [];
+  const problems = [];
+  for (const { 0: comment, index } of text.matchAll(DOC_COMMENT)) {
+    const lines = comment.split("\n").map((line) => line.replace(/^[ \t]*(?:\/\*\*|\*\/|\*) ?/, ""));
+    const found = codeBlocks(path, lines.join("\n"));
+    const before = text.slice(0, index).split("\n").length - 1;
+    for (const block of found) blocks.push({ ...block, at: `${path}:${before + Number(block.at.split(":")[1])}` });
+    for (const [at, line] of lines.entries())
+      if (line.startsWith("@example") && !/^```(?:ts|js)\b/.test(lines[at + 1] ?? ""))
+        problems.push(`${path}:${before + at + 1}: an example without a code block would never be run`);
+  }
+  return { blocks, problems };
+}
+
 function namesInSharedMemory() {
   return existsSync(SHARED_MEMORY) ? readdirSync(SHARED_MEMORY).filter((name) => name.startsWith("shmkit.")) : [];
 }
@@ -133,10 +154,17 @@ export const gate = {
     const documents = ["README.md", ...sourceFiles(join(root, "docs")).map((name) => `docs/${name}`)].filter(
       (path) => path.endsWith(".md") && existsSync(join(root, path)),
     );
-    const blocks = documents.flatMap((path) => codeBlocks(path, readFileSync(join(root, path), "utf8")));
+    const modules = sourceFiles(join(root, "src"))
+      .filter((name) => /\.c?ts$/.test(name))
+      .map((name) => exampleBlocks(`src/${name}`, readFileSync(join(root, "src", name), "utf8")));
+    const blocks = [
+      ...documents.flatMap((path) => codeBlocks(path, readFileSync(join(root, path), "utf8"))),
+      ...modules.flatMap((module) => module.blocks),
+    ];
     const problems = blocks
       .filter(({ unknown }) => unknown.length > 0)
       .map(({ at, unknown }) => `${at}: unknown words after the language: ${unknown.join(" ")}`);
+    problems.push(...modules.flatMap((module) => module.problems));
     const examples = blocks
       .filter(({ noRun }) => !noRun)
       .map((block, index) => ({ ...block, name: `example-${index + 1}` }));
@@ -151,6 +179,8 @@ export const gate = {
       rmSync(project, { recursive: true, force: true });
     }
     const shown = blocks.length - examples.length;
-    return { problems, note: `${examples.length} examples of ${documents.length} documents run, ${shown} only shown` };
+    const inModules = modules.filter((module) => module.blocks.length > 0).length;
+    const where = `${documents.length} documents and ${inModules} modules`;
+    return { problems, note: `${examples.length} examples of ${where} run, ${shown} only shown` };
   },
 };

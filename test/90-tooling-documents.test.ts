@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { readFileSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { folderWith, type GateResult, load, ROOT } from "./helpers/tooling.js";
+
+describe("doc examples", () => {
+  async function run(readme: string, modules: Readonly<Record<string, string>> = {}): Promise<GateResult> {
+    const root = folderWith({ "README.md": readme, ...modules });
+    for (const name of ["node_modules", "dist", "package.json", "tsconfig.base.json"]) {
+      symlinkSync(join(ROOT, name), join(root, name));
+    }
+    const { gate } = await load("checks/doc-examples.mjs");
+    return gate.run({ root });
+  }
+
+  test("are type-checked", async () => {
+    const { problems } = await run("# Title\n\n```ts\nconst a = 1;\nconst b: string = a;\n```\n");
+    assert.equal(problems.length, 1, problems.join("\n"));
+    assert.match(problems[0], /^README\.md:5: error TS2322/);
+  });
+
+  test("are run, together where they say so; fragments are only shown", async () => {
+    const { problems, note } = await run(
+      '```js\nthrow new Error("planted");\n```\n' +
+        "```ts no-run\nfunction f(a: number): void\n```\n" +
+        '```ts together=pair\nimport { existsSync, writeFileSync } from "node:fs";\nwriteFileSync("../one", "");\n' +
+        'while (!existsSync("../two")) await new Promise((done) => setTimeout(done, 5));\n```\n' +
+        '```ts together=pair\nimport { existsSync, writeFileSync } from "node:fs";\nwriteFileSync("../two", "");\n' +
+        'while (!existsSync("../one")) await new Promise((done) => setTimeout(done, 5));\n```\n',
+    );
+    assert.equal(problems.length, 1, problems.join("\n"));
+    assert.match(problems[0], /^README\.md:1: ended with 1\n[\s\S]*Error: planted/);
+    assert.equal(note, "3 examples of 1 documents and 0 modules run, 1 only shown");
+  });
+
+  test("must exist, and unknown words are refused", async () => {
+    const { problems } = await run("```ts no-runn no-run\n```\n```sh\nls\n```\n");
+    assert.deepEqual(problems, ["README.md:1: unknown words after the language: no-runn", "no example was found"]);
+  });
+
+  test("in doc comments are run, and told at their lines", async () => {
+    const { problems, note } = await run("# Title\n", {
+      "src/a.ts":
+        "export const text = `/** no comment\n * @example\n`;\n\n" +
+        '  /**\n   * Does it.\n   * @example\n   * ```ts\n   * throw new Error("planted");\n   * ```\n   */\n' +
+        "/** @example\n * ```ts\n * console.log(1);\n * ```\n */\n",
+    });
+    assert.equal(problems.length, 1, problems.join("\n"));
+    assert.match(problems[0], /^src\/a\.ts:8: ended with 1\n[\s\S]*Error: planted/);
+    assert.equal(note, "2 examples of 1 documents and 1 modules run, 0 only shown");
+  });
+
+  test("in doc comments need a code block, and are type-checked", async () => {
+    const { problems } = await run("# Title\n", {
+      "src/a.ts": "/**\n * @example\n * f();\n */\n/**\n * @example\n * ```ts\n * const b: string = 1;\n * ```\n */\n",
+    });
+    assert.equal(problems.length, 2, problems.join("\n"));
+    assert.equal(problems[0], "src/a.ts:2: an example without a code block would never be run");
+    assert.match(problems[1], /^src\/a\.ts:8: error TS2322/);
+  });
+});
+
+test("what the API reference does not say, and links to nowhere, are found", async () => {
+  const root = folderWith({
+    "src/index.ts":
+      "/** Documented, {@link nowhere}. @module shmkit */\nexport const bare = 1;\n/** It is. */\nexport const fine = 1;\n",
+    "dist/base/errors.js": "export const ERROR_CODES = {};\n",
+    "README.md": "# Title\n\n[gone](docs/gone.md)\n",
+    "docs/README.md": "# Pages\n",
+    "typedoc.config.mjs": readFileSync(join(ROOT, "typedoc.config.mjs"), "utf8"),
+  });
+  for (const name of ["node_modules", "package.json", "tsconfig.base.json", "tsconfig.src.json"])
+    symlinkSync(join(ROOT, name), join(root, name));
+  const { gate } = await load("checks/api-docs.mjs");
+  const problems = gate.run({ root }).problems.join("\n");
+  assert.match(problems, /bare .*does not have any documentation/);
+  assert.match(problems, /"nowhere"/);
+  assert.match(problems, /docs\/gone\.md/);
+  assert.doesNotMatch(problems, /shmkit\.fine/);
+});
