@@ -26,7 +26,9 @@ export type FacilityName =
 
 /** Something that a region needs of the system or the runtime, and whether it works here. */
 export interface Facility {
+  /** Which part of the system it is. */
   readonly name: FacilityName;
+  /** Whether it worked when it was tried. */
   readonly works: boolean;
   /** False for what a region can do without. */
   readonly needed: boolean;
@@ -37,7 +39,15 @@ export interface Facility {
 /** What {@link probeSystem} finds. */
 export interface SystemReport {
   /** The addon that was loaded. */
-  readonly addon: { readonly path: string; readonly abi: number; readonly libc: "glibc" | "musl" };
+  readonly addon: {
+    /** Its file. */
+    readonly path: string;
+    /** Number of the contract between it and the JavaScript. */
+    readonly abi: number;
+    /** The C library it was built for. */
+    readonly libc: "glibc" | "musl";
+  };
+  /** What was tried, in a fixed order. */
   readonly facilities: readonly Facility[];
 }
 

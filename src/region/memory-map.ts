@@ -15,8 +15,11 @@ export type MemoryUse =
 
 /** A range of a region's file and what it is for. Neighbours of one use are one range. */
 export interface MemoryRange {
+  /** Where it begins in the region's file, in bytes. */
   readonly offsetBytes: number;
+  /** How long it is, in bytes. */
   readonly lengthBytes: number;
+  /** What it is for. */
   readonly use: MemoryUse;
   /** Runs of pages that it consists of. */
   readonly runs: number;
