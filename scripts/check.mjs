@@ -18,6 +18,7 @@ const GATES = [
   "layers",
   "unused",
   "generated-layout",
+  "generated-cli-pages",
   "api-report",
   "api-docs",
   "benchmark-figures",
@@ -59,7 +60,7 @@ for (const name of GATES.filter((gate) => wanted.length === 0 || wanted.includes
 console.log("");
 for (const { name, seconds, note, problems } of rows) {
   const verdict = problems === 0 ? "ok" : `FAIL (${problems})`;
-  console.log(`${name.padEnd(18)} ${verdict.padEnd(10)} ${seconds.toFixed(1).padStart(5)} s  ${note}`);
+  console.log(`${name.padEnd(19)} ${verdict.padEnd(10)} ${seconds.toFixed(1).padStart(5)} s  ${note}`);
 }
 const failed = rows.filter(({ problems }) => problems > 0).length;
 console.log(`${rows.length - failed} gates passed, ${failed} failed`);

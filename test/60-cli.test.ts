@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, test } from "node:test";
@@ -313,24 +312,5 @@ describe("rm", () => {
     assert.equal(Region.inspect(region.name), undefined);
     assert.equal(Region.inspect(other.name), undefined);
     assert.equal((await run(["rm", "--force", region.name])).code, 0);
-  });
-});
-
-describe("completion", () => {
-  for (const shell of ["zsh", "fish"]) {
-    test(`for ${shell} knows every command`, async () => {
-      const { code, text } = await run(["completion", shell]);
-      assert.equal(code, 0);
-      for (const command of COMMAND_NAMES) assert.match(text, new RegExp(`\\b${command}\\b`));
-    });
-  }
-
-  test("is valid bash, and completes", async () => {
-    const { text } = await run(["completion", "bash"]);
-    const script = `${text}\nCOMP_WORDS=(shmkit s); COMP_CWORD=1; _shmkit; echo "\${COMPREPLY[@]}"
-COMP_WORDS=(shmkit send --k); COMP_CWORD=2; _shmkit; echo "\${COMPREPLY[@]}"`;
-    const { stdout, stderr } = spawnSync("bash", ["-c", script], { encoding: "utf8" });
-    assert.equal(stderr, "");
-    assert.equal(stdout, "send\n--keep\n");
   });
 });

@@ -11,6 +11,8 @@ const INTENDED = [
   /^LICENSE$/,
   /^CHANGELOG\.md$/,
   /^docs\/[\w/-]+\.(?:md|svg)$/,
+  /^man\/shmkit\.1$/,
+  /^completions\/(?:_shmkit|shmkit\.(?:bash|fish))$/,
   /^dist\/[\w/-]+\.js$/,
   /^dist\/[\w/-]+\.d\.ts$/,
   /^dist\/[\w/-]+\.js\.map$/,
@@ -35,13 +37,13 @@ function packedFiles(root) {
 }
 
 /** Every file that package.json points users to. */
-function entryPoints({ bin, exports, imports }) {
+function entryPoints({ bin, man, exports, imports }) {
   const targets = [];
   const collect = (value) => {
     if (typeof value === "string") targets.push(posix.normalize(value));
     else for (const inner of Object.values(value)) collect(inner);
   };
-  collect({ bin, exports, imports });
+  collect({ bin, man, exports, imports });
   // The instrumented double stays in the checkout, and a pattern names no single file.
   return targets.filter((target) => !target.startsWith("build/") && !target.includes("*"));
 }
@@ -71,7 +73,9 @@ export const gate = {
     for (const target of entryPoints(manifest)) {
       if (!files.includes(target)) problems.push(`package.json points to ${target}, which is not packed`);
     }
-    for (const path of files.filter((name) => name.endsWith(".js") && !name.startsWith(`${INLINED_FOLDER}/`) && name !== BUNDLE)) {
+    for (const path of files.filter(
+      (name) => name.endsWith(".js") && !name.startsWith(`${INLINED_FOLDER}/`) && name !== BUNDLE,
+    )) {
       if (!files.includes(path.replace(/\.js$/, ".d.ts"))) problems.push(`${path} has no types`);
       if (!existsSync(join(root, path.replace(/^dist\//, "src/").replace(/\.js$/, ".ts")))) {
         problems.push(`${path} has no source`);

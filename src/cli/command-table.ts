@@ -14,3 +14,8 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command 
   example: () => import("./commands/example.js"),
   completion: () => import("./commands/completion.js"),
 };
+
+/** Every command, loaded. */
+export async function allCommands(): Promise<Command[]> {
+  return Promise.all(Object.values(COMMANDS).map(async (load) => (await load()).command));
+}

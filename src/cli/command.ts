@@ -34,11 +34,16 @@ export interface Command {
   /** The exit codes this command can answer besides 0, 2 and those of signals. */
   readonly exitCodes: readonly ExitCode[];
   readonly examples?: readonly string[];
+  /** What its arguments may be, for completions: words, regions or addresses that exist; files if nothing is said. */
+  readonly completes?: readonly string[] | "regions" | "addresses";
   /** Fewest and most positional arguments. */
   readonly arguments: readonly [minimum: number, maximum: number];
   /** Resolves to the exit code, 0 if nothing. */
   run(invocation: Invocation): Promise<number | void>;
 }
+
+/** What the whole thing is, in one sentence. */
+export const ABOUT = "Shared memory between processes: regions, pipes, counters and locks that survive kill -9.";
 
 const HELP: OptionSpec = { type: "boolean", short: "h", about: "show this help" };
 
@@ -86,12 +91,23 @@ export function columns(rows: readonly (readonly [string, string])[], width = 10
     .join("\n");
 }
 
-export function helpOf(command: Command): string {
-  const options = Object.entries({ ...command.options, help: HELP }).map(([name, spec]) => {
-    const short = spec.short === undefined ? "    " : `-${spec.short}, `;
-    return [`${short}--${name}${spec.value === undefined ? "" : ` ${spec.value}`}`, spec.about] as const;
+/** The options of a command, `--help` included, each with how it is written. */
+export function optionsOf(command: Command): (OptionSpec & { readonly name: string; readonly written: string })[] {
+  return Object.entries({ ...command.options, help: HELP }).map(([name, spec]) => {
+    const short = spec.short === undefined ? "" : `-${spec.short}, `;
+    return { ...spec, name, written: `${short}--${name}${spec.value === undefined ? "" : ` ${spec.value}`}` };
   });
-  const codes = ([0, ...command.exitCodes, 2] as ExitCode[]).sort((a, b) => a - b);
+}
+
+/** Every exit code of a command but those of signals. */
+export const exitCodesOf = (command: Command): ExitCode[] =>
+  ([0, ...command.exitCodes, 2] as ExitCode[]).sort((a, b) => a - b);
+
+export function helpOf(command: Command): string {
+  const options = optionsOf(command).map(
+    ({ short, written, about }) => [short === undefined ? `    ${written}` : written, about] as const,
+  );
+  const codes = exitCodesOf(command);
   const sections = [
     `${usageLines(command)
       .map((line, at) => `${at === 0 ? "usage: " : "       "}${line}`)

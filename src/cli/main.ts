@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
-import { columns, helpOf, parse, type Command } from "./command.js";
-import { COMMANDS } from "./command-table.js";
+import { ABOUT, columns, helpOf, parse } from "./command.js";
+import { allCommands, COMMANDS } from "./command-table.js";
 import { BrokenPipe, errorLine, EXIT_CODES, exitCodeOf, Interrupted, usageError } from "./exit-codes.js";
 import { Terminal } from "./terminal.js";
 
@@ -23,10 +23,9 @@ const terminal = new Terminal(ending.signal, (error) => {
 });
 
 async function help(): Promise<string> {
-  const commands: Command[] = [];
-  for (const load of Object.values(COMMANDS)) commands.push((await load()).command);
+  const commands = await allCommands();
   return [
-    "usage: shmkit COMMAND [ARGUMENTS]\n\nShared memory between processes: regions, pipes, counters and locks that survive kill -9.",
+    `usage: shmkit COMMAND [ARGUMENTS]\n\n${ABOUT}`,
     `Commands:\n${columns(commands.map(({ name, summary }) => [name, summary] as const))}`,
     `Options:\n${columns([
       ["--help, -h", "show this help; shmkit COMMAND --help shows that of a command"],

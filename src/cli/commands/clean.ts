@@ -18,6 +18,7 @@ that opens it cleans up as well.`,
   },
   exitCodes: [1, 141],
   examples: ["shmkit clean --dry-run", "shmkit clean --kernel --json | jq '.removed[].name'"],
+  completes: [],
   arguments: [0, 0],
   run: clean,
 };

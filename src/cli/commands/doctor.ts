@@ -14,6 +14,7 @@ left behind, says which addon was loaded, and whether this is a container. Says 
 is 1 if something does not work.`,
   options: { json: { type: "boolean", short: "j", about: "as JSON: the findings, and the facts behind them" } },
   exitCodes: [1, 141],
+  completes: [],
   arguments: [0, 0],
   run: doctor,
 };

@@ -18,6 +18,7 @@ the original.`,
   examples: [
     "shmkit example serverside demo 1000000 first 4 & shmkit example middleside demo first second 4 & shmkit example clientside demo second",
   ],
+  completes: ["serverside", "middleside", "clientside"],
   arguments: [0, Number.POSITIVE_INFINITY],
   run: example,
 };

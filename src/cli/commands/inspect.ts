@@ -40,6 +40,7 @@ With --hex its bytes, those of the file or of the object's own block; also of a 
   },
   exitCodes: [1, 4, 5, 141],
   examples: ["shmkit inspect my-app", "shmkit inspect my-app/jobs", "shmkit inspect my-app --hex 0x0:0x100"],
+  completes: "addresses",
   arguments: [1, 1],
   run: inspect,
 };

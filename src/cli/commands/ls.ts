@@ -25,6 +25,7 @@ from two looks. Without names, regions that nobody uses any more are removed on 
   },
   exitCodes: [1, 4, 5, 141],
   examples: ["shmkit ls", "shmkit ls --json | jq '.regions[].members[].pid'"],
+  completes: "regions",
   arguments: [0, Number.POSITIVE_INFINITY],
   run: ls,
 };

@@ -37,6 +37,7 @@ take stays for the next receiver, also when this one is killed.`,
     "shmkit recv q/backup > archive.tar",
     "shmkit recv --count 1 app/events",
   ],
+  completes: "addresses",
   arguments: [1, 1],
   run: recv,
 };

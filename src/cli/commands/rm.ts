@@ -21,6 +21,7 @@ a removed object open gets ERR_CLOSED from the next call on. Also removes files 
   },
   exitCodes: [1, 3, 4, 5],
   examples: ["shmkit rm my-app", "shmkit rm my-app/jobs my-app/results"],
+  completes: "addresses",
   arguments: [1, Number.POSITIVE_INFINITY],
   run: rm,
 };

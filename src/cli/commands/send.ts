@@ -53,6 +53,7 @@ With --keep the pipe stays open and what was sent stays in it, also when nobody 
     "shmkit send q/backup --bytes archive.tar",
     "echo hello | shmkit send --keep app/inbox",
   ],
+  completes: "addresses",
   arguments: [1, Number.POSITIVE_INFINITY],
   run: send,
 };

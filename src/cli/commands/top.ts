@@ -26,6 +26,7 @@ lock is held is what top has seen: its owner may have held it longer before, or 
   },
   exitCodes: [1, 141],
   examples: ["shmkit top my-app --interval 200ms", "shmkit top --once --json | jq '.regions[].objects'"],
+  completes: "regions",
   arguments: [0, Number.POSITIVE_INFINITY],
   run: top,
 };

@@ -1,0 +1,43 @@
+_shmkit_names() {
+  local name
+  COMPREPLY=()
+  while IFS= read -r name; do
+    if [[ "$1" == regions && "$name" == */* ]]; then continue; fi
+    if [[ "$name" == "$word"* ]]; then COMPREPLY+=("$(printf %q "$name")"); fi
+  done < <(shmkit ls --names 2>/dev/null)
+}
+_shmkit() {
+  local word="${COMP_WORDS[COMP_CWORD]}" words=""
+  if [ "$COMP_CWORD" -eq 1 ]; then
+    words="demo ls inspect top send recv rm clean doctor example completion --help --version"
+  elif [[ "$word" == -* ]]; then
+    case "${COMP_WORDS[1]}" in
+      demo) words="--quick --only --limit-mib --help" ;;
+      ls) words="--json --names --interval --help" ;;
+      inspect) words="--json --hex --help" ;;
+      top) words="--interval --once --json --help" ;;
+      send) words="--bytes --keep --timeout --capacity --size --max-size --help" ;;
+      recv) words="--count --follow --timeout --help" ;;
+      rm) words="--force --timeout --help" ;;
+      clean) words="--kernel --dry-run --json --help" ;;
+      doctor) words="--json --help" ;;
+      example) words="--help" ;;
+      completion) words="--help" ;;
+    esac
+  else
+    case "${COMP_WORDS[1]}" in
+      ls) _shmkit_names regions; return ;;
+      inspect) _shmkit_names addresses; return ;;
+      top) _shmkit_names regions; return ;;
+      send) _shmkit_names addresses; return ;;
+      recv) _shmkit_names addresses; return ;;
+      rm) _shmkit_names addresses; return ;;
+      clean) words="" ;;
+      doctor) words="" ;;
+      example) words="serverside middleside clientside" ;;
+      completion) words="bash zsh fish" ;;
+    esac
+  fi
+  COMPREPLY=($(compgen -W "$words" -- "$word"))
+}
+complete -o default -F _shmkit shmkit
