@@ -1,5 +1,11 @@
 /** The heap, through messages that need blocks of their own, and the directory. */
 import type { Counter } from "shmkit";
+import { HeapAnswer } from "#src/heap/page-heap.js";
+import { NO_ENTRY, Op } from "#src/layout/member-slot.js";
+import { blockedOnLock } from "#src/locking/robust-lock.js";
+import type { Blocked } from "#src/members/member.js";
+import { HEADER } from "#src/members/region-words.js";
+import { LocalQueue } from "#src/members/waits.js";
 import { refuses } from "../helpers/crash-calls.js";
 import { PENDING, type Call, type Model } from "./linearizability.js";
 import { messagesOf, onPipe, receives, sends } from "./pipe-scenarios.js";
@@ -12,6 +18,29 @@ const onHeap = (...all: Parameters<typeof onPipe>): Scenario => ({ ...onPipe(...
 
 /** Pages: the directory, the pipe, and so many for messages. */
 const withPages = (pages: number): Partial<Scenario> => ({ region: { heapPages: 3 + pages } });
+
+/** Allocates a page and frees it again. */
+const allocates = (name: string, { membership: { member, heap, waits } }: MemberOf): Role => {
+  const queue = new LocalQueue();
+  const attempt = (): true | Blocked => {
+    member.begin(Op["heap.allocate"], NO_ENTRY);
+    const page = heap.allocate(1);
+    if (page === HeapAnswer.lockBusy) return blockedOnLock(member, HEADER.heapLock);
+    heap.free(page);
+    member.withdrawn();
+    member.end();
+    return true;
+  };
+  const remains = (): boolean => heap.lockIsFree;
+  return {
+    name,
+    run: (call) => {
+      call({ name: "allocate" }, () =>
+        waits.sync({ what: "allocating", queue, owner: queue, attempt, remains }, undefined),
+      );
+    },
+  };
+};
 
 // The directory.
 
@@ -111,11 +140,17 @@ export const HEAP_SCENARIOS: readonly Scenario[] = [
     ],
     { ...withPages(1), deaths: 1 },
   ),
-  // Room for both: the search of the other one begins where the dead one's ended, unless recovery says where.
-  onHeap("heap-allocator-dies", 2, 2, ([a, b]) => [sends("mortal", a, big, 1), survivor(sends("sender", b, big, 2))], {
-    ...withPages(3),
+  // The search of the other one begins where the dead one's ended, unless recovery says where.
+  {
+    name: "heap-allocator-dies",
+    algorithm: "page heap",
+    members: 2,
     deaths: 1,
-  }),
+    tell: ({ members: [a, b] }) => ({
+      roles: [allocates("mortal", a), survivor(allocates("other", b))],
+      model: anything,
+    }),
+  },
   onHeap(
     "heap-receiver-dies",
     3,
