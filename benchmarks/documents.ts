@@ -2,8 +2,9 @@
  * `node build/benchmarks/documents.js ROOT [--check]`: writes the figures of README.md and docs/guide/benchmarks.md, and
  * the plots beside it, from the committed results. `--check` writes nothing and names what differs.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { blockIn, tableLines, writeOrCompare } from "./generated-documents.js";
 import { describe } from "./machine.js";
 import { plotOf } from "./plot.js";
 import { type BenchmarkResult, type Figures, isAbsence, type Results, wasBusy } from "./results.js";
@@ -15,14 +16,6 @@ const DOCUMENTS: Readonly<Record<string, (results: Results) => string>> = {
   "README.md": summaryOf,
   "docs/guide/benchmarks.md": tablesOf,
 };
-const BLOCK = /<!-- benchmarks: begin -->\n[\s\S]*?<!-- benchmarks: end -->/;
-
-function tableLines(rows: readonly (readonly string[])[]): string {
-  const [head, ...body] = rows;
-  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-  const rule = head.map((_, at) => (at === 0 ? "---" : "---:"));
-  return [head, rule, ...body].map(line).join("\n");
-}
 
 function figuresFor(result: BenchmarkResult, contender: string): Figures | undefined {
   const outcome = result.contenders[contender];
@@ -88,15 +81,8 @@ function tablesOf(results: Results): string {
 function wanted(root: string): Map<string, string> {
   const results = JSON.parse(readFileSync(join(root, RESULTS), "utf8")) as Results;
   const files = new Map<string, string>();
-  for (const [path, render] of Object.entries(DOCUMENTS)) {
-    const old = readFileSync(join(root, path), "utf8");
-    if (!BLOCK.test(old)) throw new Error(`${path} has no place for the figures: <!-- benchmarks: begin -->`);
-    const block = `<!-- benchmarks: begin -->\n\n${render(results)}\n\n<!-- benchmarks: end -->`;
-    files.set(
-      path,
-      old.replace(BLOCK, () => block),
-    );
-  }
+  for (const [path, render] of Object.entries(DOCUMENTS))
+    files.set(path, blockIn(root, path, "benchmarks", render(results)));
   for (const result of results.results) files.set(`${PLOTS}/${result.name}.svg`, plotOf(result));
   return files;
 }
@@ -107,14 +93,13 @@ if (root === undefined || (option !== undefined && option !== "--check"))
 const files = wanted(root);
 const plots = existsSync(join(root, PLOTS)) ? readdirSync(join(root, PLOTS)).map((name) => `${PLOTS}/${name}`) : [];
 const problems = plots.filter((path) => !files.has(path)).map((path) => `${path} is of no benchmark in ${RESULTS}`);
-for (const [path, text] of files) {
-  const full = join(root, path);
-  if (existsSync(full) && readFileSync(full, "utf8") === text) continue;
-  if (option === "--check") problems.push(`${path} differs from ${RESULTS}; npm run check -- benchmark-figures --fix`);
-  else {
-    mkdirSync(dirname(full), { recursive: true });
-    writeFileSync(full, text);
-  }
-}
+problems.push(
+  ...writeOrCompare(
+    root,
+    files,
+    option === "--check",
+    `differs from ${RESULTS}; npm run check -- benchmark-figures --fix`,
+  ),
+);
 for (const problem of problems) console.log(problem);
 process.exitCode = problems.length > 0 ? 1 : 0;

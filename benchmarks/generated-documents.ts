@@ -1,0 +1,40 @@
+/** Parts of documents that are written by a program from results that are committed. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+/** A table; the first row is its head. All columns but the first are aligned to the right. */
+export function tableLines(rows: readonly (readonly string[])[]): string {
+  const [head, ...body] = rows;
+  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  const rule = head.map((_, at) => (at === 0 ? "---" : "---:"));
+  return [head, rule, ...body].map(line).join("\n");
+}
+
+/** The text of a document with the block of that name replaced. @throws when it has no place for it */
+export function blockIn(root: string, path: string, name: string, content: string): string {
+  const old = readFileSync(join(root, path), "utf8");
+  const [begin, end] = [`<!-- ${name}: begin -->`, `<!-- ${name}: end -->`];
+  const [from, to] = [old.indexOf(begin), old.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`${path} has no place for what is generated: ${begin}`);
+  return `${old.slice(0, from)}${begin}\n\n${content}\n\n${old.slice(to)}`;
+}
+
+/** Writes files, or only compares them: then one problem for each that differs, its path and the advice. */
+export function writeOrCompare(
+  root: string,
+  files: ReadonlyMap<string, string>,
+  onlyCompare: boolean,
+  advice: string,
+): string[] {
+  const problems: string[] = [];
+  for (const [path, text] of files) {
+    const full = join(root, path);
+    if (existsSync(full) && readFileSync(full, "utf8") === text) continue;
+    if (onlyCompare) problems.push(`${path} ${advice}`);
+    else {
+      mkdirSync(dirname(full), { recursive: true });
+      writeFileSync(full, text);
+    }
+  }
+  return problems;
+}
