@@ -21,7 +21,7 @@ export class Segment {
         throw new ShmkitError(
           "ERR_RUNTIME_LIMIT",
           options.shared
-            ? `this runtime cannot wrap foreign memory in a SharedArrayBuffer; leave out { shared: true } or use Node 22.23, 24.21, 26.10 or newer`
+            ? `this runtime cannot wrap foreign memory in a SharedArrayBuffer; leave out { shared: true } or use Node 22.23, 24.21 or 26.10, or Bun 1.4`
             : `this runtime refuses a buffer of ${lengthBytes} bytes; open the region with a smaller maxSize`,
           { path, actual: lengthBytes },
         );
