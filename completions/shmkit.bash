@@ -9,7 +9,7 @@ _shmkit_names() {
 _shmkit() {
   local word="${COMP_WORDS[COMP_CWORD]}" words=""
   if [ "$COMP_CWORD" -eq 1 ]; then
-    words="demo ls inspect top send recv rm clean doctor example completion --help --version"
+    words="demo ls inspect top send recv rm clean doctor bench example completion --help --version"
   elif [[ "$word" == -* ]]; then
     case "${COMP_WORDS[1]}" in
       demo) words="--quick --only --limit-mib --help" ;;
@@ -21,6 +21,7 @@ _shmkit() {
       rm) words="--force --timeout --help" ;;
       clean) words="--kernel --dry-run --json --help" ;;
       doctor) words="--json --help" ;;
+      bench) words="--time --json --help" ;;
       example) words="--help" ;;
       completion) words="--help" ;;
     esac
@@ -34,6 +35,7 @@ _shmkit() {
       rm) _shmkit_names addresses; return ;;
       clean) words="" ;;
       doctor) words="" ;;
+      bench) words="" ;;
       example) words="serverside middleside clientside" ;;
       completion) words="bash zsh fish" ;;
     esac

@@ -11,6 +11,7 @@ const INTENDED = [
   /^LICENSE$/,
   /^CHANGELOG\.md$/,
   /^docs\/[\w/-]+\.(?:md|svg)$/,
+  /^docs\/guide\/cli-json\.schema\.json$/,
   /^man\/shmkit\.1$/,
   /^completions\/(?:_shmkit|shmkit\.(?:bash|fish))$/,
   /^dist\/[\w/-]+\.js$/,

@@ -11,6 +11,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command 
   rm: () => import("./commands/rm.js"),
   clean: () => import("./commands/clean.js"),
   doctor: () => import("./commands/doctor.js"),
+  bench: () => import("./commands/bench.js"),
   example: () => import("./commands/example.js"),
   completion: () => import("./commands/completion.js"),
 };

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { CommandError } from "../exit-codes.js";
 
-/** A process of the demo. */
+/** A process that a command started. */
 export class Child {
   /** Resolves when it has ended. */
   readonly ended: Promise<void>;
@@ -28,7 +28,7 @@ export class Child {
 
   private failure(): Error {
     const how = this.process.signalCode ?? `code ${this.process.exitCode}`;
-    return new CommandError("ERR_DEMO", `a process of the demo (pid ${this.pid}) ended with ${how}`, 1);
+    return new CommandError("ERR_CHILD", `a process that this command started (pid ${this.pid}) ended with ${how}`, 1);
   }
 
   /** The next message it sends through its own channel. Rejects when it ends instead. */
@@ -50,7 +50,7 @@ export class Child {
   }
 }
 
-/** The processes that the demo started; none of them outlives it. */
+/** The processes that a command started; none of them outlives it. */
 export class Children {
   private readonly running = new Set<Child>();
   private readonly signal: AbortSignal;
@@ -59,7 +59,7 @@ export class Children {
     this.signal = signal;
   }
 
-  /** Starts a program of this folder. */
+  /** Starts a program, named from this folder. */
   start(program: string, args: readonly (string | number)[], serialization: "json" | "advanced" = "json"): Child {
     this.signal.throwIfAborted();
     const child = new Child(

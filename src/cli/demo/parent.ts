@@ -2,7 +2,7 @@ const parent = process.ppid;
 
 const end = (): never => process.exit(1);
 
-/** Ends this process when the demo that started it has ended: its region goes with its last member. */
+/** Ends this process when the command that started it has ended: its region goes with its last member. */
 export function endWithParent(): void {
   process.on("disconnect", end);
 }
@@ -12,7 +12,7 @@ export function hasParent(): boolean {
   return process.ppid === parent;
 }
 
-/** Tells the demo something through Node's own channel. */
+/** Tells it something through Node's own channel. */
 export function tellParent(message: unknown): void {
   // It may have been killed: without a callback the error would be thrown, and "disconnect" ends this process anyway.
   if (process.connected) process.send?.(message, () => undefined);
