@@ -197,6 +197,21 @@ describe("messages too large", () => {
     }
   });
 
+  test("a sender waits for room that a removed object still takes", async (t) => {
+    const region = await testRegion(t, "large", { size: "1MiB", maxSize: "1MiB", maxMembers: 4 });
+    const pipe = await region.pipe<Uint8Array>("p", { capacity: 4 });
+    const room = region.statistics().freeBytes;
+    const big = await region.pipe("big", { capacity: 1000 });
+    const message = new Uint8Array(room - 4096);
+    assert.throws(() => pipe.trySend(message), TOO_LARGE);
+    await region.pipes.remove("big");
+    assert.equal(pipe.trySend(message), false);
+    const sending = pipe.send(message);
+    big.detach();
+    await sending;
+    assert.equal((await pipe.receive()).length, message.length);
+  });
+
   test("a sender waits for room that receivers make, also of other pipes", async (t) => {
     const region = await testRegion(t, "large", { size: "1MiB", maxSize: "1MiB", maxMembers: 4 });
     const [one, two] = [

@@ -444,7 +444,7 @@ export class Directory {
     }
     for (const [, base] of this.entries()) {
       const page = words.read(this.member.segment.words, base + ENTRY.page) >>> 0;
-      if (this.stateOf(base) !== EntryState.free && this.heap.isBlock(page)) pages += this.heap.pagesOf(page);
+      if (this.stateOf(base) === EntryState.live && this.heap.isBlock(page)) pages += this.heap.pagesOf(page);
     }
     return pages;
   }
