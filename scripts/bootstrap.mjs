@@ -29,6 +29,7 @@ const COMMANDS = {
   crash: (args) => ["build/test/crash/main.js", ...args],
   fuzz: (args) => ["build/test/fuzz/main.js", ...args],
   docs: (args) => ["node_modules/typedoc/bin/typedoc", ...args],
+  matrix: (args) => ["build/test/matrix/main.js", ...args],
   prebuilds: (args) => ["scripts/prebuild-addons.mjs", ...args],
 };
 

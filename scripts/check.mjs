@@ -22,6 +22,7 @@ const GATES = [
   "api-report",
   "api-docs",
   "benchmark-figures",
+  "platform-tables",
   "error-codes",
   "names-and-paths",
   "doc-examples",

@@ -1,0 +1,104 @@
+/** `npm run matrix`: shmkit on every runtime, and each runtime with each through one pipe. */
+import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { Missing } from "../../benchmarks/packages.js";
+import { endMembers, takeLeftovers } from "../helpers/driven-member.js";
+import { countsOf } from "./results.js";
+import { provide, type Provided, type Runtime, RUNTIMES } from "./runtimes.js";
+import { runMatrix } from "./run.js";
+import { terminalTable } from "./table.js";
+
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+/** The whole run has ended by then, however much of it hangs. */
+const LONGEST_MS = 15 * 60_000;
+const NAMES = RUNTIMES.map(({ name }) => name);
+
+const USAGE = `usage: npm run matrix -- [options]
+
+The smoke tests and a storm of kills on every runtime, and each runtime with each through one pipe, in which the second
+one is killed. Fails when a runtime is missing, and says what to install.
+
+  --only NAME   this runtime, and pairs of those given; may be repeated, or hold several names with commas:
+                ${NAMES.join(", ")}
+  --json FILE   writes the results there as well
+  --help        says this
+`;
+
+class UsageError extends Error {}
+
+function parse(args: readonly string[]): { only: string[]; json: string | undefined; help: boolean } {
+  let values;
+  try {
+    ({ values } = parseArgs({
+      args: [...args],
+      options: {
+        only: { type: "string", multiple: true, default: [] },
+        json: { type: "string" },
+        help: { type: "boolean", default: false },
+      },
+    }));
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+  const only = values.only.flatMap((value) => value.split(","));
+  const unknown = only.filter((name) => !NAMES.includes(name));
+  if (unknown.length > 0)
+    throw new UsageError(`--only: there is no ${unknown.join(", ")}; there are ${NAMES.join(", ")}`);
+  return { only, json: values.json, help: values.help };
+}
+
+/** All that are wanted. What is missing is said of all of them before anything runs. */
+async function provideAll(wanted: readonly Runtime[]): Promise<Provided[]> {
+  const provided: Provided[] = [];
+  const missing = new Set<string>();
+  for (const runtime of wanted)
+    try {
+      provided.push(await provide(ROOT, runtime));
+    } catch (error) {
+      if (!(error instanceof Missing)) throw error;
+      missing.add(`${runtime.title}: ${error.message}`);
+    }
+  if (missing.size > 0) throw new Missing([...missing].join("\n"));
+  return provided;
+}
+
+async function main(): Promise<void> {
+  const { only, json, help } = parse(process.argv.slice(2));
+  if (help) {
+    process.stdout.write(USAGE);
+    return;
+  }
+  const provided = await provideAll(RUNTIMES.filter(({ name }) => only.length === 0 || only.includes(name)));
+  const results = await runMatrix(provided, (line) => process.stderr.write(`${line}\n`));
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify(results, undefined, 2)}\n`);
+  process.stdout.write(terminalTable(results));
+  const left = takeLeftovers();
+  if (left.length > 0) process.stdout.write(`left behind in /dev/shm: ${left.join(", ")}\n`);
+  const { passed, failed } = countsOf(results);
+  process.stdout.write(`${passed} passed, ${failed} failed\n`);
+  if (failed > 0 || left.length > 0 || passed === 0) process.exitCode = 1;
+}
+
+async function endEverybody(): Promise<void> {
+  await endMembers();
+  takeLeftovers();
+}
+
+setTimeout(() => {
+  process.stderr.write(`still running after ${LONGEST_MS / 60_000} minutes\n`);
+  void endEverybody().then(() => process.exit(1));
+}, LONGEST_MS).unref();
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+  process.once(signal, () => {
+    void endEverybody().then(() => process.kill(process.pid, signal));
+  });
+
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof UsageError) && !(error instanceof Missing)) throw error;
+  process.stderr.write(error instanceof UsageError ? `${error.message}\n\n${USAGE}` : `${error.message}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,34 @@
+import type { Facts } from "./smoke.js";
+
+/** `"ok"`, or what went wrong. */
+export type Outcome = string;
+export const OK = "ok";
+
+export interface RuntimeResult extends Facts {
+  readonly name: string;
+  readonly title: string;
+  readonly version: string;
+  /** By check. */
+  readonly checks: Readonly<Record<string, Outcome>>;
+}
+
+/** What `npm run matrix` found, as it is committed. */
+export interface Results {
+  readonly startedAt: string;
+  readonly seconds: number;
+  readonly kernel: string;
+  readonly runtimes: readonly RuntimeResult[];
+  /** By the runtime that stays, then by the one that is killed. */
+  readonly pairs: Readonly<Record<string, Readonly<Record<string, Outcome>>>>;
+}
+
+export const passed = (outcomes: Readonly<Record<string, Outcome>>): number =>
+  Object.values(outcomes).filter((outcome) => outcome === OK).length;
+
+/** Passed and failed, over everything. */
+export function countsOf({ runtimes, pairs }: Results): { passed: number; failed: number } {
+  const all = [...runtimes.map(({ checks }) => checks), ...Object.values(pairs)];
+  const [good, total] = [all.map(passed), all.map((outcomes) => Object.keys(outcomes).length)];
+  const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
+  return { passed: sum(good), failed: sum(total) - sum(good) };
+}

@@ -1,0 +1,75 @@
+/** The results as tables, for terminals and documents. */
+import { tableLines } from "../../benchmarks/generated-documents.js";
+import { OK, type Outcome, passed, type Results, type RuntimeResult } from "./results.js";
+
+const share = (outcomes: Readonly<Record<string, Outcome>>): string =>
+  `${passed(outcomes)} of ${Object.keys(outcomes).length}`;
+
+/** What comes out when this runtime is the one that is killed. */
+function asKilled({ pairs }: Results, name: string): Record<string, Outcome> {
+  return Object.fromEntries(Object.entries(pairs).map(([staying, outcomes]) => [staying, outcomes[name]]));
+}
+
+const sizeOf = ({ largestRegionGiB: gib }: RuntimeResult): string => (gib === undefined ? "?" : `${gib} GiB`);
+const sharedOf = ({ sharedArrayBuffer: can }: RuntimeResult): string => (can === undefined ? "?" : can ? "yes" : "no");
+
+function overview(results: Results): string[][] {
+  const head = ["", "version", "checks", "pairs, it stays", "pairs, it is killed", "largest region", "`shared: true`"];
+  const rows = results.runtimes.map((runtime) => [
+    runtime.title,
+    runtime.version,
+    share(runtime.checks),
+    share(results.pairs[runtime.name]),
+    share(asKilled(results, runtime.name)),
+    sizeOf(runtime),
+    sharedOf(runtime),
+  ]);
+  return [head, ...rows];
+}
+
+const runLine = ({ startedAt, seconds, kernel }: Results): string =>
+  `Linux ${kernel}, ${startedAt.slice(0, 10)}, in ${seconds} s.`;
+
+/** What README.md shows. */
+export const summaryOf = (results: Results): string => `${tableLines(overview(results))}\n\n${runLine(results)}`;
+
+const mark = (outcome: Outcome | undefined): string => (outcome === undefined ? "" : outcome === OK ? "✓" : "✗");
+
+/** What the guide shows: every check on every runtime, and every pair. */
+export function detailsOf(results: Results): string {
+  const { runtimes, pairs } = results;
+  const titles = runtimes.map(({ title }) => title);
+  const checks = new Set(runtimes.flatMap((runtime) => Object.keys(runtime.checks)));
+  const rows = [...checks].map((check) => [check, ...runtimes.map((runtime) => mark(runtime.checks[check]))]);
+  const kills = ["members killed in it", ...runtimes.map((runtime) => `${runtime.kills ?? ""}`)];
+  const grid = runtimes.map(({ name, title }) => [title, ...runtimes.map((other) => mark(pairs[name][other.name]))]);
+  return [
+    summaryOf(results),
+    tableLines([["", ...titles], ...rows, kills]),
+    "The runtimes at the left stay, those at the top are killed:",
+    tableLines([["", ...titles], ...grid]),
+  ].join("\n\n");
+}
+
+/** For people at a terminal: the overview, and what went wrong. */
+export function terminalTable(results: Results): string {
+  const rows = overview(results);
+  const widths = rows[0].map((_, at) => Math.max(...rows.map((cells) => cells[at].length)));
+  const lines = rows.map((cells) =>
+    cells
+      .map((cell, at) => cell.padEnd(widths[at]))
+      .join("  ")
+      .trimEnd(),
+  );
+  const failures = [
+    ...results.runtimes.flatMap(({ title, checks }) => failuresIn(title, checks)),
+    ...Object.entries(results.pairs).flatMap(([name, outcomes]) => failuresIn(name, outcomes)),
+  ];
+  return `${[...lines, ...failures, runLine(results)].join("\n")}\n`;
+}
+
+function failuresIn(title: string, outcomes: Readonly<Record<string, Outcome>>): string[] {
+  return Object.entries(outcomes).flatMap(([name, outcome]) =>
+    outcome === OK ? [] : [`FAIL ${title}: ${name}: ${outcome}`],
+  );
+}
