@@ -82,6 +82,10 @@ describe("exit codes", () => {
     [["rm", "no-such-region"], 4, /^shmkit: ERR_NOT_FOUND: there is no no-such-region/],
     [["inspect", "no-such-region"], 4, /^shmkit: ERR_NOT_FOUND: /],
     [["ls", "no-such-region"], 4, /^shmkit: ERR_NOT_FOUND: /],
+    [["ls", "app/jobs"], 2, /^shmkit: ERR_USAGE: "app\/jobs" is no region; .*: shmkit inspect app\/jobs/],
+    [["top", "app/jobs"], 2, /^shmkit: ERR_USAGE: "app\/jobs" is no region/],
+    [["rm", "a/b/c"], 2, /^shmkit: ERR_USAGE: an address is REGION or REGION\/NAME, not "a\/b\/c"/],
+    [["inspect", "app/"], 2, /^shmkit: ERR_USAGE: an address is REGION or REGION\/NAME/],
     [["top", "--interval", "0"], 2, /^shmkit: ERR_USAGE: --interval must be at least 10ms/],
   ];
   for (const [args, code, line] of wrong) {

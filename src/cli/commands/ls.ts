@@ -1,3 +1,4 @@
+import { regionsOnly } from "../address.js";
 import { printable, type Colours } from "../colours.js";
 import type { Command, Invocation } from "../command.js";
 import { formatBytes } from "../../base/sizes.js";
@@ -30,7 +31,8 @@ from two looks. Without names, regions that nobody uses any more are removed on 
   run: ls,
 };
 
-async function ls({ terminal, signal, positionals: names, ...given }: Invocation): Promise<number> {
+async function ls({ terminal, signal, positionals, ...given }: Invocation): Promise<number> {
+  const names = regionsOnly(positionals);
   if (given.flag("names")) {
     await terminal.write(addresses(await look(names)));
     return 0;
@@ -42,7 +44,12 @@ async function ls({ terminal, signal, positionals: names, ...given }: Invocation
     await terminal.write(`${listingLines(found, terminal.colours).join("\n")}\n`);
   const known = [...found.regions, ...found.unreadable].map(({ name }) => name);
   const missing = names.filter((name) => !known.includes(name));
-  if (missing.length > 0) throw new CommandError("ERR_NOT_FOUND", `there is no region ${missing.join(", ")}`, 4);
+  if (missing.length > 0)
+    throw new CommandError(
+      "ERR_NOT_FOUND",
+      `there is no region ${missing.join(", ")}; shmkit ls without names shows those there are`,
+      4,
+    );
   // Among all regions those of other users are no failure; one that was asked for by name is.
   return names.length === 0 ? 0 : Math.max(0, ...found.unreadable.map(exitCodeOf));
 }

@@ -1,6 +1,7 @@
 import { statfsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatBytes } from "../../base/sizes.js";
+import { regionsOnly } from "../address.js";
 import { clip } from "../colours.js";
 import type { Command, Invocation } from "../command.js";
 import { durationMs } from "../durations.js";
@@ -52,7 +53,8 @@ class Watch {
   }
 }
 
-async function top({ terminal, signal, positionals: names, ...given }: Invocation): Promise<void> {
+async function top({ terminal, signal, positionals, ...given }: Invocation): Promise<void> {
+  const names = regionsOnly(positionals);
   const intervalMs = durationMs(given.text("interval") ?? "1s", "--interval");
   if (intervalMs < 10) throw usageError("--interval must be at least 10ms");
   const watch = new Watch(names);
