@@ -70,7 +70,6 @@ describe("what commands write with --json", () => {
       [["inspect", `${region.name}/door`], "inspectObject"],
       [["inspect", region.name, "--hex", "0:100"], "inspectBytes"],
       [["clean", "--dry-run"], "clean"],
-      [["doctor"], "doctor"],
       [["bench", "--time", "250ms"], "bench"],
     ];
     const texts = new Map<string, string>();
@@ -87,6 +86,12 @@ describe("what commands write with --json", () => {
     assert.match(texts.get("ls")!, /"sentPerSecond"/);
     assert.match(texts.get("ls")!, new RegExp(`"unreadable": \\[[^\\]]*${broken}`));
     assert.match(texts.get("clean")!, new RegExp(`"kept": \\[[^\\]]*${broken}`));
+  });
+
+  test("of a doctor", async () => {
+    const { text, errors } = await run(["doctor", "--json"]);
+    assert.equal(errors, "");
+    assert.deepEqual(wrong(text, "doctor"), []);
   });
 
   test("of a doctor without the addon, too", async () => {

@@ -49,7 +49,7 @@ async function withPair<T>(
   act: (pair: Pair) => Promise<T>,
 ): Promise<T> {
   const name = `bench-${process.pid}`;
-  const region = await Region.create(name, { size: "16MiB", maxSize: "64MiB", label: "bench", signal });
+  const region = await Region.create(name, { size: "8MiB", maxSize: "64MiB", label: "bench", signal });
   try {
     const capacity = Math.max(CAPACITY.fewest, Math.min(CAPACITY.most, Math.floor(UNDER_WAY_BYTES / messageBytes)));
     const there = await region.pipe("there", { capacity, signal });
