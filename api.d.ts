@@ -37,6 +37,30 @@ export class Counter {
 
 export type CounterOptions = Record<never, never>;
 
+export interface DiagnosticEvents {
+    "shmkit:region:create": RegionEvent;
+    "shmkit:region:attach": RegionEvent;
+    "shmkit:region:close": RegionEvent;
+    "shmkit:region:grow": {
+        readonly region: string;
+        readonly sizeBytes: number;
+    };
+    "shmkit:member:death": {
+        readonly region: string;
+        readonly death: MemberDeath;
+    };
+    "shmkit:member:recover": {
+        readonly region: string;
+        readonly slot: number;
+        readonly durationMs: number;
+    };
+    "shmkit:wait:start": WaitEvent;
+    "shmkit:wait:end": WaitEvent & {
+        readonly waitedMs: number;
+        readonly error: unknown;
+    };
+}
+
 export const ERROR_CODES: {
     readonly ERR_INVALID_ARGUMENT: "an argument has the wrong type or an impossible value";
     readonly ERR_OUT_OF_RANGE: "a number lies outside its allowed range";
@@ -338,6 +362,13 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     [Symbol.asyncDispose](): Promise<void>;
 }
 
+export interface RegionEvent {
+    readonly region: string;
+    readonly path: string;
+    readonly epoch: string;
+    readonly slot: number;
+}
+
 export interface RegionEvents {
     memberDied: [
         death: MemberDeath
@@ -406,6 +437,13 @@ export interface SystemReport {
         readonly libc: "glibc" | "musl";
     };
     readonly facilities: readonly Facility[];
+}
+
+export interface WaitEvent {
+    readonly region: string;
+    readonly id: number;
+    readonly what: string;
+    readonly sync: boolean;
 }
 
 export interface WaitOptions {

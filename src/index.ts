@@ -14,6 +14,7 @@ export type { InspectOptions, ObjectInfo, RegionInfo } from "./region/snapshot.j
 export type { MemoryRange, MemoryUse } from "./region/memory-map.js";
 export type { MemberInfo } from "./region/members.js";
 export type { MemberDeath } from "./members/deaths.js";
+export type { DiagnosticEvents, RegionEvent, WaitEvent } from "./members/diagnostics.js";
 export { Pipe, type ProcessOptions, type ReceiveOptions } from "./channels/pipe.js";
 export { select, selectSync, trySelect, type Selected } from "./channels/select.js";
 export { Lease } from "./channels/lease.js";

@@ -13,6 +13,7 @@ import {
   runState,
 } from "../layout/heap.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
+import { tell } from "../members/diagnostics.js";
 import { ringAll } from "../members/doorbell.js";
 import { NO_ENTRY, Op } from "../layout/member-slot.js";
 import type { Member } from "../members/member.js";
@@ -196,6 +197,10 @@ export class PageHeap {
       words.write(shared, HEADER.grownPages, words.read(shared, HEADER.grownPages) + pages);
       // SYNC POINT: the pages are backed and described before they are committed
       words.store(shared, HEADER.committedPages, from + pages);
+      tell("shmkit:region:grow", () => ({
+        region: member.regionName,
+        sizeBytes: (from + pages - member.geometry.heapPage) * PAGE_BYTES,
+      }));
     }
     return 0;
   }

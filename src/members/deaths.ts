@@ -19,6 +19,7 @@ import {
 import { MAX_OBJECT_NAME_BYTES } from "../base/arguments.js";
 import { LOCK_BASE } from "../layout/region-header.js";
 import type { Member } from "./member.js";
+import { tell } from "./diagnostics.js";
 import { ringEverybody } from "./doorbell.js";
 import { DEATH, deathWord, HEADER, SLOT, slotWord } from "./region-words.js";
 import type { DeathWatch } from "./waits.js";
@@ -162,6 +163,7 @@ export class Deaths implements DeathWatch {
     if (taken === -ERRNO.again) return false;
     checkResult(taken, "fcntl(F_OFD_SETLK)");
     this.recovering = slot;
+    const begun = now();
     const base = slotWord(geometry, slot);
     const dead = words.load(shared, base + SLOT.state) !== SlotState.free;
     if (dead) {
@@ -176,6 +178,8 @@ export class Deaths implements DeathWatch {
     this.recovering = -1;
     checkResult(native.unlock(descriptor, byte), "fcntl(F_OFD_SETLK)");
     if (dead && this.member.slot >= 0) this.recovery.sweep();
+    const region = this.member.regionName;
+    if (dead) tell("shmkit:member:recover", () => ({ region, slot, durationMs: now() - begun }));
     return dead;
   }
 

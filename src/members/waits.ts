@@ -4,6 +4,7 @@ import { rejected } from "../base/pause.js";
 import { native } from "../native/addon.js";
 import { Armed } from "../layout/member-slot.js";
 import { BLOCKED, type Blocked, type Member } from "./member.js";
+import { waitBegins } from "./diagnostics.js";
 import { ringAwake, ringOne } from "./doorbell.js";
 import { enterSet, leaveSet } from "./member-set.js";
 
@@ -105,8 +106,16 @@ export class Waits {
       result = this.serve(waitable);
       if (result !== BLOCKED) return result;
     }
+    const ended = waitBegins(this.member.regionName, waitable.what, true);
     const parkedAt = now();
-    const parked = this.park(waitable, options, deadline);
+    let parked: T;
+    try {
+      parked = this.park(waitable, options, deadline);
+    } catch (error) {
+      ended?.(error);
+      throw error;
+    }
+    ended?.();
     // Little more than what going to sleep and waking up take: looking on would have been faster.
     if (now() - parkedAt < SHORT_PARK_MS) this.spins = Math.min(MAX_SPINS, this.spins * 4);
     else this.spins = Math.max(MIN_SPINS, this.spins >> 1);
@@ -171,6 +180,7 @@ export class Waits {
     resolve: (value: T) => void,
     reject: (reason: unknown) => void,
   ): void {
+    const ended = waitBegins(this.member.regionName, waitable.what, false);
     let timer: NodeJS.Timeout | undefined;
     const expire = (): void => {
       const left = deadline - now();
@@ -201,6 +211,7 @@ export class Waits {
       settle: (error, failed, value) => {
         if (failed) reject(error);
         else resolve(value as T);
+        ended?.(error);
       },
     };
     if (deadline !== Number.POSITIVE_INFINITY) start(Math.max(deadline - now(), 0));

@@ -12,6 +12,7 @@ import type { HeapStatistics } from "../heap/page-heap.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
 import { native } from "../native/addon.js";
 import type { MemberDeath } from "../members/deaths.js";
+import { tell, type RegionEvent } from "../members/diagnostics.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
 import { Mutex, mutexPlan, type MutexOptions } from "../sync/mutex.js";
 import { Counter, counterPlan } from "../values/counter.js";
@@ -83,7 +84,10 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     this.membership = attached.membership;
     const { member, heap, directory, waits, deaths, recovery } = attached.membership;
     // Deaths are noticed inside other calls; listeners run when those are done.
-    deaths.onDeath = (death) => void setImmediate(() => this.emit("memberDied", death));
+    deaths.onDeath = (death) => {
+      setImmediate(() => this.emit("memberDied", death));
+      tell("shmkit:member:death", () => ({ region: name, death }));
+    };
     recovery.onOwnMutex = (entry) => {
       for (const object of this.handles.values())
         if (object instanceof Mutex && object.ref.entry === entry) object.forgetGuard();
@@ -125,6 +129,7 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
       plan: (options) => mutexPlan(member, options),
       make: (ref) => new Mutex(context, ref),
     });
+    tell(attached.created ? "shmkit:region:create" : "shmkit:region:attach", () => this.event());
   }
 
   // Making and finding regions.
@@ -418,7 +423,12 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     this.handles.clear();
     // Last, so that a close which was cut off can be repeated.
     this.closed = true;
+    tell("shmkit:region:close", () => this.event());
     return closing;
+  }
+
+  private event(): RegionEvent {
+    return { region: this.name, path: this.path, epoch: this.epoch, slot: this.slot };
   }
 
   private rejectPending(): void {
