@@ -29,7 +29,17 @@ export type Selected<Pipes extends readonly Pipe[], Leasing extends boolean = fa
  * @throws ERR_CLOSED when every pipe is closed and empty, or one was given up or removed; ERR_TIMEOUT, the signal's reason, ERR_BAD_MESSAGE,
  * ERR_REGION_LOST, ERR_INVALID_ARGUMENT
  * @example
- * const { index, value } = await select([urgent, jobs], { timeoutMs: 1000 });
+ * ```ts
+ * import { open, select } from "shmkit";
+ *
+ * const app = await open("api-select");
+ * const urgent = await app.pipe<string>("urgent");
+ * const jobs = await app.pipe<number>("jobs");
+ * await jobs.send(7);
+ * const taken = await select([urgent, jobs], { timeoutMs: 1000 });
+ * if (taken.index === 1) console.log(taken.value.toFixed(1)); // 7.0
+ * await app.close();
+ * ```
  */
 export function select<const Pipes extends readonly Pipe[]>(
   pipes: Pipes,
