@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync, symlinkSync, writeFileSync, rmSync } from "node:fs";
 import { describe, test } from "node:test";
 import { Region, ShmkitError } from "shmkit";
+import { COMMANDS } from "#src/cli/command-table.js";
 import { parse } from "#src/cli/command.js";
-import { command } from "#src/cli/commands/inspect.js";
 import { byteRange, HexDump } from "#src/cli/hex-dump.js";
 import { Terminal } from "#src/cli/terminal.js";
 import { treeLines } from "#src/cli/tree.js";
@@ -183,15 +183,25 @@ describe("inspect", () => {
         bytes.writeInt32LE(random.of(values), at);
       }
       writeFileSync(`/dev/shm/shmkit.${copy}`, bytes);
-      for (const args of [[copy], [copy, "--json"], [`${copy}/jobs`], [copy, "--hex", "0:64"]]) {
+      const lines: [name: string, ...args: string[]][] = [
+        ["inspect", copy],
+        ["inspect", copy, "--json"],
+        ["inspect", `${copy}/jobs`],
+        ["inspect", copy, "--hex", "0:64"],
+        ["ls", copy, "--interval", "0"],
+        ["clean", "--dry-run"],
+        ...(seed % 8 === 0 ? ([["top", copy, "--once", "-i", "10ms"]] as [string, ...string[]][]) : []),
+      ];
+      for (const [name, ...args] of lines) {
         length = 0;
+        const { command } = await COMMANDS[name]();
         try {
           await command.run(parse(command, args, signal, terminal));
           assert.ok(length > 0);
           shown++;
         } catch (error) {
           const typed = error instanceof ShmkitError || (error as { exitCode?: number }).exitCode === 4;
-          assert.ok(typed, `seed ${seed}, ${args.join(" ")}: ${(error as Error).stack}`);
+          assert.ok(typed, `seed ${seed}, ${name} ${args.join(" ")}: ${(error as Error).stack}`);
           refused++;
         }
       }
