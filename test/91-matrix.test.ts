@@ -50,6 +50,7 @@ const RESULTS: Results = {
   startedAt: "2026-01-02T03:04:05.000Z",
   seconds: 7,
   kernel: "6.1",
+  loadAverage: [0, 0, 0],
   runtimes: [
     {
       name: "a",

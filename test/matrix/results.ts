@@ -17,6 +17,8 @@ export interface Results {
   readonly startedAt: string;
   readonly seconds: number;
   readonly kernel: string;
+  /** Over 1, 5 and 15 minutes when the run began: on a busy machine it takes longer. */
+  readonly loadAverage: readonly number[];
   readonly runtimes: readonly RuntimeResult[];
   /** By the runtime that stays, then by the one that is killed. */
   readonly pairs: Readonly<Record<string, Readonly<Record<string, Outcome>>>>;

@@ -1,5 +1,5 @@
 /** Runs the checks of a runtime, and of pairs of runtimes. Everything is bounded, and ends what it started. */
-import { release } from "node:os";
+import { loadavg, release } from "node:os";
 import { type MemberOptions, ProcessMember } from "../helpers/driven-member.js";
 import { leftovers, uniqueRegionName } from "../helpers/leftovers.js";
 import { storm } from "../storm/storm.js";
@@ -133,6 +133,7 @@ async function pairsOf(
 /** Runs everything, some jobs at a time. */
 export async function runMatrix(all: readonly Provided[], progress: Progress): Promise<Results> {
   const startedAt = new Date();
+  const loadAverage = loadavg().map((value) => Number(value.toFixed(2)));
   const runtimes = new Map<string, RuntimeResult>();
   const pairs: Record<string, Record<string, Outcome>> = {};
   const jobs = all.flatMap((provided) => [
@@ -149,6 +150,7 @@ export async function runMatrix(all: readonly Provided[], progress: Progress): P
     startedAt: startedAt.toISOString(),
     seconds: Math.round((Date.now() - startedAt.getTime()) / 1000),
     kernel: release(),
+    loadAverage,
     runtimes: all.map(({ runtime }) => runtimes.get(runtime.name)!),
     pairs: Object.fromEntries(all.map(({ runtime }) => [runtime.name, pairs[runtime.name]])),
   };

@@ -27,8 +27,10 @@ function overview(results: Results): string[][] {
   return [head, ...rows];
 }
 
-const runLine = ({ startedAt, seconds, kernel }: Results): string =>
-  `Linux ${kernel}, ${startedAt.slice(0, 10)}, in ${seconds} s.`;
+function runLine({ startedAt, seconds, kernel, loadAverage }: Results): string {
+  const load = loadAverage.map((value) => value.toFixed(2)).join(" ");
+  return `Linux ${kernel}, ${startedAt.slice(0, 10)}, in ${seconds} s; load average ${load} when it began.`;
+}
 
 /** What README.md shows. */
 export const summaryOf = (results: Results): string => `${tableLines(overview(results))}\n\n${runLine(results)}`;
