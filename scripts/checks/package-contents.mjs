@@ -2,7 +2,6 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import { BUNDLE } from "../bundle.mjs";
-import { INLINED_FOLDER } from "../inline-dependencies.mjs";
 
 /** What every package holds: each of these must match something. */
 const INTENDED = [
@@ -14,9 +13,8 @@ const INTENDED = [
   /^docs\/guide\/cli-json\.schema\.json$/,
   /^man\/shmkit\.1$/,
   /^completions\/(?:_shmkit|shmkit\.(?:bash|fish))$/,
-  /^dist\/[\w/-]+\.js$/,
   /^dist\/[\w/-]+\.d\.ts$/,
-  /^dist\/[\w/-]+\.js\.map$/,
+  /^dist\/(?:base|cli)\/[\w/-]+\.js(?:\.map)?$/,
   /^dist\/require\.(?:cjs|cjs\.map|d\.cts)$/,
   /^dist\/bundle\/shmkit\.js(?:\.map)?$/,
   /^dist\/vendor\/[\w-]+\/LICENSE$/,
@@ -37,16 +35,15 @@ function packedFiles(root) {
   return Array.isArray(parsed) ? parsed[0] : Object.values(parsed)[0];
 }
 
-/** Every file that package.json points users to. */
+/** Every file that package.json points users to; the library's modules, of which the bundle is made, stay in the checkout. */
 function entryPoints({ bin, man, exports, imports }) {
   const targets = [];
   const collect = (value) => {
     if (typeof value === "string") targets.push(posix.normalize(value));
-    else for (const inner of Object.values(value)) collect(inner);
+    else for (const [condition, inner] of Object.entries(value)) if (!condition.startsWith("shmkit-")) collect(inner);
   };
-  collect({ bin, man, exports, imports });
-  // The instrumented double stays in the checkout, and a pattern names no single file.
-  return targets.filter((target) => !target.startsWith("build/") && !target.includes("*"));
+  collect({ bin, man, exports, "#shmkit": imports["#shmkit"] });
+  return targets;
 }
 
 function missingSources(root, map, files) {
@@ -74,9 +71,7 @@ export const gate = {
     for (const target of entryPoints(manifest)) {
       if (!files.includes(target)) problems.push(`package.json points to ${target}, which is not packed`);
     }
-    for (const path of files.filter(
-      (name) => name.endsWith(".js") && !name.startsWith(`${INLINED_FOLDER}/`) && name !== BUNDLE,
-    )) {
+    for (const path of files.filter((name) => name.endsWith(".js") && name !== BUNDLE)) {
       if (!files.includes(path.replace(/\.js$/, ".d.ts"))) problems.push(`${path} has no types`);
       if (!existsSync(join(root, path.replace(/^dist\//, "src/").replace(/\.js$/, ".ts")))) {
         problems.push(`${path} has no source`);

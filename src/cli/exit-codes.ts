@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import type { ErrorCode } from "../index.js";
+import type { ErrorCode } from "#shmkit";
 
 /** What the exit code of every command means; `docs/guide/cli.md` shows the same table. */
 export const EXIT_CODES = {

@@ -1,4 +1,4 @@
-import type { Lease } from "../index.js";
+import type { Lease } from "#shmkit";
 import { toJson } from "./json.js";
 import type { Terminal } from "./terminal.js";
 

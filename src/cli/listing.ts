@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Region, ShmkitError, type ObjectInfo, type RegionInfo } from "../index.js";
+import { Region, ShmkitError, type ObjectInfo, type RegionInfo } from "#shmkit";
 
 /** What a pipe moves, between two looks. */
 export interface Rates {

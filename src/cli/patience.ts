@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { ShmkitError, type WaitOptions } from "../index.js";
+import { ShmkitError, type WaitOptions } from "#shmkit";
 import { durationMs, formatDuration } from "./durations.js";
 import { CommandError } from "./exit-codes.js";
 

@@ -1,4 +1,4 @@
-import { Region, ShmkitError, type RegionOptions } from "../index.js";
+import { Region, ShmkitError, type RegionOptions } from "#shmkit";
 import type { Patience } from "./patience.js";
 
 /** Joins a region whatever its options are, or makes it with these. */

@@ -1,4 +1,4 @@
-import { Region, ShmkitError, type MemberInfo, type Mutex, type MutexGuard, type Pipe } from "../index.js";
+import { Region, ShmkitError, type MemberInfo, type Mutex, type MutexGuard, type Pipe } from "#shmkit";
 import { CommandError } from "./exit-codes.js";
 import type { Patience } from "./patience.js";
 

@@ -1,5 +1,5 @@
 /** The other process of `shmkit bench`: sends back what comes, or counts it, until the pipe is closed. */
-import { Region, ShmkitError } from "../../index.js";
+import { Region, ShmkitError } from "#shmkit";
 import { endWithParent, hasParent, leaveParent, tellParent } from "../demo/parent.js";
 
 const LOOK_EVERY = 1024;

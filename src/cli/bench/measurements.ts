@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { Region, type Pipe } from "../../index.js";
+import { Region, type Pipe } from "#shmkit";
 import type { Children } from "../demo/children.js";
 
 /** How two processes wait for each other: by Sync calls, which spin first, or on the event loop. */

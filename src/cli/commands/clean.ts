@@ -1,5 +1,5 @@
 import { formatBytes } from "../../base/sizes.js";
-import { Region, type RegionInfo } from "../../index.js";
+import { Region, type RegionInfo } from "#shmkit";
 import type { Command, Invocation } from "../command.js";
 import { toJson } from "../json.js";
 import { lookAt, regionNames } from "../listing.js";

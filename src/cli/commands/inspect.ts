@@ -1,12 +1,5 @@
 import { formatBytes } from "../../base/sizes.js";
-import {
-  Region,
-  ShmkitError,
-  type MemberInfo,
-  type MemoryRange,
-  type ObjectInfo,
-  type RegionInfo,
-} from "../../index.js";
+import { Region, ShmkitError, type MemberInfo, type MemoryRange, type ObjectInfo, type RegionInfo } from "#shmkit";
 import { anyAddress } from "../address.js";
 import { printable, type Colours } from "../colours.js";
 import type { Command, Invocation } from "../command.js";

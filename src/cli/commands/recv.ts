@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { Region, ShmkitError, type Lease, type Pipe, type WaitOptions } from "../../index.js";
+import { Region, ShmkitError, type Lease, type Pipe, type WaitOptions } from "#shmkit";
 import { objectAddress } from "../address.js";
 import type { Command, Invocation } from "../command.js";
 import { CommandError, usageError } from "../exit-codes.js";

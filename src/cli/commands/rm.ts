@@ -1,4 +1,4 @@
-import { Region } from "../../index.js";
+import { Region } from "#shmkit";
 import { anyAddress } from "../address.js";
 import type { Command, Invocation } from "../command.js";
 import { errorLine, exitCodeOf } from "../exit-codes.js";

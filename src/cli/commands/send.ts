@@ -1,5 +1,5 @@
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
-import { Region, type Pipe, type RegionOptions } from "../../index.js";
+import { Region, type Pipe, type RegionOptions } from "#shmkit";
 import { objectAddress } from "../address.js";
 import type { Command, Invocation } from "../command.js";
 import { usageError } from "../exit-codes.js";

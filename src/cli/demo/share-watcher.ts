@@ -1,5 +1,5 @@
 /** The watching process of the share demo: says when it saw each new value of the counter. */
-import { Region } from "../../index.js";
+import { Region } from "#shmkit";
 import { endWithParent, hasParent, leaveParent, tellParent } from "./parent.js";
 import { clockNs } from "./share.js";
 

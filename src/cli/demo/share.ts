@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Region } from "../../index.js";
+import { Region } from "#shmkit";
 import type { Children } from "./children.js";
 
 export type Manner = "spinning" | "sleeping";

@@ -1,7 +1,7 @@
 /** The receiving process of the speed demo: counts messages until the sender ends, and says how many came. */
 import { once } from "node:events";
 import { connect } from "node:net";
-import { Region, ShmkitError } from "../../index.js";
+import { Region, ShmkitError } from "#shmkit";
 import { endWithParent, hasParent, leaveParent, tellParent } from "./parent.js";
 import { MESSAGE_BYTES } from "./speed.js";
 

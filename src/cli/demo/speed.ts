@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { setImmediate } from "node:timers/promises";
-import { Region } from "../../index.js";
+import { Region } from "#shmkit";
 import type { Child, Children } from "./children.js";
 
 export type Transport = "shmkit" | "Unix socket" | "process.send";

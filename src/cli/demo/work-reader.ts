@@ -1,6 +1,6 @@
 /** The reading process of the work demo: sends the text of the files it is told of, in batches. */
 import { once } from "node:events";
-import { Region } from "../../index.js";
+import { Region } from "#shmkit";
 import { endWithParent, leaveParent, tellParent } from "./parent.js";
 import { pieces } from "./text-files.js";
 import type { ReaderOrder } from "./work.js";

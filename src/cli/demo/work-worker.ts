@@ -1,7 +1,7 @@
 /** A working process of the work demo: takes batches under lease, tallies their words, sends the tallies on. */
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Region, type Pipe } from "../../index.js";
+import { Region, type Pipe } from "#shmkit";
 import { endWithParent, leaveParent, tellParent } from "./parent.js";
 import { isDone, LEASES_PER_WORKER } from "./work.js";
 import { countWords, toMessage, type Tally, type TallyMessage } from "./word-tally.js";

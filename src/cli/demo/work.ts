@@ -1,6 +1,6 @@
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { formatBytes } from "../../base/sizes.js";
-import { Region, type MemberDeath, type Pipe, type PipeStatistics } from "../../index.js";
+import { Region, type MemberDeath, type Pipe, type PipeStatistics } from "#shmkit";
 import { formatCount, formatMicroseconds } from "../figures.js";
 import type { Terminal } from "../terminal.js";
 import type { Child, Children } from "./children.js";

@@ -1,5 +1,5 @@
 import { formatBytes } from "../../base/sizes.js";
-import { probeSystem } from "../../index.js";
+import { probeSystem } from "#shmkit";
 import { lookAt, regionNames } from "../listing.js";
 import type { Facts } from "./findings.js";
 

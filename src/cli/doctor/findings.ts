@@ -1,5 +1,5 @@
 import { formatBytes } from "../../base/sizes.js";
-import type { Facility, FacilityName, SystemReport } from "../../index.js";
+import type { Facility, FacilityName, SystemReport } from "#shmkit";
 import { formatCount } from "../figures.js";
 import type { ContainerKind, MachineFacts } from "./machine.js";
 

@@ -1,4 +1,4 @@
-import { Region } from "../../index.js";
+import { Region } from "#shmkit";
 import { TABS } from "./tab.js";
 
 /** Receives 100 Tabs and prints them. */

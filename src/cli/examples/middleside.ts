@@ -1,4 +1,4 @@
-import { Region } from "../../index.js";
+import { Region } from "#shmkit";
 import { TABS, type Tab } from "./tab.js";
 
 /** Adds its own sequence number to what comes out of one pipe and puts it into another. */

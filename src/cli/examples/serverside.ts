@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Region } from "../../index.js";
+import { Region } from "#shmkit";
 import { TABS, type Tab } from "./tab.js";
 
 /** Makes a region of so many bytes and sends 100 Tabs through a pipe in it, as PicklingTools' serverside_ex does. */
