@@ -15,8 +15,8 @@ export default {
   githubPages: false,
   hideGenerator: true,
   validation: { notExported: true, invalidLink: true, invalidPath: true, rewrittenLink: true, notDocumented: true },
-  // The base of pipes, counters and mutexes: what it has is shown in each of them.
-  intentionallyNotExported: ["NamedObject"],
+  // The base of pipes, counters and mutexes: what it has is shown in each of them. What a selection's type is made with.
+  intentionallyNotExported: ["NamedObject", "MessageOf", "IndexOf"],
   // Their values say what they mean.
   intentionallyNotDocumented: Object.keys(ERROR_CODES).map((code) => `shmkit.ERROR_CODES.__type.${code}`),
 };

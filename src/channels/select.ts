@@ -16,6 +16,7 @@ export type Selected<Pipes extends readonly Pipe[], Leasing extends boolean = fa
   readonly [Key in keyof Pipes]: {
     /** Place of the pipe in the list. */
     readonly index: IndexOf<Key>;
+    /** The pipe that had it. */
     readonly pipe: Pipes[Key];
     /** The message, or its lease. */
     readonly value: Leasing extends true ? Lease<MessageOf<Pipes[Key]>> : MessageOf<Pipes[Key]>;

@@ -4,8 +4,11 @@ import type { MemberDeath } from "./deaths.js";
 
 /** A region that this process made, joined or left. */
 export interface RegionEvent {
+  /** Its name. */
   readonly region: string;
+  /** Path of its file. */
   readonly path: string;
+  /** Random number of this region, in hexadecimal: tells it from an earlier one of the same name. */
   readonly epoch: string;
   /** This member's slot. */
   readonly slot: number;
@@ -13,6 +16,7 @@ export interface RegionEvent {
 
 /** A wait that did not find at once what it asked for. A selection has one for each of its pipes. */
 export interface WaitEvent {
+  /** Name of the region. */
   readonly region: string;
   /** Number of the wait in this thread: the same at its start and its end. */
   readonly id: number;
@@ -24,18 +28,44 @@ export interface WaitEvent {
 
 /** What is told on the channels of `node:diagnostics_channel`, by the channel's name. */
 export interface DiagnosticEvents {
+  /** This process made a region. */
   "shmkit:region:create": RegionEvent;
+  /** This process joined a region. */
   "shmkit:region:attach": RegionEvent;
+  /** This process left a region. */
   "shmkit:region:close": RegionEvent;
-  /** This member backed more memory; `sizeBytes` are backed now, as in `Region.sizeBytes`. */
-  "shmkit:region:grow": { readonly region: string; readonly sizeBytes: number };
+  /** This member backed more memory. */
+  "shmkit:region:grow": {
+    /** Name of the region. */
+    readonly region: string;
+    /** Bytes backed now, as in `Region.sizeBytes`. */
+    readonly sizeBytes: number;
+  };
   /** As the event `memberDied` of a region. */
-  "shmkit:member:death": { readonly region: string; readonly death: MemberDeath };
+  "shmkit:member:death": {
+    /** Name of the region. */
+    readonly region: string;
+    /** Who died, what it was doing, and whether that took effect. */
+    readonly death: MemberDeath;
+  };
   /** This member recovered what a dead one had left. */
-  "shmkit:member:recover": { readonly region: string; readonly slot: number; readonly durationMs: number };
+  "shmkit:member:recover": {
+    /** Name of the region. */
+    readonly region: string;
+    /** The dead member's slot. */
+    readonly slot: number;
+    /** How long it took, in milliseconds. */
+    readonly durationMs: number;
+  };
+  /** A wait begins. */
   "shmkit:wait:start": WaitEvent;
-  /** `error` is what the wait failed with, undefined when it did not. */
-  "shmkit:wait:end": WaitEvent & { readonly waitedMs: number; readonly error: unknown };
+  /** A wait is over. */
+  "shmkit:wait:end": WaitEvent & {
+    /** How long it took, in milliseconds. */
+    readonly waitedMs: number;
+    /** What the wait failed with, undefined when it did not. */
+    readonly error: unknown;
+  };
 }
 
 type EventName = keyof DiagnosticEvents;
