@@ -4,18 +4,28 @@
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { blockIn, tableLines, writeOrCompare } from "./generated-documents.js";
+import { blocksIn, tableLines, writeOrCompare } from "./generated-documents.js";
 import { describe } from "./machine.js";
 import { plotOf } from "./plot.js";
 import { type BenchmarkResult, type Figures, isAbsence, type Results, wasBusy } from "./results.js";
 import { comparison, show } from "./table.js";
 
 const RESULTS = "benchmarks/results/linux-x64.json";
+/** What `npm run crash -- --only storm --json` wrote. */
+const STORM = "benchmarks/results/storm-linux-x64.json";
 const PLOTS = "docs/guide/benchmarks";
-const DOCUMENTS: Readonly<Record<string, (results: Results) => string>> = {
-  "README.md": summaryOf,
-  "docs/guide/benchmarks.md": tablesOf,
-};
+
+/** The part of a storm's report that is shown. */
+interface StormReport {
+  readonly storm: { readonly kills: number; readonly stallMs: { readonly p50: number; readonly max: number } };
+}
+
+/** The generated blocks of each document, by the name in their marks. */
+const DOCUMENTS: Readonly<Record<string, Readonly<Record<string, (results: Results, storm: StormReport) => string>>>> =
+  {
+    "README.md": { headline: headlineOf, benchmarks: summaryOf },
+    "docs/guide/benchmarks.md": { benchmarks: tablesOf },
+  };
 
 function figuresFor(result: BenchmarkResult, contender: string): Figures | undefined {
   const outcome = result.contenders[contender];
@@ -28,6 +38,29 @@ function machineLine({ machine, startedAt, quick }: Results): string {
     wasBusy(machine) ? " **The machine was busy with other work: these figures are to be measured again.**" : "",
   ];
   return `${describe(machine)}; ${startedAt.slice(0, 10)}.${notes.join("")}`;
+}
+
+/** Four figures for who reads no further, each with the command that makes it. */
+function headlineOf(results: Results, { storm }: StormReport): string {
+  const row = (name: string, what: string): string[] => {
+    const result = results.results.find((candidate) => candidate.name === name);
+    const own = result === undefined ? undefined : figuresFor(result, "shmkit");
+    if (result === undefined || own === undefined) throw new Error(`${RESULTS} has no figure of ${name}`);
+    return [what, show(own.median, result.unit), `\`npm run bench -- --only ${name}\``];
+  };
+  const [median, longest] = [storm.stallMs.p50, storm.stallMs.max].map((ms) => show(ms * 1e6, "ns"));
+  const table = tableLines([
+    ["", "median", "measured by"],
+    row("spin-round-trip", "64 bytes to another process and back, both spinning"),
+    row("spsc-64B", "messages of 64 bytes from one process to another"),
+    [
+      `how long a \`kill -9\` holds up those who need what the dead one held (${storm.kills} kills; at most ${longest})`,
+      median,
+      "`npm run crash -- --only storm`",
+    ],
+    row("idle", "a process with 1,000 open pipes and nothing to do, of one core"),
+  ]);
+  return `${table}\n\nMeasured on ${machineLine(results)}`;
 }
 
 /** The contenders that the summary has a column for. */
@@ -81,8 +114,11 @@ function tablesOf(results: Results): string {
 function wanted(root: string): Map<string, string> {
   const results = JSON.parse(readFileSync(join(root, RESULTS), "utf8")) as Results;
   const files = new Map<string, string>();
-  for (const [path, render] of Object.entries(DOCUMENTS))
-    files.set(path, blockIn(root, path, "benchmarks", render(results)));
+  const storm = JSON.parse(readFileSync(join(root, STORM), "utf8")) as StormReport;
+  for (const [path, blocks] of Object.entries(DOCUMENTS)) {
+    const texts = Object.entries(blocks).map(([name, render]) => [name, render(results, storm)] as const);
+    files.set(path, blocksIn(root, path, Object.fromEntries(texts)));
+  }
   for (const result of results.results) files.set(`${PLOTS}/${result.name}.svg`, plotOf(result));
   return files;
 }

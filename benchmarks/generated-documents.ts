@@ -10,13 +10,16 @@ export function tableLines(rows: readonly (readonly string[])[]): string {
   return [head, rule, ...body].map(line).join("\n");
 }
 
-/** The text of a document with the block of that name replaced. @throws when it has no place for it */
-export function blockIn(root: string, path: string, name: string, content: string): string {
-  const old = readFileSync(join(root, path), "utf8");
-  const [begin, end] = [`<!-- ${name}: begin -->`, `<!-- ${name}: end -->`];
-  const [from, to] = [old.indexOf(begin), old.indexOf(end)];
-  if (from < 0 || to < from) throw new Error(`${path} has no place for what is generated: ${begin}`);
-  return `${old.slice(0, from)}${begin}\n\n${content}\n\n${old.slice(to)}`;
+/** The text of a document with its generated blocks replaced, by their names. @throws when it has no place for one */
+export function blocksIn(root: string, path: string, blocks: Readonly<Record<string, string>>): string {
+  let text = readFileSync(join(root, path), "utf8");
+  for (const [name, content] of Object.entries(blocks)) {
+    const [begin, end] = [`<!-- ${name}: begin -->`, `<!-- ${name}: end -->`];
+    const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+    if (from < 0 || to < from) throw new Error(`${path} has no place for what is generated: ${begin}`);
+    text = `${text.slice(0, from)}${begin}\n\n${content}\n\n${text.slice(to)}`;
+  }
+  return text;
 }
 
 /** Writes files, or only compares them: then one problem for each that differs, its path and the advice. */

@@ -23,6 +23,7 @@ const GATES = [
   "api-docs",
   "benchmark-figures",
   "platform-tables",
+  "terminal-picture",
   "error-codes",
   "names-and-paths",
   "doc-examples",

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { blockIn, writeOrCompare } from "../../benchmarks/generated-documents.js";
+import { blocksIn, writeOrCompare } from "../../benchmarks/generated-documents.js";
 import type { Results } from "./results.js";
 import { detailsOf, summaryOf } from "./table.js";
 
@@ -15,8 +15,8 @@ if (root === undefined || (option !== undefined && option !== "--check"))
   throw new Error("usage: documents.js ROOT [--check]");
 const results = JSON.parse(readFileSync(join(root, RESULTS), "utf8")) as Results;
 const files = new Map([
-  ["README.md", blockIn(root, "README.md", "platforms", summaryOf(results))],
-  ["docs/guide/platforms.md", blockIn(root, "docs/guide/platforms.md", "platforms", detailsOf(results))],
+  ["README.md", blocksIn(root, "README.md", { platforms: summaryOf(results) })],
+  ["docs/guide/platforms.md", blocksIn(root, "docs/guide/platforms.md", { platforms: detailsOf(results) })],
 ]);
 const advice = `differs from ${RESULTS}; npm run check -- platform-tables --fix`;
 const problems = writeOrCompare(root, files, option === "--check", advice);
