@@ -112,7 +112,7 @@ describe("npm run matrix", () => {
   test("a runtime that does not start fails every check, and the run ends", async () => {
     const runtime = { ...RUNTIMES[0], name: "broken", title: "Broken" };
     const broken = { runtime, version: "0.0.0", command: ["false"], advised: ["false"] };
-    const results = await runMatrix([broken], () => undefined);
+    const results = await runMatrix([broken], [], () => undefined);
     const { passed, failed } = countsOf(results);
     assert.equal(passed, 0, JSON.stringify(results));
     assert.ok(failed >= 3);

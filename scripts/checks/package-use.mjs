@@ -25,8 +25,9 @@ export function installConsumers(root, folder, archive) {
   cpSync(join(root, "packaging/consumers"), project, { recursive: true });
   writeFileSync(join(project, "package.json"), "{}");
   const args = ["install", archive, "--ignore-scripts", "--offline", "--no-audit", "--no-fund", "--no-update-notifier"];
-  // What a machine's own configuration makes npm warn of is none of the package's.
-  const env = { ...process.env, npm_config_userconfig: devNull };
+  // What this machine's configuration makes npm warn of is none of the package's; an npm above hands it down.
+  const own = Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name));
+  const env = { ...Object.fromEntries(own), npm_config_userconfig: devNull };
   const installed = run("npm", args, { cwd: project, env });
   for (const name of TYPES) {
     mkdirSync(dirname(join(project, "node_modules", name)), { recursive: true });

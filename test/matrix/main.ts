@@ -1,6 +1,7 @@
 /** `npm run matrix`: shmkit on every runtime, and each runtime with each through one pipe. */
 import { writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { Missing } from "../../benchmarks/packages.js";
 import { endMembers, takeLeftovers } from "../helpers/driven-member.js";
@@ -63,6 +64,31 @@ async function provideAll(wanted: readonly Runtime[]): Promise<Provided[]> {
   return provided;
 }
 
+interface PackageScripts {
+  readonly withPackage: <T>(root: string, use: (folder: string, archive: string) => Promise<T>) => Promise<T>;
+  readonly installConsumers: (
+    root: string,
+    folder: string,
+    archive: string,
+  ) => Record<"installed" | "compiled", { status: number | null; output: string }> & {
+    project: string;
+    programs: string[];
+  };
+}
+
+/** Packs the package, has npm install it into a project, and calls with the programs there. */
+async function withConsumers<T>(use: (programs: string[]) => Promise<T>): Promise<T> {
+  const load = async (name: string): Promise<PackageScripts> =>
+    (await import(pathToFileURL(join(ROOT, "scripts/checks", name)).href)) as PackageScripts;
+  const { withPackage } = await load("pack.mjs");
+  const { installConsumers } = await load("package-use.mjs");
+  return withPackage(ROOT, (folder, archive) => {
+    const { project, programs, installed, compiled } = installConsumers(ROOT, folder, archive);
+    for (const { status, output } of [installed, compiled]) if (status !== 0) throw new Error(output);
+    return use(programs.map((name) => join(project, name)));
+  });
+}
+
 async function main(): Promise<void> {
   const { only, json, help } = parse(process.argv.slice(2));
   if (help) {
@@ -70,7 +96,9 @@ async function main(): Promise<void> {
     return;
   }
   const provided = await provideAll(RUNTIMES.filter(({ name }) => only.length === 0 || only.includes(name)));
-  const results = await runMatrix(provided, (line) => process.stderr.write(`${line}\n`));
+  const results = await withConsumers((consumers) =>
+    runMatrix(provided, consumers, (line) => process.stderr.write(`${line}\n`)),
+  );
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(results, undefined, 2)}\n`);
   process.stdout.write(terminalTable(results));
   const left = takeLeftovers();

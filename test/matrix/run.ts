@@ -56,7 +56,11 @@ async function outcomeOf(work: () => Promise<unknown>): Promise<Outcome> {
   }
 }
 
-async function smokeAndCrash(provided: Provided, progress: Progress): Promise<RuntimeResult> {
+async function smokeAndCrash(
+  provided: Provided,
+  consumers: readonly string[],
+  progress: Progress,
+): Promise<RuntimeResult> {
   const { command, advised, version, runtime } = provided;
   const { name, title } = runtime;
   const place = { command, advised, version, arch: runtime.isEmulated ? "arm64" : "x64" };
@@ -80,7 +84,7 @@ async function smokeAndCrash(provided: Provided, progress: Progress): Promise<Ru
         continue;
       }
       const outcome = await outcomeOf(async () => {
-        facts = { ...facts, ...(await run({ ...place, region, a, b, start })) };
+        facts = { ...facts, ...(await run({ ...place, consumers, region, a, b, start })) };
       });
       note(check, outcome, startedAt);
       isStuck = outcome.startsWith(LATE);
@@ -130,14 +134,18 @@ async function pairsOf(
   return outcomes;
 }
 
-/** Runs everything, some jobs at a time. */
-export async function runMatrix(all: readonly Provided[], progress: Progress): Promise<Results> {
+/** Runs everything, some jobs at a time; `consumers` are programs in a project that has the package. */
+export async function runMatrix(
+  all: readonly Provided[],
+  consumers: readonly string[],
+  progress: Progress,
+): Promise<Results> {
   const startedAt = new Date();
   const loadAverage = loadavg().map((value) => Number(value.toFixed(2)));
   const runtimes = new Map<string, RuntimeResult>();
   const pairs: Record<string, Record<string, Outcome>> = {};
   const jobs = all.flatMap((provided) => [
-    async () => void runtimes.set(provided.runtime.name, await smokeAndCrash(provided, progress)),
+    async () => void runtimes.set(provided.runtime.name, await smokeAndCrash(provided, consumers, progress)),
     async () => void (pairs[provided.runtime.name] = await pairsOf(provided, all, progress)),
   ]);
   // The emulated ones take longest: first, so that nobody waits for them in the end.

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { existsSync, truncateSync } from "node:fs";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { MemberDeath, Region } from "shmkit";
@@ -21,6 +22,8 @@ export interface Place {
   /** Command that runs a program in the runtime, and what the guide says to run one with. */
   readonly command: readonly string[];
   readonly advised: readonly string[];
+  /** Programs in a project that has the package. */
+  readonly consumers: readonly string[];
   readonly start: (options?: MemberOptions) => Promise<ProcessMember>;
 }
 
@@ -393,13 +396,22 @@ async function limits({ a }: Place): Promise<Facts> {
 
 async function runProgram([program, ...before]: readonly string[], args: readonly string[]): Promise<string> {
   const limits = { timeout: 110_000, killSignal: "SIGKILL" } as const;
-  const { stdout } = await promisify(execFile)(program, [...before, ...args], limits);
+  // Deno looks for packages from where it is started.
+  const { stdout } = await promisify(execFile)(program, [...before, ...args], { ...limits, cwd: dirname(args[0]) });
   return stdout;
 }
 
 async function ownPrograms({ command, advised, region }: Place): Promise<void> {
   assert.equal(await runProgram(advised, [STANDALONE, uniqueRegionName("standalone")]), "received 1\n");
   assert.match(await runProgram(command, [CLI, "ls"]), new RegExp(region));
+}
+
+/** What users of the package write, in a project where npm installed it: with the addon that travels in it. */
+async function installedPackage({ command, consumers }: Place): Promise<void> {
+  const plain = command.map((part) => (part.startsWith("SHMKIT_ADDON=") ? "SHMKIT_ADDON=" : part));
+  const said: string[] = [];
+  for (const program of consumers) said.push(await runProgram(plain, [program]));
+  assert.deepEqual(said.sort(), ["CommonJS\n", "ESM\n", "TypeScript, CommonJS\n", "TypeScript, ESM\n"]);
 }
 
 async function leavesNothing({ a, b, region }: Place): Promise<void> {
@@ -425,5 +437,6 @@ export const SMOKE: Readonly<Record<string, Check>> = {
   "closing, and buffers that outlive it": closing,
   "limits of the runtime": limits,
   "programs of their own, and the command line": ownPrograms,
+  "the package as npm installs it: ESM, CommonJS, TypeScript": installedPackage,
   "the last one to close takes the name away": leavesNothing,
 };
