@@ -1,9 +1,18 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The library as one file. A folder deep, like the modules that look for the package's files from where they are. */
 export const BUNDLE = "dist/bundle/shmkit.js";
+
+/**
+ * What `require()` gets: the same module, asked for from inside the package, of which Node makes no warning, and in the one
+ * form in which runtimes see what it exports.
+ */
+const REQUIRED = {
+  "dist/bundle/require.cjs": 'module.exports = require("./shmkit.js");\n',
+  "dist/bundle/require.d.cts": 'import shmkit = require("../index.js");\n\nexport = shmkit;\n',
+};
 
 function isCurrent(root) {
   const bundle = join(root, BUNDLE);
@@ -53,4 +62,5 @@ export async function bundle(root) {
     banner: `// shmkit ${version}, MIT. Contains msgpackr, MIT, Copyright (c) 2020 Kris Zyp.`,
   });
   await build.close();
+  for (const [path, text] of Object.entries(REQUIRED)) writeFileSync(join(root, path), text);
 }

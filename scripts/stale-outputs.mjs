@@ -11,7 +11,7 @@ const COMPILED = [
   ["build/benchmarks", "benchmarks"],
 ];
 
-const OUTPUT = /\.(?:d\.)?(c?)(?:js|js\.map|ts)$/;
+const OUTPUT = /\.(?:js|js\.map|d\.ts)$/;
 
 /** What other steps put beside it. */
 const MADE = [BUNDLE, INLINED_FOLDER];
@@ -27,7 +27,7 @@ export function removeStaleOutputs(root) {
     for (const entry of readdirSync(join(root, outputs), { recursive: true, encoding: "utf8" })) {
       const output = join(outputs, entry);
       if (!OUTPUT.test(entry) || MADE.some((path) => output.startsWith(path))) continue;
-      if (existsSync(join(root, sources, entry.replace(OUTPUT, ".$1ts")))) continue;
+      if (existsSync(join(root, sources, entry.replace(OUTPUT, ".ts")))) continue;
       rmSync(join(root, output), { force: true });
       removed.push(output);
     }

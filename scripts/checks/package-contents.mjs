@@ -15,8 +15,7 @@ const INTENDED = [
   /^completions\/(?:_shmkit|shmkit\.(?:bash|fish))$/,
   /^dist\/[\w/-]+\.d\.ts$/,
   /^dist\/(?:base|cli)\/[\w/-]+\.js(?:\.map)?$/,
-  /^dist\/require\.(?:cjs|cjs\.map|d\.cts)$/,
-  /^dist\/bundle\/shmkit\.js(?:\.map)?$/,
+  /^dist\/bundle\/(?:shmkit\.js(?:\.map)?|require\.(?:cjs|d\.cts))$/,
   /^dist\/vendor\/[\w-]+\/LICENSE$/,
 ];
 
