@@ -220,7 +220,7 @@ export class Round {
     await this.within("joining", Promise.all(members.map(({ joined }) => joined)), members);
     for (const member of members) member.tell("stop");
     await this.within("coming to rest", Promise.all(members.map(({ stopped }) => stopped)), members);
-    region.recoverTheDead();
+    await this.within("the dead coming to rest", this.waitForTheDead(region));
     await this.within("draining", this.drain(objects));
     const remains = await this.takeStock(objects);
     for (const member of members) member.tell("leave");
@@ -231,6 +231,17 @@ export class Round {
     for (const fault of this.faults()) this.violation(fault);
     this.judge(remains);
     await this.lookForLeaks(region, objects);
+  }
+
+  /** Deno's `terminate()` is done before the worker's thread is: until that has let go of its slot, it may go on. */
+  private async waitForTheDead(region: Region): Promise<void> {
+    const living = new Set(this.members.filter(({ hasEnded }) => !hasEnded).map(({ beginning }) => beginning.label));
+    for (;;) {
+      region.recoverTheDead();
+      const others = region.members().filter(({ slot }) => slot !== region.slot);
+      if (others.every(({ label }) => living.has(label))) return;
+      await sleep(10);
+    }
   }
 
   /** Receives what is still in the pipes, after closing half of them. */
