@@ -17,7 +17,7 @@ const PLOTS = "docs/guide/benchmarks";
 
 /** The part of a storm's report that is shown. */
 interface StormReport {
-  readonly storm: { readonly kills: number; readonly stallMs: { readonly p50: number; readonly max: number } };
+  readonly storm: { readonly kills: number; readonly stallMs: Record<"p50" | "p99" | "max", number> };
 }
 
 /** The generated blocks of each document, by the name in their marks. */
@@ -48,19 +48,26 @@ function headlineOf(results: Results, { storm }: StormReport): string {
     if (result === undefined || own === undefined) throw new Error(`${RESULTS} has no figure of ${name}`);
     return [what, show(own.median, result.unit), `\`npm run bench -- --only ${name}\``];
   };
-  const [median, longest] = [storm.stallMs.p50, storm.stallMs.max].map((ms) => show(ms * 1e6, "ns"));
+  const { p50, p99, max } = storm.stallMs;
+  const [median, late, longest] = [p50, p99, max].map((ms) => show(ms * 1e6, "ns"));
+  const idle = results.results.find(({ name }) => name === "idle");
+  const waiting = idle === undefined ? undefined : figuresFor(idle, "shmkit-waiting");
+  if (idle === undefined || waiting === undefined) throw new Error(`${RESULTS} has no figure of a process that waits`);
   const table = tableLines([
     ["", "median", "measured by"],
     row("spin-round-trip", "64 bytes to another process and back, both spinning"),
     row("spsc-64B", "messages of 64 bytes from one process to another"),
     [
-      `how long a \`kill -9\` holds up those who need what the dead one held (${storm.kills} kills; at most ${longest})`,
+      `how long a \`kill -9\` holds up those who need what the dead one held (${storm.kills} kills; 99 of 100 at most ${late}, all ${longest})`,
       median,
       "`npm run crash -- --only storm`",
     ],
-    row("idle", "a process with 1,000 open pipes and nothing to do, of one core"),
+    row(
+      "idle",
+      `a process with 1,000 open pipes and nothing to do, of one core (${show(waiting.median, idle.unit)} while it waits on all)`,
+    ),
   ]);
-  return `${table}\n\nMeasured on ${machineLine(results)}`;
+  return `${table}\n\nThe benchmarks were measured on ${machineLine(results)} The storm is a run of its own on the same machine.`;
 }
 
 /** The contenders that the summary has a column for. */

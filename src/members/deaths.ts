@@ -218,11 +218,12 @@ export class Deaths implements DeathWatch {
     const { segment, geometry } = this.member;
     const filed = words.load(segment.words, HEADER.deaths);
     if (this.onDeath === undefined || (filed === this.known && this.unfinished.size === 0)) return;
-    const first = Math.max((filed >>> 0) - DEATH_RECORDS, this.known >>> 0);
-    for (let number = first; number < filed >>> 0; number++) this.unfinished.add(number);
+    // The count wraps.
+    const fresh = Math.min((filed - this.known) >>> 0, DEATH_RECORDS);
+    for (let back = fresh; back > 0; back--) this.unfinished.add((filed - back) >>> 0);
     this.known = filed;
     for (const number of [...this.unfinished]) {
-      if (number < (filed >>> 0) - DEATH_RECORDS) this.unfinished.delete(number);
+      if ((filed - number) >>> 0 > DEATH_RECORDS) this.unfinished.delete(number);
       const record = deathWord(geometry, number % DEATH_RECORDS);
       if (words.load(segment.words, record + DEATH.sequence) !== ((number + 1) | 0)) continue;
       const death = this.readRecord(record);

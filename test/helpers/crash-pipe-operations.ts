@@ -1,6 +1,6 @@
 /** Operations on pipes. */
 import assert from "node:assert/strict";
-import type { Lease, PipeOptions } from "shmkit";
+import { select, trySelect, type Lease, type PipeOptions } from "shmkit";
 import { HEADER } from "#src/members/region-words.js";
 import { passTime, whileParked } from "../instruments/system.js";
 import type { CrashOperation } from "./crash-explore.js";
@@ -262,6 +262,21 @@ const RECEIVING: CrashOperation[] = [
       bytes(1, 60),
       () => {
         ignore(stage.mine.receive());
+        stage.put(bytes(1, 60));
+        stage.world.victim.bell();
+      },
+      { pending: true },
+    ),
+  ),
+  onPipe("select what is there", ["trySelect"], {}, (stage) =>
+    receives(stage.fill(object(1), bytes(2, 3)), () => trySelect([stage.mine])?.value),
+  ),
+  onPipe("select asynchronously", ["select"], {}, (stage) =>
+    receivesLater(
+      stage,
+      bytes(1, 60),
+      () => {
+        ignore(select([stage.mine]));
         stage.put(bytes(1, 60));
         stage.world.victim.bell();
       },
