@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -62,5 +62,6 @@ export async function bundle(root) {
     banner: `// shmkit ${version}, MIT. Contains msgpackr, MIT, Copyright (c) 2020 Kris Zyp.`,
   });
   await build.close();
+  mkdirSync(join(root, "dist/bundle"), { recursive: true });
   for (const [path, text] of Object.entries(REQUIRED)) writeFileSync(join(root, path), text);
 }
