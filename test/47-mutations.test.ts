@@ -1,4 +1,4 @@
-/** That mutations are found in the source, turned on, killed, and judged; `npm run crash` tries all of them. */
+/** That mutations are found in the source, turned on, killed, and judged; `npm run crash` tries as many as it has time for. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { campaign, EQUIVALENTS, judge, type Verdict } from "./mutations/campaign.js";
