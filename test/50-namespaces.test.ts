@@ -152,7 +152,8 @@ for (const [label, through] of Object.entries({
         await until(() => deaths.length === round);
         assert.deepEqual([deaths[round - 1].pid, deaths[round - 1].slot], [1, slot]);
       }
-      assert.equal(region.members().length, 2);
+      // The heir may have recovered the last one: it files the death before it frees the slot.
+      await until(() => region.members().length === 2);
       await heir.kill();
     });
 
