@@ -269,6 +269,15 @@ export class Pipe<T = unknown> {
     detach(): void;
 }
 
+export interface PipeCollection extends Collection<PipeOptions, Pipe> {
+    create<T = unknown>(name: string, options?: PipeOptions & WaitOptions): Promise<Pipe<T>>;
+    createSync<T = unknown>(name: string, options?: PipeOptions & WaitOptions): Pipe<T>;
+    open<T = unknown>(name: string, options?: OpenOptions): Promise<Pipe<T>>;
+    openSync<T = unknown>(name: string, options?: OpenOptions): Pipe<T>;
+    openOrCreate<T = unknown>(name: string, options?: PipeOptions & WaitOptions): Promise<Pipe<T>>;
+    openOrCreateSync<T = unknown>(name: string, options?: PipeOptions & WaitOptions): Pipe<T>;
+}
+
 export interface PipeOptions {
     capacity?: number;
     maxLeased?: number;
@@ -319,7 +328,7 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     readonly createdAt: Date;
     readonly epoch: string;
     readonly created: boolean;
-    readonly pipes: Collection<PipeOptions, Pipe>;
+    readonly pipes: PipeCollection;
     readonly counters: Collection<CounterOptions, Counter>;
     readonly mutexes: Collection<MutexOptions, Mutex>;
     static create(name: string, options?: RegionOptions): Promise<Region>;

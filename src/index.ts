@@ -10,6 +10,7 @@ export type { Kind } from "./layout/heap.js";
 export type { OperationName } from "./layout/member-slot.js";
 export type { RegionOptions } from "./region/options.js";
 export type { Collection, OpenOptions } from "./region/collection.js";
+export type { PipeCollection } from "./region/pipe-collection.js";
 export type { InspectOptions, ObjectInfo, RegionInfo } from "./region/snapshot.js";
 export type { MemoryRange, MemoryUse } from "./region/memory-map.js";
 export type { MemberInfo } from "./region/members.js";

@@ -22,6 +22,7 @@ import type { LifetimeName } from "./geometry.js";
 import { readMembers, type MemberInfo } from "./members.js";
 import type { Membership } from "./membership.js";
 import { checkOptions, type RegionOptions } from "./options.js";
+import type { PipeCollection } from "./pipe-collection.js";
 import { regionNames, snapshot, snapshots, type InspectOptions, type RegionInfo } from "./snapshot.js";
 
 /** Events of a {@link Region}, with the arguments of their listeners. */
@@ -65,7 +66,7 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
   /** Whether this call made the region. */
   readonly created: boolean;
   /** Named pipes: `create`, `open`, `openOrCreate`, `remove`, `list`. */
-  readonly pipes: Collection<PipeOptions, Pipe>;
+  readonly pipes: PipeCollection;
   /** Named counters. */
   readonly counters: Collection<CounterOptions, Counter>;
   /** Named mutexes. */
@@ -111,12 +112,13 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
         return made;
       },
     };
-    this.pipes = new Collection(host, {
+    const pipes = new Collection<PipeOptions, Pipe>(host, {
       kind: "pipe",
       optionNames: ["capacity", "maxLeased"],
       plan: (options) => pipePlan(member, options),
       make: (ref) => new Pipe(context, ref),
     });
+    this.pipes = pipes as PipeCollection;
     this.counters = new Collection(host, {
       kind: "counter",
       optionNames: [],
@@ -249,11 +251,11 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
    * @throws as {@link Collection.openOrCreate}
    */
   pipe<T = unknown>(name: string, options?: PipeOptions & WaitOptions): Promise<Pipe<T>> {
-    return this.pipes.openOrCreate(name, options) as Promise<Pipe<T>>;
+    return this.pipes.openOrCreate<T>(name, options);
   }
   /** {@link pipe}, blocking the thread. */
   pipeSync<T = unknown>(name: string, options?: PipeOptions & WaitOptions): Pipe<T> {
-    return this.pipes.openOrCreateSync(name, options) as Pipe<T>;
+    return this.pipes.openOrCreateSync<T>(name, options);
   }
 
   /** Opens a counter, or makes it with value 0. Shorthand for `counters.openOrCreate`. @throws as {@link Collection.openOrCreate} */

@@ -68,7 +68,7 @@ const work: Act = (pipe, call) => {
 /** What is left, taken by the witness. */
 function rest({ region }: MemberOf, call: Calls): void {
   call({ name: "rest" }, () => {
-    const pipe = region.pipes.openSync("p") as Bytes;
+    const pipe = region.pipes.openSync<Uint8Array>("p");
     const take = (): Uint8Array | undefined | typeof CLOSED => unlessClosed(() => pipe.tryReceive());
     const left: (number | string)[] = [];
     for (let bytes = take(); bytes !== undefined && bytes !== CLOSED; bytes = take()) left.push(numberOf(bytes));

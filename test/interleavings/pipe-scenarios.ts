@@ -35,8 +35,8 @@ const RECEIVE: Call = { name: "receive", operation: "pipe.receive" };
 
 /** The pipe of every member. Its counters are about to wrap, and so is its ring, so many units before its end. */
 export function pipes(world: World, options: PipeOptions, unitsBeforeEnd = 2): Pipe<Uint8Array>[] {
-  const made = world.members.map(
-    ({ region }) => region.pipes.openOrCreateSync("p", { maxLeased: 1, ...options }) as Pipe<Uint8Array>,
+  const made = world.members.map(({ region }) =>
+    region.pipes.openOrCreateSync<Uint8Array>("p", { maxLeased: 1, ...options }),
   );
   const base = made[0].ref.page * PAGE_BYTES;
   const { words, bytes } = world.machine;
@@ -81,7 +81,7 @@ export const rest =
   (name: string) =>
   ({ region }: MemberOf, call: <T>(what: Call, act: () => T) => T): void => {
     call({ name: "rest" }, () => {
-      const pipe = region.pipes.openSync(name) as Pipe<Uint8Array>;
+      const pipe = region.pipes.openSync<Uint8Array>(name);
       const left: (number | string)[] = [];
       for (let bytes = pipe.tryReceive(); bytes !== undefined; bytes = pipe.tryReceive()) left.push(numberOf(bytes));
       return left;

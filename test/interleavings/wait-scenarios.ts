@@ -67,7 +67,7 @@ const givingUp = (name: string, prepare: (world: World) => { lock: number; wants
 function pipesOf(world: World): Map<MemberOf, Pipe<Uint8Array>> {
   return new Map(
     world.members.map((member) => {
-      const pipe = member.region.pipes.openOrCreateSync("p", { capacity: 2, maxLeased: 1 }) as Pipe<Uint8Array>;
+      const pipe = member.region.pipes.openOrCreateSync<Uint8Array>("p", { capacity: 2, maxLeased: 1 });
       return [member, pipe];
     }),
   );

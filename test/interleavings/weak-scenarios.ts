@@ -104,7 +104,7 @@ const closerDies = scenario(
         survivor(once("sender", { name: "send" }, send(b))),
       ],
       model: CLOSING,
-      after: ({ region }, call) => void call({ name: "send" }, send(region.pipes.openSync("p") as Pipe<Uint8Array>)),
+      after: ({ region }, call) => void call({ name: "send" }, send(region.pipes.openSync<Uint8Array>("p"))),
     };
   },
   { deaths: 1 },

@@ -1,7 +1,7 @@
 /** A working process of the work demo: takes batches under lease, tallies their words, sends the tallies on. */
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Region, type Pipe } from "#shmkit";
+import { Region } from "#shmkit";
 import { endWithParent, leaveParent, tellParent } from "./parent.js";
 import { isDone, LEASES_PER_WORKER } from "./work.js";
 import { countWords, toMessage, type Tally, type TallyMessage } from "./word-tally.js";
@@ -12,8 +12,8 @@ const released = once(process, "message");
 let tallied = 0;
 let holds = false;
 const region = await Region.open(name, { label });
-const batches = (await region.pipes.open("batches")) as Pipe<Uint8Array>;
-const tallies = (await region.pipes.open("tallies")) as Pipe<TallyMessage>;
+const batches = await region.pipes.open<Uint8Array>("batches");
+const tallies = await region.pipes.open<TallyMessage>("tallies");
 
 // What is out on lease elsewhere may still come back.
 while (!isDone(batches.statistics())) {
