@@ -92,7 +92,7 @@ export const ERROR_CODES: {
     readonly ERR_SYSTEM: "a system call failed in an unexpected way";
 };
 
-export type ErrorCode = keyof typeof ERROR_CODES;
+export type ErrorCode = "ERR_ADDON" | "ERR_BAD_MESSAGE" | "ERR_BAD_REGION" | "ERR_CLOSED" | "ERR_CORRUPT" | "ERR_DEADLOCK" | "ERR_EXISTS" | "ERR_INVALID_ARGUMENT" | "ERR_INVALID_NAME" | "ERR_INVALID_SIZE" | "ERR_MESSAGE_TOO_LARGE" | "ERR_NOT_ENCODABLE" | "ERR_NOT_FOUND" | "ERR_NOT_HELD" | "ERR_NOT_OWNER" | "ERR_NO_SPACE" | "ERR_OPTIONS_DIFFER" | "ERR_OUT_OF_RANGE" | "ERR_PERMISSION" | "ERR_REGION_FULL" | "ERR_REGION_LOST" | "ERR_RUNTIME_LIMIT" | "ERR_SYSTEM" | "ERR_TIMEOUT" | "ERR_TOO_MANY_MEMBERS" | "ERR_UNKNOWN_OPTION" | "ERR_VERSION" | "ERR_WRONG_KIND";
 
 export interface ErrorDetails {
     readonly path?: string;
@@ -126,7 +126,7 @@ export interface InspectOptions {
 
 export type Integer = number | bigint;
 
-export type Kind = Exclude<(typeof KINDS)[number], "none">;
+export type Kind = "counter" | "mutex" | "pipe";
 
 export class Lease<T> {
     readonly value: T;
@@ -218,7 +218,7 @@ export interface OpenOptions extends WaitOptions {
     wait?: boolean;
 }
 
-export type OperationName = (typeof OPERATIONS)[number];
+export type OperationName = "counter.update" | "heap.allocate" | "mutex.lock" | "mutex.unlock" | "none" | "object.create" | "object.detach" | "object.open" | "object.remove" | "pipe.ack" | "pipe.close" | "pipe.lease" | "pipe.lease-returned" | "pipe.nack" | "pipe.receive" | "pipe.receive-returned" | "pipe.send";
 
 export class Pipe<T = unknown> {
     get capacity(): number;
@@ -483,3 +483,15 @@ export function trySelect<const Pipes extends readonly Pipe[]>(pipes: Pipes, opt
 export function trySelect<const Pipes extends readonly Pipe[]>(pipes: Pipes, options?: {
     lease?: false;
 }): Selected<Pipes> | undefined;
+
+// Not exported, but named by what is.
+
+type IndexOf<Key> = Key extends `${infer Index extends number}` ? Index : number;
+
+type MessageOf<P> = P extends Pipe<infer T> ? T : never;
+
+class NamedObject {
+    readonly name: string;
+    get address(): string;
+    detach(): void;
+}

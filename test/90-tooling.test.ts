@@ -223,6 +223,26 @@ describe("the API report", () => {
     assert.match(text, /export class Thing \{\n {4}own\(\): void;\n {4}inherited\(\): number;\n\}\n$/);
   });
 
+  test("shows the union that a list stands for, and what is named without being exported", async () => {
+    const { apiReport } = await load("checks/api-report.mjs");
+    const folder = folderWith({
+      "thing.d.ts":
+        'declare const NAMES: readonly ["b", "none", "a"];\nexport type Name = Exclude<(typeof NAMES)[number], "none">;\n' +
+        "type Deep = { a: 1 };\ninterface Inner { deep: Deep }\ninterface Unused { a: 1 }\ndeclare const MOST = 8;\n" +
+        "declare class Box<T extends Inner> {\n  /** @internal */\n  inner: Unused;\n  most: typeof MOST;\n  text: T;\n}\n" +
+        "export { Box };\n",
+    });
+    const { names, text } = apiReport(join(folder, "thing.d.ts"));
+    assert.equal(names, 2);
+    assert.match(text, /^export type Name = "a" \| "b";$/m);
+    const [, exported, named] = /^([\s\S]*)\/\/ Not exported, but named by what is\.\n([\s\S]*)$/.exec(text) ?? [];
+    assert.deepEqual(exported.match(/^export .*$/gm), [
+      "export class Box<T extends Inner> {",
+      'export type Name = "a" | "b";',
+    ]);
+    assert.deepEqual(named.match(/\b(?:type|interface|const) \w+/g), ["type Deep", "interface Inner", "const MOST"]);
+  });
+
   test("is that of the package", async () => {
     const { apiReport } = await load("checks/api-report.mjs");
     const { text } = apiReport(join(ROOT, "dist/index.d.ts"));

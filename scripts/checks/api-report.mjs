@@ -6,6 +6,7 @@ import ts from "typescript";
 const REPORT = "api.d.ts";
 const ENTRY = "dist/index.d.ts";
 const HEADER = "// The public interface, without comments. Generated: npm run check -- api-report --fix\n";
+const REACHED = "// Not exported, but named by what is.\n";
 
 const printer = ts.createPrinter({ removeComments: true });
 
@@ -29,12 +30,26 @@ function visibleMembers(declaration, checker, exported) {
   ];
 }
 
-function textOf(declaration, checker, exported) {
-  const print = (node) => printer.printNode(ts.EmitHint.Unspecified, node, node.getSourceFile());
-  if (!ts.isClassDeclaration(declaration)) {
-    const statement = ts.isVariableDeclaration(declaration) ? declaration.parent.parent : declaration;
-    return print(statement).replace(/^(export )?(declare )?/, "export ");
-  }
+const print = (node) => printer.printNode(ts.EmitHint.Unspecified, node, node.getSourceFile());
+
+const asksForAType = (node) => ts.isTypeQueryNode(node) || ts.forEachChild(node, asksForAType) === true;
+
+/**
+ * The union of literals that an alias stands for, where `(typeof NAMES)[number]` would hide what changes in the list. In
+ * the order of the alphabet: the compiler's own changes with what it has read before.
+ */
+function literalsOf(declaration, checker) {
+  if (!ts.isTypeAliasDeclaration(declaration) || !asksForAType(declaration.type)) return undefined;
+  const type = checker.getTypeAtLocation(declaration);
+  const members = type.isUnion() ? type.types : [type];
+  if (!members.every((member) => member.isLiteral())) return undefined;
+  const texts = members.map((member) => checker.typeToString(member));
+  return texts.sort().join(" | ");
+}
+
+/** What of a declaration users see: all of it, or the shown parts of a class. */
+function shownParts(declaration, checker, exported) {
+  if (!ts.isClassDeclaration(declaration)) return { parts: [declaration] };
   const isShown = (type) => {
     const symbol = checker.getTypeAtLocation(type).getSymbol();
     const parent = symbol?.valueDeclaration;
@@ -45,33 +60,84 @@ function textOf(declaration, checker, exported) {
       parent.getSourceFile().fileName.includes("/node_modules/")
     );
   };
-  const parameters = declaration.typeParameters?.map(print).join(", ");
-  const head = `export class ${declaration.name.text}${parameters ? `<${parameters}>` : ""}`;
-  const heritage = (declaration.heritageClauses ?? []).map(({ token, types }) => {
-    const shown = types.filter(isShown).map(print).join(", ");
-    return shown === "" ? "" : ` ${ts.tokenToString(token)} ${shown}`;
-  });
-  const members = visibleMembers(declaration, checker, exported).map((member) => `    ${print(member)}`);
-  return `${head}${heritage.join("")} {\n${members.join("\n")}\n}`;
+  const parameters = declaration.typeParameters ?? [];
+  const heritage = (declaration.heritageClauses ?? []).map(({ token, types }) => ({
+    token,
+    types: types.filter(isShown),
+  }));
+  const members = visibleMembers(declaration, checker, exported);
+  return { parts: [...parameters, ...heritage.flatMap(({ types }) => types), ...members], heritage, members };
 }
 
-/** The exported declarations of an entry point, by name. */
+function textOf(declaration, checker, exported) {
+  const literals = literalsOf(declaration, checker);
+  if (literals !== undefined) return `type ${declaration.name.text} = ${literals};`;
+  if (!ts.isClassDeclaration(declaration)) {
+    const statement = ts.isVariableDeclaration(declaration) ? declaration.parent.parent : declaration;
+    return print(statement).replace(/^(export )?(declare )?/, "");
+  }
+  const { heritage, members } = shownParts(declaration, checker, exported);
+  const parameters = declaration.typeParameters?.map(print).join(", ");
+  const head = `class ${declaration.name.text}${parameters ? `<${parameters}>` : ""}`;
+  const bases = heritage
+    .filter(({ types }) => types.length > 0)
+    .map(({ token, types }) => ` ${ts.tokenToString(token)} ${types.map(print).join(", ")}`);
+  return `${head}${bases.join("")} {\n${members.map((member) => `    ${print(member)}\n`).join("")}}`;
+}
+
+const isOfAModule = (declaration) =>
+  ts.isSourceFile(declaration.parent) || ts.isVariableStatement(declaration.parent.parent ?? declaration);
+
+function aliased(symbol, checker) {
+  return (symbol.flags & ts.SymbolFlags.Alias) === 0 ? symbol : checker.getAliasedSymbol(symbol);
+}
+
+/** What the shown parts of a symbol name of its own package's. */
+function namedBy(symbol, checker, exported) {
+  const found = new Set();
+  const visit = (node) => {
+    const named = ts.isIdentifier(node) && checker.getSymbolAtLocation(node);
+    const target = named && aliased(named, checker);
+    const isOurs = (declaration) =>
+      isOfAModule(declaration) && !declaration.getSourceFile().fileName.includes("/node_modules/");
+    if (target && target !== symbol && target.declarations?.every(isOurs)) found.add(target);
+    ts.forEachChild(node, visit);
+  };
+  for (const declaration of symbol.declarations ?? [])
+    if (literalsOf(declaration, checker) === undefined)
+      for (const part of shownParts(declaration, checker, exported).parts) visit(part);
+  return found;
+}
+
+/** What is not exported and yet part of what is: users see it in their editors, and a change of it changes what they have. */
+function reachedFrom(exported, checker) {
+  const reached = new Set(exported);
+  // A set that grows while it is walked: what is reached reaches more.
+  for (const symbol of reached) for (const named of namedBy(symbol, checker, exported)) reached.add(named);
+  return [...reached].filter((symbol) => !exported.has(symbol));
+}
+
+/** The public declarations of an entry point, by name: those it exports, then those that these name. */
 export function apiReport(entry) {
   const program = ts.createProgram([entry], { module: ts.ModuleKind.NodeNext, target: ts.ScriptTarget.ES2022 });
   const checker = program.getTypeChecker();
   const module = checker.getSymbolAtLocation(program.getSourceFile(entry));
+  const byName = (a, b) => (a.name < b.name ? -1 : 1);
   const symbols = checker
     .getExportsOfModule(module)
-    .map((symbol) => ({
-      name: symbol.name,
-      target: (symbol.flags & ts.SymbolFlags.Alias) !== 0 ? checker.getAliasedSymbol(symbol) : symbol,
-    }))
-    .sort((a, b) => (a.name < b.name ? -1 : 1));
-  const exported = new Set(symbols.map(({ target }) => target));
-  const texts = symbols.flatMap(({ target }) =>
-    (target.declarations ?? []).map((declaration) => textOf(declaration, checker, exported)),
-  );
-  return { names: symbols.length, text: `${HEADER}\n${texts.join("\n\n")}\n` };
+    .sort(byName)
+    .map((symbol) => aliased(symbol, checker));
+  const exported = new Set(symbols);
+  const texts = (target, prefix) =>
+    (target.declarations ?? []).map((declaration) => `${prefix}${textOf(declaration, checker, exported)}\n`);
+  const reached = reachedFrom(exported, checker).sort(byName);
+  const sections = [
+    HEADER,
+    ...symbols.flatMap((target) => texts(target, "export ")),
+    ...(reached.length > 0 ? [REACHED] : []),
+    ...reached.flatMap((target) => texts(target, "")),
+  ];
+  return { names: symbols.length, text: sections.join("\n") };
 }
 
 export const gate = {
