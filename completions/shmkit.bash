@@ -12,13 +12,13 @@ _shmkit() {
     words="demo ls inspect top send recv rm clean doctor bench example completion --help --version"
   elif [[ "$word" == -* ]]; then
     case "${COMP_WORDS[1]}" in
-      demo) words="--quick --only --limit-mib --help" ;;
+      demo) words="--quick --only --limit-mib --json --help" ;;
       ls) words="--json --names --interval --help" ;;
       inspect) words="--json --hex --help" ;;
       top) words="--interval --once --json --help" ;;
       send) words="--bytes --keep --timeout --capacity --size --max-size --help" ;;
       recv) words="--count --follow --timeout --help" ;;
-      rm) words="--force --timeout --help" ;;
+      rm) words="--json --force --timeout --help" ;;
       clean) words="--kernel --dry-run --json --help" ;;
       doctor) words="--json --help" ;;
       bench) words="--time --json --help" ;;

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { allCommands } from "#src/cli/command-table.js";
 import { run } from "./helpers/cli-process.js";
@@ -70,6 +72,7 @@ describe("what commands write with --json", () => {
       [["inspect", `${region.name}/door`], "inspectObject"],
       [["inspect", region.name, "--hex", "0:100"], "inspectBytes"],
       [["clean", "--dry-run"], "clean"],
+      [["rm", `${region.name}/free`, `${region.name}/nothing`, broken], "rm", 4],
       [["bench", "--time", "250ms"], "bench"],
     ];
     const texts = new Map<string, string>();
@@ -81,11 +84,70 @@ describe("what commands write with --json", () => {
       texts.set(args[0], text);
     }
     guard.release();
-    rmSync(`/dev/shm/shmkit.${broken}`);
     // What is only there at times was there.
     assert.match(texts.get("ls")!, /"sentPerSecond"/);
     assert.match(texts.get("ls")!, new RegExp(`"unreadable": \\[[^\\]]*${broken}`));
     assert.match(texts.get("clean")!, new RegExp(`"kept": \\[[^\\]]*${broken}`));
+    assert.deepEqual(JSON.parse(texts.get("rm")!), {
+      removed: [`${region.name}/free`, broken],
+      failed: [
+        { name: `${region.name}/nothing`, code: "ERR_NOT_FOUND", message: `there is no ${region.name}/nothing` },
+      ],
+    });
+  });
+
+  test("of the demo", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "shmkit-demo-"));
+    try {
+      writeFileSync(join(folder, "text.md"), "one two two\n".repeat(50_000));
+      const { code, text, errors } = await run(["demo", "--quick", folder, "--json"]);
+      assert.equal(errors, "");
+      assert.equal(code, 0);
+      assert.deepEqual(wrong(text, "demo"), []);
+      const { speed, work, share } = JSON.parse(text) as {
+        speed: unknown[];
+        work: { files: number; words: number; differentWords: number };
+        share: unknown[];
+      };
+      assert.deepEqual([speed.length, share.length], [6, 2]);
+      assert.deepEqual([work.files, work.words, work.differentWords], [1, 150_000, 2]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test("of errors is one line on standard error, with the exit code of the process", async () => {
+    const missing = regionName("missing");
+    const cases: [args: string[], code: string, exitCode: number, more?: object][] = [
+      [["inspect", missing], "ERR_NOT_FOUND", 4],
+      [["inspect", "..x"], "ERR_INVALID_NAME", 2, { actual: "..x" }],
+      [["demo", "/no/such/folder"], "ENOENT", 4, { path: "/no/such/folder", syscall: "stat", errno: -2 }],
+      [["frobnicate"], "ERR_USAGE", 2],
+      [["send", "no-slash"], "ERR_USAGE", 2],
+    ];
+    for (const { name, options } of await allCommands())
+      if (Object.hasOwn(options, "json")) cases.push([[name, "--no-such-option"], "ERR_USAGE", 2]);
+    for (const [args, code, exitCode, more] of cases) {
+      for (const json of ["--json", "-j"]) {
+        const { code: ended, text, errors } = await run([...args, json]);
+        const title = [...args, json].join(" ");
+        assert.equal(ended, exitCode, title);
+        assert.equal(text, "", title);
+        assert.match(errors, /^[^\n]+\n$/, title);
+        assert.deepEqual(wrong(errors, "error"), [], title);
+        const { error } = JSON.parse(errors) as { error: { message: string } };
+        const { message, ...facts } = error;
+        assert.ok(message.length > 10, title);
+        assert.deepEqual(facts, { code, exitCode, ...more }, title);
+      }
+    }
+    // What there is comes all the same.
+    const { text, errors, code } = await run(["ls", missing, "--json"]);
+    assert.equal(code, 4);
+    assert.deepEqual(wrong(text, "ls"), []);
+    assert.deepEqual(wrong(errors, "error"), []);
+    // After "--" it is a name.
+    assert.match((await run(["inspect", "--", "--json"])).errors, /^shmkit: ERR_INVALID_NAME: /);
   });
 
   test("of a doctor", async () => {

@@ -1,5 +1,6 @@
 import { constants } from "node:os";
 import type { ErrorCode } from "#shmkit";
+import { toJson } from "./json.js";
 
 /** What the exit code of every command means; `docs/guide/cli.md` shows the same table. */
 export const EXIT_CODES = {
@@ -70,13 +71,28 @@ export function exitCodeOf(error: unknown): number {
   return codes[codeOf(error) ?? ""] ?? 1;
 }
 
-/** The one line that says what went wrong; a mistake of ours (an error without a code) comes with its stack. */
-export function errorLine(error: unknown): string {
+/** The code and what is said of it; a mistake of ours (an error without a code) comes with its stack. */
+export function causeOf(error: unknown): { code: string; message: string } {
   const code = codeOf(error);
-  if (!(error instanceof Error)) return `shmkit: ERR_INTERNAL: ${String(error)}`;
-  if (code === undefined) return `shmkit: ERR_INTERNAL: ${error.stack ?? error.message}`;
+  if (!(error instanceof Error)) return { code: "ERR_INTERNAL", message: String(error) };
+  if (code === undefined) return { code: "ERR_INTERNAL", message: error.stack ?? error.message };
   const message = error.message.startsWith(`${code}: `) ? error.message.slice(code.length + 2) : error.message;
-  return `shmkit: ${code}: ${message.replaceAll("\n", " ")}`;
+  return { code, message: message.replaceAll("\n", " ") };
+}
+
+/** The one line that says what went wrong. */
+export function errorLine(error: unknown): string {
+  const { code, message } = causeOf(error);
+  return `shmkit: ${code}: ${message}`;
+}
+
+const FACTS = ["path", "expected", "actual", "owner", "errno", "syscall"] as const;
+
+/** The same for programs, with the facts that the error has. */
+export function errorJson(error: unknown): string {
+  const has = (error instanceof Error ? error : {}) as Partial<Record<(typeof FACTS)[number], unknown>>;
+  const facts = FACTS.filter((name) => has[name] !== undefined).map((name) => [name, has[name]] as const);
+  return toJson({ error: { ...causeOf(error), exitCode: exitCodeOf(error), ...Object.fromEntries(facts) } });
 }
 
 export const usageError = (message: string): CommandError => new CommandError("ERR_USAGE", message, 2);

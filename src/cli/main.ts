@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { ABOUT, columns, helpOf, parse } from "./command.js";
 import { allCommands, COMMANDS } from "./command-table.js";
-import { BrokenPipe, errorLine, EXIT_CODES, exitCodeOf, Interrupted, usageError } from "./exit-codes.js";
+import { BrokenPipe, errorJson, errorLine, EXIT_CODES, exitCodeOf, Interrupted, usageError } from "./exit-codes.js";
 import { Terminal } from "./terminal.js";
 
 const ending = new AbortController();
@@ -67,6 +67,12 @@ async function run(args: readonly string[]): Promise<number> {
   return (await command.run(invocation)) ?? 0;
 }
 
+/** By the looks of it: a command line that cannot be parsed is an error to be told as well. */
+function wantsJson(args: readonly string[]): boolean {
+  const end = args.indexOf("--");
+  return args.slice(0, end === -1 ? undefined : end).some((argument) => /^(?:--json|-[a-z]*j[a-z]*)$/i.test(argument));
+}
+
 /** Ends as a program does that a signal ended, so that a shell sees it. */
 function endBySignal(signal: NodeJS.Signals): void {
   process.removeAllListeners(signal);
@@ -75,16 +81,17 @@ function endBySignal(signal: NodeJS.Signals): void {
 
 async function main(): Promise<void> {
   watchSignals();
+  const args = process.argv.slice(2);
   let code: number;
   try {
-    code = await run(process.argv.slice(2));
+    code = await run(args);
     ending.signal.throwIfAborted();
   } catch (thrown) {
     // What else fails once everything is being ended fails because of that.
     const error: unknown = ending.signal.aborted ? ending.signal.reason : thrown;
     terminal.clearStatus();
     if (error instanceof Interrupted) endBySignal(error.signalName);
-    else if (!(error instanceof BrokenPipe)) terminal.error(errorLine(error));
+    else if (!(error instanceof BrokenPipe)) terminal.error((wantsJson(args) ? errorJson : errorLine)(error));
     code = exitCodeOf(error);
   }
   process.exit(code);

@@ -1,7 +1,8 @@
 import { Region } from "#shmkit";
 import { anyAddress } from "../address.js";
 import type { Command, Invocation } from "../command.js";
-import { errorLine, exitCodeOf } from "../exit-codes.js";
+import { causeOf, CommandError, errorLine, exitCodeOf } from "../exit-codes.js";
+import { toJson } from "../json.js";
 import { Patience } from "../patience.js";
 
 export const command: Command = {
@@ -11,6 +12,7 @@ export const command: Command = {
   about: `Removes the names. Who is attached to a removed region goes on with its memory, but nobody can join any more; who has
 a removed object open gets ERR_CLOSED from the next call on. Also removes files that are no valid region.`,
   options: {
+    json: { type: "boolean", short: "j", about: "what was removed, and what was not and why, as JSON" },
     force: { type: "boolean", short: "f", about: "it is no error if there is no such name" },
     timeout: {
       type: "string",
@@ -19,7 +21,7 @@ a removed object open gets ERR_CLOSED from the next call on. Also removes files 
       about: "give up when somebody stands in the way for so long",
     },
   },
-  exitCodes: [1, 3, 4, 5],
+  exitCodes: [1, 3, 4, 5, 141],
   examples: ["shmkit rm my-app", "shmkit rm my-app/jobs my-app/results"],
   completes: "addresses",
   arguments: [1, Number.POSITIVE_INFINITY],
@@ -28,24 +30,28 @@ a removed object open gets ERR_CLOSED from the next call on. Also removes files 
 
 async function rm(invocation: Invocation): Promise<number> {
   const { terminal } = invocation;
+  const json = invocation.flag("json");
+  const removed: string[] = [];
+  const failed: { name: string; code: string; message: string }[] = [];
   const addresses = invocation.positionals.map((text) => ({ text, ...anyAddress(text) }));
   let worst = 0;
   for (const { text, region, name } of addresses) {
     const patience = Patience.of(invocation.text("timeout"), invocation.signal);
     try {
-      const removed =
+      const found =
         name === undefined
           ? await Region.remove(region, patience.options())
           : await removeObject(region, name, patience);
-      if (removed || invocation.flag("force")) continue;
-      terminal.error(`shmkit: ERR_NOT_FOUND: there is no ${text}`);
-      worst = Math.max(worst, 4);
+      if (found) removed.push(text);
+      else if (!invocation.flag("force")) throw new CommandError("ERR_NOT_FOUND", `there is no ${text}`, 4);
     } catch (error) {
       invocation.signal.throwIfAborted();
-      terminal.error(errorLine(error));
+      if (json) failed.push({ name: text, ...causeOf(error) });
+      else terminal.error(errorLine(error));
       worst = Math.max(worst, exitCodeOf(error));
     }
   }
+  if (json) await terminal.line(toJson({ removed, failed }, 2));
   return worst;
 }
 

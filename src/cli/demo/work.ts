@@ -2,7 +2,7 @@ import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { formatBytes } from "../../base/sizes.js";
 import { Region, type MemberDeath, type Pipe, type PipeStatistics } from "#shmkit";
 import { formatCount, formatMicroseconds } from "../figures.js";
-import type { Terminal } from "../terminal.js";
+import type { Screen } from "./screen.js";
 import type { Child, Children } from "./children.js";
 import { pieces, type FileList } from "./text-files.js";
 import { addMessage, countWords, type Tally, type TallyMessage } from "./word-tally.js";
@@ -44,7 +44,7 @@ const isMember = (region: Region, { pid }: Child): boolean => region.members().s
 /** Counts the words of files in three processes that share memory, and kills one of them on the way. */
 export class Work {
   private readonly children: Children;
-  private readonly terminal: Terminal;
+  private readonly screen: Screen;
   private readonly list: FileList;
   private readonly signal: AbortSignal;
   private readonly tally: Tally = new Map();
@@ -53,9 +53,9 @@ export class Work {
   private deaths: MemberDeath[] = [];
   private diedAt = 0;
 
-  constructor(children: Children, terminal: Terminal, list: FileList, signal: AbortSignal) {
+  constructor(children: Children, screen: Screen, list: FileList, signal: AbortSignal) {
     this.children = children;
-    this.terminal = terminal;
+    this.screen = screen;
     this.list = list;
     this.signal = signal;
   }
@@ -93,7 +93,7 @@ export class Work {
       const killed = this.deaths.length > 0;
       return { tally: this.tally, seconds, batches: sent, redelivered, repeated: this.repeated, killed };
     } finally {
-      this.terminal.clearStatus();
+      this.screen.clearStatus();
       await children.end();
       await region.close();
     }
@@ -136,7 +136,7 @@ export class Work {
         const replacement = this.startWorker(region.name, 3, Number.POSITIVE_INFINITY);
         other = replacement.succeeds();
         void other.catch(() => undefined);
-        await this.terminal.line(`   worker 3 (pid ${replacement.pid}) takes its place`);
+        await this.screen.line(`   worker 3 (pid ${replacement.pid}) takes its place`);
       }
       const nothingLeft = statistics.closed && statistics.depth === 0;
       if (!released && (other !== undefined || nothingLeft)) {
@@ -166,27 +166,27 @@ export class Work {
     const death = this.deaths.at(0);
     if (death === undefined) return;
     const noticed = formatMicroseconds(Math.max(0, this.diedAt - killedAt) * 1000);
-    const { dim, red } = this.terminal.colours;
-    await this.terminal.line(
+    const { dim, red } = this.screen.colours;
+    await this.screen.line(
       `   ${red("kill -9")} ${death.label} (pid ${death.pid}) with ${leased} ${leased === 1 ? "batch" : "batches"} on lease in all: noticed and cleaned up within ${noticed}`,
     );
     const did = death.interrupted
       ? `inside ${death.operation}, which ${death.committed ? "took" : "did not take"} effect`
       : `after ${death.operation}`;
-    await this.terminal.line(
+    await this.screen.line(
       dim(`   it died ${did}; what it had not acknowledged is delivered again (${before} so far)`),
     );
   }
 
   private draw(region: Region, statistics: PipeStatistics, bytesPerSecond: number): void {
-    const { green, red, dim } = this.terminal.colours;
+    const { green, red, dim } = this.screen.colours;
     const alive = region.members().filter((member) => member.alive);
     const names = alive.map(({ label }) => `${green("●")} ${label}`);
     const dead = this.deaths.map(({ label }) => `${red("✗")} ${label}`);
     const share = Math.min(100, Math.round((statistics.receivedBytes / Math.max(1, this.list.bytes)) * 100));
     const { depth, capacity, leased } = statistics;
     const figures = `${share} % of ${formatBytes(this.list.bytes)}, ${formatBytes(bytesPerSecond)}/s, ${depth}/${capacity} waiting, ${leased} on lease, ${formatCount(this.seen.size)} tallied`;
-    this.terminal.status(`   ${[...names, ...dead].join(" ")}  ${dim("|")} ${figures}`, process.stdout);
+    this.screen.status(`   ${[...names, ...dead].join(" ")}  ${dim("|")} ${figures}`, process.stdout);
   }
 }
 
