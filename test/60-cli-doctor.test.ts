@@ -262,6 +262,16 @@ describe("shmkit doctor", () => {
     assert.match(text, /regions do not work here as they should\n$/);
   });
 
+  test("tells on another system that there is no addon for it", async () => {
+    const elsewhere = `data:text/javascript,Object.defineProperty(process,"platform",{value:"darwin"})`;
+    const { code, text } = await shell(`exec "$0" --import '${elsewhere}' "$1" doctor`, {
+      SHMKIT_ADDON: "/nowhere.node",
+    });
+    assert.equal(code, 1);
+    assert.match(text, /no native addon for darwin .*shmkit works on Linux only: run it in a Linux container/);
+    assert.doesNotMatch(text, /npm run build/);
+  });
+
   test("tells of the limits it runs under", async () => {
     const { code, text } = await shell('ulimit -n 100; exec "$0" "$1" doctor');
     assertHealthy(code, text);

@@ -40,14 +40,20 @@ function load(path: string): NativeAddon {
   );
 }
 
+/** What to do without one: on another system nothing that is installed or built here would help. */
+function advice(): string {
+  if (process.platform !== "linux")
+    return "shmkit works on Linux only: run it in a Linux container, a virtual machine, or WSL 2 on Windows";
+  return "Install the package again, with its folder prebuilds; in a checkout: npm run build; SHMKIT_ADDON may name one elsewhere";
+}
+
 function find(): { path: string; addon: NativeAddon } {
   const paths = candidates();
   const existing = paths.find((path) => existsSync(path));
   if (existing === undefined) {
     throw new ShmkitError(
       "ERR_ADDON",
-      `no native addon for ${process.platform} ${process.arch}; looked for ${paths.join(" and ")}. ` +
-        `In a checkout, build it with: node scripts/build-addon.mjs. Elsewhere, set SHMKIT_ADDON to its path`,
+      `no native addon for ${process.platform} ${process.arch}; looked for ${paths.join(" and ")}. ${advice()}`,
       { expected: paths },
     );
   }
