@@ -92,6 +92,11 @@ export abstract class NamedObject {
     this.beforeDetach();
   }
 
+  /** @internal The operation that was to take or release something was cut off, and recovery has given that back. */
+  forgetHeld(): void {
+    return;
+  }
+
   /** What a kind gives back before it is detached. */
   protected beforeDetach(): void {
     return;

@@ -2,6 +2,7 @@ import type { Struct } from "./descriptor.js";
 import { DIRECTORY_ENTRY, PAGE_MAP_ENTRY } from "./heap.js";
 import { COUNTER, LOCK, MUTEX } from "./lock.js";
 import { DEATH_RECORD, MEMBER_SLOT } from "./member-slot.js";
+import { MONITOR } from "./monitor.js";
 import { LEASE_SLOT, PIPE, RECORD } from "./pipe.js";
 import { REGION_HEADER } from "./region-header.js";
 
@@ -18,4 +19,5 @@ export const STRUCTS: readonly Struct[] = [
   RECORD,
   COUNTER,
   MUTEX,
+  MONITOR,
 ].map((declared) => declared.struct);

@@ -39,12 +39,18 @@ export const ownerOf = (member: Member, lock: number): number => words.load(memb
 export const isOwnedBy = (member: Member, lock: number, slot: number): boolean =>
   words.load(member.segment.words, lock) === slot + 1;
 
-/** Frees a dead owner's lock after its work has been undone; the next owner learns that it was abandoned. */
-export function freeAbandoned(member: Member, lock: number): void {
+/** Frees the lock of a dead member, if it owns it, after its work has been undone; the next owner learns that it was abandoned. */
+export function freeDead(member: Member, lock: number, slot: number): void {
+  if (!isOwnedBy(member, lock, slot)) return;
   words.add(member.segment.words, lock + TAKEOVERS, 1);
   words.write(member.segment.words, lock + ABANDONED, 1);
   // SYNC POINT: the next owner is told; pairs with tryLock
   words.store(member.segment.words, lock, 0);
+}
+
+/** Frees a lock that this member holds since it was cut off. */
+export function freeOwn(member: Member, lock: number): void {
+  if (isOwnedBy(member, lock, member.slot)) words.store(member.segment.words, lock, 0);
 }
 
 /** Whether the last owner died with it; tells it once. Call as the owner. */

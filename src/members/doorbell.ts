@@ -22,7 +22,7 @@ function ring(member: Member, slot: number, mask: number): number {
  * Rings a member that is armed, unless this member has rung it since it armed: it is waking up, and will look at the object
  * after arming anew. Only a ring of one's own counts, since another ringer may be stopped before its wake. Whether it rang.
  */
-function ringMember(member: Member, slot: number): boolean {
+export function ringMember(member: Member, slot: number): boolean {
   if (slot >= member.geometry.maxMembers) return false;
   const base = slotWord(member.geometry, slot);
   const shared = member.segment.words;

@@ -31,6 +31,8 @@ export class Member {
   blockedOn = 0;
   /** The lock it waits for, or 0: its owner is rung now and then, since it may have been cut off inside an operation. */
   blockedLock = 0;
+  /** Whether the attempt under way is that of a registered wait: what it draws to wait its turn is given up when the wait ends. */
+  queued = false;
   /** True between `begin` and `end`. Found true at the next `begin`, the operation was cut off (a vm timeout). */
   inOperation = false;
   closed = false;

@@ -22,6 +22,8 @@ export interface Waitable<T> {
   readonly owner: object;
   /** Who stands in the way, for ERR_TIMEOUT. */
   holder?(): unknown;
+  /** A wait ended without success: gives back what waiting had taken, such as a turn, if nobody here waits on. Repeatable. */
+  givenUp?(): void;
 }
 
 /** The asynchronous waits of one kind on one object, oldest first. Only the head attempts. */
@@ -76,7 +78,7 @@ export class Waits {
   private nudges = 0;
   /** Set a Sync wait is in; found set when nobody waits, that wait was cut off by a vm timeout. */
   private syncSet = 0;
-  private syncDepth = false;
+  private syncWait: Waitable<unknown> | undefined;
 
   constructor(
     private readonly member: Member,
@@ -85,13 +87,17 @@ export class Waits {
 
   /** Tries without waiting. While earlier asynchronous waits of the same kind are pending, it is not their turn. */
   try<T>(waitable: Waitable<T>): T | Blocked {
-    return waitable.queue.waits.length > 0 ? BLOCKED : waitable.attempt();
+    if (waitable.queue.waits.length > 0) return BLOCKED;
+    this.member.queued = false;
+    return waitable.attempt();
   }
 
   /** The same for a thread that blocks: nobody else can serve those that came before. */
   private serve<T>(waitable: Waitable<T>): T | Blocked {
     if (waitable.queue.waits.length > 0) this.pump(waitable.queue);
-    return this.try(waitable);
+    if (waitable.queue.waits.length > 0) return BLOCKED;
+    this.member.queued = this.syncWait === waitable;
+    return waitable.attempt();
   }
 
   /** Blocks the thread. @throws ERR_TIMEOUT */
@@ -101,10 +107,15 @@ export class Waits {
     let result = this.serve(waitable);
     if (result !== BLOCKED) return result;
     if (options?.timeoutMs === 0) throw timeoutError(waitable.what, 0, waitable.holder?.());
+    this.clearCutOffWait();
+    this.syncWait = waitable;
     for (let i = this.spins; i > 0; i--) {
       words.loadFresh(this.member.segment.words, this.member.bell);
       result = this.serve(waitable);
-      if (result !== BLOCKED) return result;
+      if (result !== BLOCKED) {
+        this.syncWait = undefined;
+        return result;
+      }
     }
     const ended = waitBegins(this.member.regionName, waitable.what, true);
     const parkedAt = now();
@@ -112,6 +123,7 @@ export class Waits {
     try {
       parked = this.park(waitable, options, deadline);
     } catch (error) {
+      waitable.givenUp?.();
       ended?.(error);
       throw error;
     }
@@ -125,8 +137,6 @@ export class Waits {
   private park<T>(waitable: Waitable<T>, options: WaitOptions | undefined, deadline: number): T {
     const { member } = this;
     const shared = member.segment.words;
-    this.clearCutOffWait();
-    this.syncDepth = true;
     let lookAt = 0;
     try {
       for (;;) {
@@ -151,7 +161,7 @@ export class Waits {
       }
     } finally {
       words.and(shared, member.armed, ~Armed.sync);
-      this.syncDepth = false;
+      this.syncWait = undefined;
       if (this.syncSet !== 0) this.leave(this.syncSet, waitable);
       this.syncSet = 0;
     }
@@ -246,6 +256,7 @@ export class Waits {
         for (;;) {
           // SYNC POINT: pairs with ringMember's look at the armed word, in doorbell.ts
           if (wait.set !== 0) this.arm(Armed.eventLoop);
+          member.queued = true;
           result = wait.waitable.attempt();
           if (result !== BLOCKED || member.blockedOn === wait.set) break;
           this.release(wait);
@@ -253,7 +264,7 @@ export class Waits {
           this.enter(wait.set);
         }
       } catch (error) {
-        this.remove(wait);
+        this.abandon(wait);
         wait.settle(error, true);
         continue;
       }
@@ -270,7 +281,7 @@ export class Waits {
   private giveUp<T>(wait: PendingWait<T>, reason: () => unknown): void {
     const error = reason();
     const { queue } = wait.waitable;
-    this.remove(wait);
+    this.abandon(wait);
     wait.settle(error, true);
     this.pump(queue);
   }
@@ -282,6 +293,12 @@ export class Waits {
     if (waits.length === 0) this.queues.delete(wait.waitable.queue);
     this.release(wait);
     wait.conclude();
+  }
+
+  /** Removes a wait that ends without success. */
+  private abandon(wait: PendingWait<unknown>): void {
+    this.remove(wait);
+    wait.waitable.givenUp?.();
   }
 
   private release(wait: PendingWait<unknown>): void {
@@ -354,7 +371,7 @@ export class Waits {
     for (const queue of [...this.queues])
       for (const wait of queue.waits.filter(which)) {
         this.withdrawn.push(wait);
-        this.remove(wait);
+        this.abandon(wait);
       }
   }
 
@@ -409,15 +426,17 @@ export class Waits {
 
   /** A vm timeout cut off a Sync wait past its `finally`: leave its set, since a ring may have been spent on it. */
   private clearCutOffWait(): void {
-    if (!this.syncDepth) return;
-    this.syncDepth = false;
+    const { syncWait, syncSet: set } = this;
+    if (syncWait === undefined) return;
     words.and(this.member.segment.words, this.member.armed, ~Armed.sync);
-    const set = this.syncSet;
+    if (set !== 0) {
+      this.sets.delete(set);
+      leaveSet(this.member.segment, set, this.member.slot);
+      for (const queue of this.queues) for (const wait of queue.waits) if (wait.set === set) this.enter(set);
+      ringOne(this.member, set);
+    }
     this.syncSet = 0;
-    if (set === 0) return;
-    this.sets.delete(set);
-    leaveSet(this.member.segment, set, this.member.slot);
-    for (const queue of this.queues) for (const wait of queue.waits) if (wait.set === set) this.enter(set);
-    ringOne(this.member, set);
+    this.syncWait = undefined;
+    syncWait.givenUp?.();
   }
 }

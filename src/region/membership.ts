@@ -6,15 +6,15 @@ import { native } from "../native/addon.js";
 import { StatusWord } from "../native/contract.js";
 import { LOCK_BASE, MEMBER_LIMIT, RegionState } from "../layout/region-header.js";
 import { SlotState } from "../layout/member-slot.js";
-import { freeMessages } from "../channels/pipe-remains.js";
 import { Directory } from "../heap/directory.js";
-import { PageHeap } from "../heap/page-heap.js";
+import { PAGE_WORDS, PageHeap } from "../heap/page-heap.js";
 import type { Segment } from "../memory/segment.js";
 import { Deaths } from "../members/deaths.js";
 import { ringEverybody } from "../members/doorbell.js";
 import { Member } from "../members/member.js";
 import { HEADER, SLOT, slotWord, type Geometry } from "../members/region-words.js";
 import { Waits } from "../members/waits.js";
+import { KIND_TABLE } from "./kinds.js";
 import { RegionRecovery } from "./recovery.js";
 import { anybodyAlive, tryLockAttach, unlinkIfSame, unlockAttach } from "./region-file.js";
 
@@ -39,7 +39,8 @@ export class Membership {
     this.heap = new PageHeap(this.member);
     this.directory = new Directory(this.member, this.heap);
     this.directory.emptying = (kind, page) => {
-      if (kind === "pipe") freeMessages(this.member, this.heap, page);
+      const place = { member: this.member, heap: this.heap, page, base: page * PAGE_WORDS, address: "" };
+      KIND_TABLE[kind].empty?.(place);
     };
     this.recovery = new RegionRecovery(this.member, this.heap, this.directory);
     this.deaths = new Deaths(this.member, this.recovery);

@@ -89,9 +89,8 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
       setImmediate(() => this.emit("memberDied", death));
       tell("shmkit:member:death", () => ({ region: name, death }));
     };
-    recovery.onOwnMutex = (entry) => {
-      for (const object of this.handles.values())
-        if (object instanceof Mutex && object.ref.entry === entry) object.forgetGuard();
+    recovery.onOwnLost = (entry) => {
+      for (const object of this.handles.values()) if (object.ref.entry === entry) object.forgetHeld();
     };
     const context = {
       member,

@@ -3,37 +3,23 @@ import { flag, knownOptions } from "../base/arguments.js";
 import { ShmkitError } from "../base/errors.js";
 import { checkResult, ERRNO } from "../base/system-errors.js";
 import { native } from "../native/addon.js";
-import { readPipeStatistics, type PipeStatistics } from "../channels/pipe-statistics.js";
-import { readShape } from "../channels/pipe-shape.js";
+import type { PipeStatistics } from "../channels/pipe-statistics.js";
 import type { ObjectRef } from "../heap/directory.js";
 import { PAGE_WORDS, type HeapStatistics, type PageHeap } from "../heap/page-heap.js";
 import type { Kind } from "../layout/heap.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
-import { lockWaiters, ownerOf, takeovers } from "../locking/robust-lock.js";
 import type { Member } from "../members/member.js";
-import { membersOf } from "../members/member-set.js";
 import { Segment } from "../memory/segment.js";
-import { COUNTER_WORD } from "../values/counter.js";
-import * as words from "#words";
 import { inspectHeader, statOf } from "./region-file.js";
 import type { LifetimeName } from "./geometry.js";
+import { KIND_TABLE } from "./kinds.js";
 import { memoryMap, type MemoryRange } from "./memory-map.js";
 import { readMembers, type MemberInfo } from "./members.js";
 import { Membership } from "./membership.js";
 import { DIRECTORY, pathOf, PREFIX } from "./names.js";
 
-/** A named object as seen from outside. */
-export interface ObjectInfo {
-  /** Name within the region. */
-  readonly name: string;
-  /** What it is; says which of the fields below there are. */
-  readonly kind: Kind;
-  /** When it was made, by the system's clock. */
-  readonly createdAt: Date;
-  /** Where its own block begins in the region's file, in bytes. */
-  readonly offsetBytes: number;
-  /** How long that block is, in bytes. */
-  readonly lengthBytes: number;
+/** How an object is; which fields there are depends on its kind. */
+export interface ObjectFacts {
   /** Of a pipe: its figures. */
   readonly pipe?: PipeStatistics;
   /** Of a counter: its value. */
@@ -44,6 +30,20 @@ export interface ObjectInfo {
   readonly takeovers?: number;
   /** Of a mutex: members that wait for it. */
   readonly waiting?: number;
+}
+
+/** A named object as seen from outside. */
+export interface ObjectInfo extends ObjectFacts {
+  /** Name within the region. */
+  readonly name: string;
+  /** What it is; says which of its facts there are. */
+  readonly kind: Kind;
+  /** When it was made, by the system's clock. */
+  readonly createdAt: Date;
+  /** Where its own block begins in the region's file, in bytes. */
+  readonly offsetBytes: number;
+  /** How long that block is, in bytes. */
+  readonly lengthBytes: number;
 }
 
 /** Options of `Region.inspect`. */
@@ -132,7 +132,6 @@ export function snapshot(name: string, options?: InspectOptions): RegionInfo | u
 }
 
 function objectInfo(member: Member, heap: PageHeap, ref: ObjectRef): ObjectInfo {
-  const { segment, geometry } = member;
   const base = ref.page * PAGE_WORDS;
   const common = {
     name: ref.name,
@@ -141,18 +140,8 @@ function objectInfo(member: Member, heap: PageHeap, ref: ObjectRef): ObjectInfo 
     offsetBytes: ref.page * PAGE_BYTES,
     lengthBytes: heap.pagesOf(ref.page) * PAGE_BYTES,
   };
-  if (ref.kind === "pipe") {
-    const shape = readShape(member, heap, ref.page, `${member.regionName}/${ref.name}`);
-    return { ...common, pipe: readPipeStatistics(segment, shape, geometry.setWords) };
-  }
-  if (ref.kind === "counter") return { ...common, value: words.load64(segment.longs, base / 2 + COUNTER_WORD.value) };
-  const owner = ownerOf(member, base);
-  return {
-    ...common,
-    ...(owner < 0 ? {} : { ownerSlot: owner }),
-    takeovers: takeovers(member, base),
-    waiting: membersOf(segment, lockWaiters(base), geometry.setWords).length,
-  };
+  const place = { member, heap, page: ref.page, base, address: `${member.regionName}/${ref.name}` };
+  return { ...common, ...KIND_TABLE[ref.kind].facts(place) };
 }
 
 /** Every valid region this user can look at. */

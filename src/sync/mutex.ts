@@ -7,9 +7,10 @@ import { Op } from "../layout/member-slot.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
 import type { ObjectPlan } from "../heap/directory.js";
 import { NamedObject } from "../heap/named-object.js";
+import type { Segment } from "../memory/segment.js";
 import { BLOCKED, type Blocked, type Member } from "../members/member.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
-import { commit, guardedWord, journalledWrite, undo } from "../locking/journal.js";
+import { commit, journalledWrite, undo, type Journal } from "../locking/journal.js";
 import {
   blockedOnLock,
   holderOf,
@@ -25,6 +26,17 @@ import {
 const LOCK = Op["mutex.lock"];
 const UNLOCK = Op["mutex.unlock"];
 const WORD_COUNT = MUTEX.at.wordCount >> 2;
+const WORDS = MUTEX.at.words >> 2;
+
+/** @internal The journal of the words that the mutex at a word index guards. */
+export const mutexJournal = (segment: Segment, base: number): Journal => ({
+  shared: segment.words,
+  entries: base + (MUTEX.at.journalEntries >> 2),
+  pairs: base + (MUTEX.at.journal >> 2),
+  capacity: MUTEX_WORDS,
+  guarded: base + WORDS,
+  count: MUTEX_WORDS,
+});
 
 /** Options of a mutex. */
 export interface MutexOptions {
@@ -115,6 +127,7 @@ export class Mutex extends NamedObject {
   /** Sync locking does not stand behind this thread's asynchronous waits: served while it blocks, they would hold the mutex. */
   private readonly syncQueue = new LocalQueue();
   private guard: MutexGuard | undefined;
+  private readonly journal = mutexJournal(this.member.segment, this.base);
   private readonly locking: Waitable<MutexGuard> = {
     what: `locking ${this.address}`,
     queue: this.queue,
@@ -208,23 +221,23 @@ export class Mutex extends NamedObject {
   readWord(guard: MutexGuard, index: number): number {
     this.checkHeld(guard);
     wholeNumber(index, "index", 0, this.wordCount - 1);
-    return guardedWord(this.member.segment, this.base, index);
+    return words.read(this.words, this.journal.guarded + index);
   }
   /** @internal */
   writeWord(guard: MutexGuard, index: number, value: number): void {
     this.checkHeld(guard);
     wholeNumber(index, "index", 0, this.wordCount - 1);
-    journalledWrite(this.member.segment, this.base, index, value);
+    journalledWrite(this.journal, index, value);
   }
   /** @internal */
   commitWords(guard: MutexGuard): void {
     this.checkHeld(guard);
-    commit(this.member.segment, this.base);
+    commit(this.journal);
   }
   /** @internal */
   undoWords(guard: MutexGuard): void {
     this.checkHeld(guard);
-    undo(this.member.segment, this.base);
+    undo(this.journal);
   }
 
   /** @internal */
@@ -233,7 +246,7 @@ export class Mutex extends NamedObject {
     const { member, base } = this;
     member.begin(UNLOCK, this.entry);
     try {
-      commit(member.segment, base);
+      commit(this.journal);
       member.committed();
       this.guard = undefined;
       unlock(member, base);
@@ -243,8 +256,8 @@ export class Mutex extends NamedObject {
     }
   }
 
-  /** @internal The attempt that took or released it was cut off: nobody will ever see its guard. */
-  forgetGuard(): void {
+  /** Nobody will ever see the guard of an attempt that was cut off. */
+  override forgetHeld(): void {
     this.guard = undefined;
   }
 

@@ -1,0 +1,13 @@
+import { pipeKind } from "../channels/pipe-kind.js";
+import type { ObjectKind } from "../heap/object-kind.js";
+import type { Kind } from "../layout/heap.js";
+import { mutexKind } from "../sync/mutex-kind.js";
+import { counterKind } from "../values/counter-kind.js";
+import type { ObjectFacts } from "./snapshot.js";
+
+/** Every kind of object that a region can hold. */
+export const KIND_TABLE: Readonly<Record<Kind, ObjectKind<ObjectFacts>>> = {
+  pipe: pipeKind,
+  counter: counterKind,
+  mutex: mutexKind,
+};
