@@ -1,5 +1,9 @@
 // The public interface, without comments. Generated: npm run check -- api-report --fix
 
+export interface AcquireOptions extends WaitOptions {
+    permits?: number;
+}
+
 export class ArgumentError extends TypeError {
     readonly code: ErrorCode;
     constructor(code: ErrorCode, message: string, details?: ErrorDetails);
@@ -201,17 +205,12 @@ export interface MutexOptions {
     words?: number;
 }
 
-export interface ObjectInfo {
+export interface ObjectInfo extends ObjectFacts {
     readonly name: string;
     readonly kind: Kind;
     readonly createdAt: Date;
     readonly offsetBytes: number;
     readonly lengthBytes: number;
-    readonly pipe?: PipeStatistics;
-    readonly value?: bigint;
-    readonly ownerSlot?: number;
-    readonly takeovers?: number;
-    readonly waiting?: number;
 }
 
 export interface OpenOptions extends WaitOptions {
@@ -331,6 +330,7 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     readonly pipes: PipeCollection;
     readonly counters: Collection<CounterOptions, Counter>;
     readonly mutexes: Collection<MutexOptions, Mutex>;
+    readonly semaphores: Collection<SemaphoreOptions, Semaphore>;
     static create(name: string, options?: RegionOptions): Promise<Region>;
     static createSync(name: string, options?: RegionOptions): Region;
     static open(name: string, options?: RegionOptions): Promise<Region>;
@@ -354,6 +354,8 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     counterSync(name: string, options?: WaitOptions): Counter;
     mutex(name: string, options?: MutexOptions & WaitOptions): Promise<Mutex>;
     mutexSync(name: string, options?: MutexOptions & WaitOptions): Mutex;
+    semaphore(name: string, options?: SemaphoreOptions & WaitOptions): Promise<Semaphore>;
+    semaphoreSync(name: string, options?: SemaphoreOptions & WaitOptions): Semaphore;
     get sizeBytes(): number;
     get maxSizeBytes(): number;
     get slot(): number;
@@ -419,6 +421,45 @@ export type Selected<Pipes extends readonly Pipe[], Leasing extends boolean = fa
         readonly value: Leasing extends true ? Lease<MessageOf<Pipes[Key]>> : MessageOf<Pipes[Key]>;
     };
 }[number];
+
+export class Semaphore {
+    acquire(options?: AcquireOptions): Promise<SemaphoreLease>;
+    acquireSync(options?: AcquireOptions): SemaphoreLease;
+    tryAcquire(options?: {
+    permits?: number;
+}): SemaphoreLease | undefined;
+    wait(options?: AcquireOptions): Promise<void>;
+    waitSync(options?: AcquireOptions): void;
+    tryWait(options?: {
+    permits?: number;
+}): boolean;
+    post(permits?: number): void;
+    get available(): number;
+    statistics(): SemaphoreStatistics;
+    readonly name: string;
+    get address(): string;
+    detach(): void;
+}
+
+export class SemaphoreLease {
+    readonly permits: number;
+    release(): void;
+    [Symbol.dispose](): void;
+}
+
+export interface SemaphoreOptions {
+    permits?: number;
+}
+
+export interface SemaphoreStatistics {
+    readonly available: number;
+    readonly held: readonly {
+        readonly slot: number;
+        readonly permits: number;
+    }[];
+    readonly waiting: readonly number[];
+    readonly contended: number;
+}
 
 export class ShmkitError extends Error {
     readonly code: ErrorCode;

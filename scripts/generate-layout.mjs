@@ -5,22 +5,29 @@
  * `--check` writes nothing, names the files that differ and exits 1. An export of `src/layout` that this script does not
  * know how to say in other languages is an error, so that none is forgotten.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { TYPE_BYTES } from "../dist/layout/descriptor.js";
 import * as heap from "../dist/layout/heap.js";
-import * as lock from "../dist/layout/lock.js";
+import { LOCK, LOCK_BYTES } from "../dist/layout/lock.js";
 import * as memberSlot from "../dist/layout/member-slot.js";
 import * as pipe from "../dist/layout/pipe.js";
-import * as regionHeader from "../dist/layout/region-header.js";
+import { LAYOUT_VERSION } from "../dist/layout/region-header.js";
 import { STRUCTS } from "../dist/layout/structs.js";
 import { DIRECTORY, PREFIX } from "../dist/region/names.js";
 
 /** @import { Field, Struct } from "../dist/layout/descriptor.js" */
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-const MODULES = { regionHeader, memberSlot, lock, heap, pipe };
+const LAYOUT = new URL("../dist/layout/", import.meta.url);
+/** The modules of the layout that are not about describing it */
+const MODULES = await Promise.all(
+  readdirSync(LAYOUT)
+    .filter((file) => file.endsWith(".js") && file !== "descriptor.js" && file !== "structs.js")
+    .sort()
+    .map((file) => import(new URL(file, LAYOUT).href)),
+);
 const DOCUMENT = "docs/layout.md";
 
 // What there is to say.
@@ -114,7 +121,7 @@ function verifyPacking() {
       if (Number(read(~packed)) !== 0) throw new Error(`${word.name}.${name} is read from more bits`);
     }
   }
-  for (const exports of Object.values(MODULES)) {
+  for (const exports of MODULES) {
     for (const [name, value] of Object.entries(exports)) {
       const isKnown = said.has(value) || KNOWN_FUNCTIONS.has(name) || /^pack[A-Z]/.test(name);
       if (typeof value === "function" && !isKnown) throw new Error(`${name} is said in no other language`);
@@ -128,7 +135,7 @@ function collect() {
   const enums = [];
   const lists = [];
   const declared = new Set();
-  for (const exports of Object.values(MODULES)) {
+  for (const exports of MODULES) {
     const ofModule = Object.entries(exports).filter(([, value]) => Array.isArray(value));
     lists.push(...ofModule.map(([name, value]) => ({ name, value })));
     /** Whether it says the positions in a list once more. */
@@ -152,7 +159,7 @@ function collect() {
 /** Singular of a list's name, for its members: `OPERATIONS` → `operation`. */
 const singular = (name) => snake(name).replace(/s$/, "");
 
-const NOTICE = `Layout of a shmkit region, version ${regionHeader.LAYOUT_VERSION}; docs/layout.md explains it.`;
+const NOTICE = `Layout of a shmkit region, version ${LAYOUT_VERSION}; docs/layout.md explains it.`;
 const GENERATED = "Generated from src/layout by scripts/generate-layout.mjs: do not edit.";
 
 // C.
@@ -160,7 +167,7 @@ const GENERATED = "Generated from src/layout by scripts/generate-layout.mjs: do 
 const C_TYPES = { u8: "uint8_t", u32: "uint32_t", i64: "int64_t", f64: "double" };
 
 /** A lock inside another structure. @param {Field} field */
-const isLock = ({ name, count }) => /(?:^l|L)ock$/.test(name) && count * 4 === lock.LOCK_BYTES;
+const isLock = ({ name, count }) => /(?:^l|L)ock$/.test(name) && count * 4 === LOCK_BYTES;
 
 /** Field names that are words of the language. */
 const C_KEYWORDS = new Set(["inline"]);
@@ -218,7 +225,7 @@ function cHeader({ numbers, enums, lists }) {
       "};",
     ].join("\n");
   // A structure is defined before those that embed it.
-  const structs = [lock.LOCK.struct, ...STRUCTS.filter((struct) => struct !== lock.LOCK.struct)];
+  const structs = [LOCK.struct, ...STRUCTS.filter((struct) => struct !== LOCK.struct)];
   return `${[
     `/*\n * ${NOTICE}\n * ${GENERATED}\n *\n * Fields marked "publish" or "atomic" in the document are read and written with atomic operations only\n * (GCC and Clang: the __atomic builtins).\n */`,
     "#ifndef SHMKIT_LAYOUT_H\n#define SHMKIT_LAYOUT_H",

@@ -23,6 +23,13 @@ export type { PipeReadableOptions, StreamMode, PipeWritableOptions } from "./cha
 export type { PipeOptions } from "./channels/pipe-options.js";
 export type { PipeStatistics } from "./channels/pipe-statistics.js";
 export { Counter, type Integer } from "./values/counter.js";
+export {
+  Semaphore,
+  SemaphoreLease,
+  type AcquireOptions,
+  type SemaphoreOptions,
+  type SemaphoreStatistics,
+} from "./sync/semaphore.js";
 export { Mutex, MutexGuard, type MutexOptions } from "./sync/mutex.js";
 export {
   ArgumentError,

@@ -20,6 +20,27 @@
 #define SHMKIT_DIRECTORY "/dev/shm"
 #define SHMKIT_PREFIX "shmkit."
 
+#define SHMKIT_ENTRY_BYTES 256
+#define SHMKIT_MAX_RUN_PAGES UINT32_C(0xfffff)
+#define SHMKIT_OPTION_WORDS 8
+#define SHMKIT_PAGE_MAP_BYTES 8
+#define SHMKIT_COUNTER_BYTES 192
+#define SHMKIT_LOCK_BYTES 64
+#define SHMKIT_MUTEX_BYTES 1024
+#define SHMKIT_MUTEX_WORDS 64
+#define SHMKIT_DEATH_BYTES 256
+#define SHMKIT_DEATH_RECORDS 64
+#define SHMKIT_LABEL_BYTES 64
+#define SHMKIT_NO_ENTRY UINT32_C(0xfffff)
+#define SHMKIT_SLOT_BYTES 512
+#define SHMKIT_MONITOR_BYTES 384
+#define SHMKIT_MONITOR_JOURNAL 30
+#define SHMKIT_BLOCK_REFERENCE_BYTES 8
+#define SHMKIT_COPY_BYTES 32
+#define SHMKIT_IN_BLOCK 256
+#define SHMKIT_LEASE_HEADER_BYTES 64
+#define SHMKIT_PIPE_BYTES 1024
+#define SHMKIT_RECORD_HEADER_BYTES 8
 #define SHMKIT_BYTE_ORDER_MARK UINT32_C(0x1020304)
 #define SHMKIT_DIRECTORY_SEGMENTS 15
 #define SHMKIT_FIRST_SEGMENT_ENTRIES 32
@@ -30,36 +51,18 @@
 #define SHMKIT_MEMBER_LIMIT 256
 #define SHMKIT_PAGE_BYTES 4096
 #define SHMKIT_SET_WORDS 8
-#define SHMKIT_DEATH_BYTES 256
-#define SHMKIT_DEATH_RECORDS 64
-#define SHMKIT_LABEL_BYTES 64
-#define SHMKIT_NO_ENTRY UINT32_C(0xfffff)
-#define SHMKIT_SLOT_BYTES 512
-#define SHMKIT_COUNTER_BYTES 192
-#define SHMKIT_LOCK_BYTES 64
-#define SHMKIT_MUTEX_BYTES 1024
-#define SHMKIT_MUTEX_WORDS 64
-#define SHMKIT_ENTRY_BYTES 256
-#define SHMKIT_MAX_RUN_PAGES UINT32_C(0xfffff)
-#define SHMKIT_OPTION_WORDS 8
-#define SHMKIT_PAGE_MAP_BYTES 8
-#define SHMKIT_BLOCK_REFERENCE_BYTES 8
-#define SHMKIT_COPY_BYTES 32
-#define SHMKIT_IN_BLOCK 256
-#define SHMKIT_LEASE_HEADER_BYTES 64
-#define SHMKIT_PIPE_BYTES 1024
-#define SHMKIT_RECORD_HEADER_BYTES 8
+#define SHMKIT_SEMAPHORE_BYTES 3584
 
-enum shmkit_lifetime {
-  SHMKIT_LIFETIME_PROCESS = 1,
-  SHMKIT_LIFETIME_KERNEL = 2,
-  SHMKIT_LIFETIME_FILE = 3,
+enum shmkit_entry_state {
+  SHMKIT_ENTRY_STATE_FREE = 0,
+  SHMKIT_ENTRY_STATE_LIVE = 1,
+  SHMKIT_ENTRY_STATE_REMOVED = 2,
 };
 
-enum shmkit_region_state {
-  SHMKIT_REGION_STATE_BUILDING = 0,
-  SHMKIT_REGION_STATE_OPEN = 1,
-  SHMKIT_REGION_STATE_CLOSED = 2,
+enum shmkit_run_state {
+  SHMKIT_RUN_STATE_INTERIOR = 0,
+  SHMKIT_RUN_STATE_FREE = 1,
+  SHMKIT_RUN_STATE_USED = 2,
 };
 
 enum shmkit_armed {
@@ -87,18 +90,6 @@ enum shmkit_slot_state {
   SHMKIT_SLOT_STATE_ACTIVE = 1,
 };
 
-enum shmkit_entry_state {
-  SHMKIT_ENTRY_STATE_FREE = 0,
-  SHMKIT_ENTRY_STATE_LIVE = 1,
-  SHMKIT_ENTRY_STATE_REMOVED = 2,
-};
-
-enum shmkit_run_state {
-  SHMKIT_RUN_STATE_INTERIOR = 0,
-  SHMKIT_RUN_STATE_FREE = 1,
-  SHMKIT_RUN_STATE_USED = 2,
-};
-
 enum shmkit_lease_state {
   SHMKIT_LEASE_STATE_FREE = 0,
   SHMKIT_LEASE_STATE_HELD = 1,
@@ -110,6 +101,33 @@ enum shmkit_record_kind {
   SHMKIT_RECORD_KIND_VALUE = 2,
   SHMKIT_RECORD_KIND_WRAP = 3,
 };
+
+enum shmkit_lifetime {
+  SHMKIT_LIFETIME_PROCESS = 1,
+  SHMKIT_LIFETIME_KERNEL = 2,
+  SHMKIT_LIFETIME_FILE = 3,
+};
+
+enum shmkit_region_state {
+  SHMKIT_REGION_STATE_BUILDING = 0,
+  SHMKIT_REGION_STATE_OPEN = 1,
+  SHMKIT_REGION_STATE_CLOSED = 2,
+};
+
+enum shmkit_kind {
+  SHMKIT_KIND_NONE = 0,
+  SHMKIT_KIND_PIPE = 1,
+  SHMKIT_KIND_COUNTER = 2,
+  SHMKIT_KIND_MUTEX = 3,
+  SHMKIT_KIND_SEMAPHORE = 4,
+};
+#define SHMKIT_KIND_NAMES {\
+    "none",\
+    "pipe",\
+    "counter",\
+    "mutex",\
+    "semaphore",\
+}
 
 enum shmkit_operation {
   SHMKIT_OPERATION_NONE = 0,
@@ -129,6 +147,10 @@ enum shmkit_operation {
   SHMKIT_OPERATION_OBJECT_REMOVE = 14,
   SHMKIT_OPERATION_OBJECT_DETACH = 15,
   SHMKIT_OPERATION_HEAP_ALLOCATE = 16,
+  SHMKIT_OPERATION_SEMAPHORE_ACQUIRE = 17,
+  SHMKIT_OPERATION_SEMAPHORE_WAIT = 18,
+  SHMKIT_OPERATION_SEMAPHORE_RELEASE = 19,
+  SHMKIT_OPERATION_SEMAPHORE_POST = 20,
 };
 #define SHMKIT_OPERATION_NAMES {\
     "none",\
@@ -148,19 +170,10 @@ enum shmkit_operation {
     "object.remove",\
     "object.detach",\
     "heap.allocate",\
-}
-
-enum shmkit_kind {
-  SHMKIT_KIND_NONE = 0,
-  SHMKIT_KIND_PIPE = 1,
-  SHMKIT_KIND_COUNTER = 2,
-  SHMKIT_KIND_MUTEX = 3,
-};
-#define SHMKIT_KIND_NAMES {\
-    "none",\
-    "pipe",\
-    "counter",\
-    "mutex",\
+    "semaphore.acquire",\
+    "semaphore.wait",\
+    "semaphore.release",\
+    "semaphore.post",\
 }
 
 /* run of page_map_entry */
@@ -515,5 +528,39 @@ _Static_assert(offsetof(struct shmkit_mutex, word_count) == 68, "mutex.word_coun
 _Static_assert(offsetof(struct shmkit_mutex, words) == 128, "mutex.words");
 _Static_assert(offsetof(struct shmkit_mutex, journal) == 384, "mutex.journal");
 _Static_assert(sizeof(struct shmkit_mutex) == 1024, "mutex");
+
+struct shmkit_monitor {
+  struct shmkit_lock lock;
+  uint32_t journal_entries;
+  uint32_t last_turn;
+  uint8_t reserved_72[56];
+  uint32_t journal[60];
+  uint8_t reserved_368[16];
+};
+_Static_assert(offsetof(struct shmkit_monitor, lock) == 0, "monitor.lock");
+_Static_assert(offsetof(struct shmkit_monitor, journal_entries) == 64, "monitor.journal_entries");
+_Static_assert(offsetof(struct shmkit_monitor, last_turn) == 68, "monitor.last_turn");
+_Static_assert(offsetof(struct shmkit_monitor, journal) == 128, "monitor.journal");
+_Static_assert(sizeof(struct shmkit_monitor) == 384, "monitor");
+
+struct shmkit_semaphore {
+  uint32_t monitor[96];
+  uint32_t permits;
+  uint32_t taken;
+  uint8_t reserved_392[24];
+  uint32_t waiters[8];
+  uint8_t reserved_448[64];
+  uint32_t held[256];
+  uint32_t posted[256];
+  uint32_t turns[256];
+};
+_Static_assert(offsetof(struct shmkit_semaphore, monitor) == 0, "semaphore.monitor");
+_Static_assert(offsetof(struct shmkit_semaphore, permits) == 384, "semaphore.permits");
+_Static_assert(offsetof(struct shmkit_semaphore, taken) == 388, "semaphore.taken");
+_Static_assert(offsetof(struct shmkit_semaphore, waiters) == 416, "semaphore.waiters");
+_Static_assert(offsetof(struct shmkit_semaphore, held) == 512, "semaphore.held");
+_Static_assert(offsetof(struct shmkit_semaphore, posted) == 1536, "semaphore.posted");
+_Static_assert(offsetof(struct shmkit_semaphore, turns) == 2560, "semaphore.turns");
+_Static_assert(sizeof(struct shmkit_semaphore) == 3584, "semaphore");
 
 #endif

@@ -9,6 +9,27 @@ from typing import NamedTuple
 DIRECTORY = "/dev/shm"
 PREFIX = "shmkit."
 
+ENTRY_BYTES = 256
+MAX_RUN_PAGES = 0xfffff
+OPTION_WORDS = 8
+PAGE_MAP_BYTES = 8
+COUNTER_BYTES = 192
+LOCK_BYTES = 64
+MUTEX_BYTES = 1024
+MUTEX_WORDS = 64
+DEATH_BYTES = 256
+DEATH_RECORDS = 64
+LABEL_BYTES = 64
+NO_ENTRY = 0xfffff
+SLOT_BYTES = 512
+MONITOR_BYTES = 384
+MONITOR_JOURNAL = 30
+BLOCK_REFERENCE_BYTES = 8
+COPY_BYTES = 32
+IN_BLOCK = 256
+LEASE_HEADER_BYTES = 64
+PIPE_BYTES = 1024
+RECORD_HEADER_BYTES = 8
 BYTE_ORDER_MARK = 0x1020304
 DIRECTORY_SEGMENTS = 15
 FIRST_SEGMENT_ENTRIES = 32
@@ -19,33 +40,15 @@ MAGIC_1 = 0xa0d5449
 MEMBER_LIMIT = 256
 PAGE_BYTES = 4096
 SET_WORDS = 8
-DEATH_BYTES = 256
-DEATH_RECORDS = 64
-LABEL_BYTES = 64
-NO_ENTRY = 0xfffff
-SLOT_BYTES = 512
-COUNTER_BYTES = 192
-LOCK_BYTES = 64
-MUTEX_BYTES = 1024
-MUTEX_WORDS = 64
-ENTRY_BYTES = 256
-MAX_RUN_PAGES = 0xfffff
-OPTION_WORDS = 8
-PAGE_MAP_BYTES = 8
-BLOCK_REFERENCE_BYTES = 8
-COPY_BYTES = 32
-IN_BLOCK = 256
-LEASE_HEADER_BYTES = 64
-PIPE_BYTES = 1024
-RECORD_HEADER_BYTES = 8
+SEMAPHORE_BYTES = 3584
 
-LIFETIME_PROCESS = 1
-LIFETIME_KERNEL = 2
-LIFETIME_FILE = 3
+ENTRY_STATE_FREE = 0
+ENTRY_STATE_LIVE = 1
+ENTRY_STATE_REMOVED = 2
 
-REGION_STATE_BUILDING = 0
-REGION_STATE_OPEN = 1
-REGION_STATE_CLOSED = 2
+RUN_STATE_INTERIOR = 0
+RUN_STATE_FREE = 1
+RUN_STATE_USED = 2
 
 ARMED_EVENT_LOOP = 1
 ARMED_SYNC = 2
@@ -64,14 +67,6 @@ PHASE_COMMITTED = 3
 SLOT_STATE_FREE = 0
 SLOT_STATE_ACTIVE = 1
 
-ENTRY_STATE_FREE = 0
-ENTRY_STATE_LIVE = 1
-ENTRY_STATE_REMOVED = 2
-
-RUN_STATE_INTERIOR = 0
-RUN_STATE_FREE = 1
-RUN_STATE_USED = 2
-
 LEASE_STATE_FREE = 0
 LEASE_STATE_HELD = 1
 LEASE_STATE_RETURNED = 2
@@ -79,6 +74,22 @@ LEASE_STATE_RETURNED = 2
 RECORD_KIND_BYTES = 1
 RECORD_KIND_VALUE = 2
 RECORD_KIND_WRAP = 3
+
+LIFETIME_PROCESS = 1
+LIFETIME_KERNEL = 2
+LIFETIME_FILE = 3
+
+REGION_STATE_BUILDING = 0
+REGION_STATE_OPEN = 1
+REGION_STATE_CLOSED = 2
+
+KINDS = (
+    "none",
+    "pipe",
+    "counter",
+    "mutex",
+    "semaphore",
+)
 
 OPERATIONS = (
     "none",
@@ -98,13 +109,10 @@ OPERATIONS = (
     "object.remove",
     "object.detach",
     "heap.allocate",
-)
-
-KINDS = (
-    "none",
-    "pipe",
-    "counter",
-    "mutex",
+    "semaphore.acquire",
+    "semaphore.wait",
+    "semaphore.release",
+    "semaphore.post",
 )
 
 
@@ -287,6 +295,25 @@ MUTEX = {
     "word_count": Field(68, "I", 1),
     "words": Field(128, "I", 64),
     "journal": Field(384, "I", 128),
+}
+
+MONITOR_SIZE = 384
+MONITOR = {
+    "lock": Field(0, "I", 16),
+    "journal_entries": Field(64, "I", 1),
+    "last_turn": Field(68, "I", 1),
+    "journal": Field(128, "I", 60),
+}
+
+SEMAPHORE_SIZE = 3584
+SEMAPHORE = {
+    "monitor": Field(0, "I", 96),
+    "permits": Field(384, "I", 1),
+    "taken": Field(388, "I", 1),
+    "waiters": Field(416, "I", 8),
+    "held": Field(512, "I", 256),
+    "posted": Field(1536, "I", 256),
+    "turns": Field(2560, "I", 256),
 }
 
 

@@ -26,7 +26,14 @@ export const runPages = (run: number): number => run & 0xfffff;
 
 export const EntryState = { free: 0, live: 1, removed: 2 } as const;
 /** Kinds of named objects. New kinds are added at the end. */
-export const KINDS = ["none", "pipe", "counter", "mutex"] as const;
+// prettier-ignore
+export const KINDS = [
+  "none",
+  "pipe",
+  "counter",
+  "mutex",
+  "semaphore",
+] as const;
 /** What an object is. @useDeclaredType */
 export type Kind = Exclude<(typeof KINDS)[number], "none">;
 export const kindCode = (kind: Kind): number => KINDS.indexOf(kind);
@@ -40,7 +47,7 @@ export const DIRECTORY_ENTRY = struct(
   // prettier-ignore
   [
     [0, "state", "u32", "0 free, 1 live, 2 removed (the name is gone, members still have it open)", "directory lock", "publish", "creation and removal happened or not by this word alone"],
-    [4, "kind", "u32", "1 pipe, 2 counter, 3 mutex", "directory lock, before state", "plain", "same"],
+    [4, "kind", "u32", KINDS.slice(1).map((kind, i) => `${i + 1} ${kind}`).join(", "), "directory lock, before state", "plain", "same"],
     [8, "generation", "u32", "counts the objects that had this entry (wraps)", "directory lock, before state", "plain", "same"],
     [12, "page", "u32", "head page of the object's block", "directory lock, before state", "plain", "same"],
     [16, "nameBytes", "u32", "1–120", "directory lock, before state", "plain", "same"],

@@ -54,6 +54,10 @@ export const OPERATIONS = [
   "object.remove",
   "object.detach",
   "heap.allocate",
+  "semaphore.acquire",
+  "semaphore.wait",
+  "semaphore.release",
+  "semaphore.post",
 ] as const;
 /** What a member does or did last: `KIND.VERB`, or `none`. @useDeclaredType */
 export type OperationName = (typeof OPERATIONS)[number];

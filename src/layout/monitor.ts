@@ -13,8 +13,6 @@ export const MONITOR = struct(
     [0, "lock", "u32[16]", "lock", "see lock", "atomic", "freed by recovery, after undoing the journal"],
     [64, "journalEntries", "u32", "entries to undo, 0–30; 0 commits", "lock owner; recoverer", "publish", "undone backwards before the lock is freed"],
     [68, "lastTurn", "u32", "the last turn drawn (wraps, skips 0)", "lock owner, journalled", "plain", "same"],
-    [72, "returns", "u32", "how often recovery gave back what a member held (wraps)", "recoverer", "atomic", "sums over members are to be taken anew when it differs from sumsAsOf"],
-    [76, "sumsAsOf", "u32", "returns as it was when the sums were taken", "lock owner, journalled", "plain", "same"],
     [128, "journal", "u32[60]", "pairs of word index and old value", "lock owner", "plain", "valid up to journalEntries"],
   ],
 );

@@ -4,6 +4,7 @@ import { COUNTER, LOCK, MUTEX } from "./lock.js";
 import { DEATH_RECORD, MEMBER_SLOT } from "./member-slot.js";
 import { MONITOR } from "./monitor.js";
 import { LEASE_SLOT, PIPE, RECORD } from "./pipe.js";
+import { SEMAPHORE } from "./semaphore.js";
 import { REGION_HEADER } from "./region-header.js";
 
 /** Every shared structure, in the order of the layout document. */
@@ -20,4 +21,5 @@ export const STRUCTS: readonly Struct[] = [
   COUNTER,
   MUTEX,
   MONITOR,
+  SEMAPHORE,
 ].map((declared) => declared.struct);

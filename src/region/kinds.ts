@@ -2,6 +2,7 @@ import { pipeKind } from "../channels/pipe-kind.js";
 import type { ObjectKind } from "../heap/object-kind.js";
 import type { Kind } from "../layout/heap.js";
 import { mutexKind } from "../sync/mutex-kind.js";
+import { semaphoreKind } from "../sync/semaphore-kind.js";
 import { counterKind } from "../values/counter-kind.js";
 import type { ObjectFacts } from "./snapshot.js";
 
@@ -10,4 +11,5 @@ export const KIND_TABLE: Readonly<Record<Kind, ObjectKind<ObjectFacts>>> = {
   pipe: pipeKind,
   counter: counterKind,
   mutex: mutexKind,
+  semaphore: semaphoreKind,
 };

@@ -15,6 +15,7 @@ import type { MemberDeath } from "../members/deaths.js";
 import { tell, type RegionEvent } from "../members/diagnostics.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
 import { Mutex, mutexPlan, type MutexOptions } from "../sync/mutex.js";
+import { Semaphore, semaphorePlan, type SemaphoreOptions } from "../sync/semaphore.js";
 import { Counter, counterPlan } from "../values/counter.js";
 import { attach, clean, remove, run, runSync, type Attached, type OpenMode, type Steps } from "./attach.js";
 import { Collection } from "./collection.js";
@@ -71,6 +72,8 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
   readonly counters: Collection<CounterOptions, Counter>;
   /** Named mutexes. */
   readonly mutexes: Collection<MutexOptions, Mutex>;
+  /** Named semaphores. */
+  readonly semaphores: Collection<SemaphoreOptions, Semaphore>;
   private readonly membership: Membership;
   private readonly handles = new Map<string, NamedObject>();
 
@@ -129,6 +132,12 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
       optionNames: ["words"],
       plan: (options) => mutexPlan(member, options),
       make: (ref) => new Mutex(context, ref),
+    });
+    this.semaphores = new Collection(host, {
+      kind: "semaphore",
+      optionNames: ["permits"],
+      plan: (options) => semaphorePlan(member, options),
+      make: (ref) => new Semaphore(context, ref),
     });
     tell(attached.created ? "shmkit:region:create" : "shmkit:region:attach", () => this.event());
   }
@@ -273,6 +282,15 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
   /** {@link mutex}, blocking the thread. */
   mutexSync(name: string, options?: MutexOptions & WaitOptions): Mutex {
     return this.mutexes.openOrCreateSync(name, options);
+  }
+
+  /** Opens a semaphore, or makes it. Shorthand for `semaphores.openOrCreate`. @throws as {@link Collection.openOrCreate} */
+  semaphore(name: string, options?: SemaphoreOptions & WaitOptions): Promise<Semaphore> {
+    return this.semaphores.openOrCreate(name, options);
+  }
+  /** {@link semaphore}, blocking the thread. */
+  semaphoreSync(name: string, options?: SemaphoreOptions & WaitOptions): Semaphore {
+    return this.semaphores.openOrCreateSync(name, options);
   }
 
   // State.

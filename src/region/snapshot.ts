@@ -9,6 +9,7 @@ import { PAGE_WORDS, type HeapStatistics, type PageHeap } from "../heap/page-hea
 import type { Kind } from "../layout/heap.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
 import type { Member } from "../members/member.js";
+import type { SemaphoreStatistics } from "../sync/semaphore.js";
 import { Segment } from "../memory/segment.js";
 import { inspectHeader, statOf } from "./region-file.js";
 import type { LifetimeName } from "./geometry.js";
@@ -30,6 +31,8 @@ export interface ObjectFacts {
   readonly takeovers?: number;
   /** Of a mutex: members that wait for it. */
   readonly waiting?: number;
+  /** Of a semaphore: its figures. */
+  readonly semaphore?: SemaphoreStatistics;
 }
 
 /** A named object as seen from outside. */

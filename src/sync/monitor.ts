@@ -18,8 +18,6 @@ import {
 import { BLOCKED, type Blocked } from "../members/member.js";
 
 const at = MONITOR.at;
-const RETURNS = at.returns >> 2;
-const SUMS_AS_OF = at.sumsAsOf >> 2;
 
 /** @internal The journal of the monitor at a word index; `count` words of the object may be changed through it. */
 export const monitorJournal = (shared: words.Words, base: number, count: number): Journal => ({
@@ -100,17 +98,6 @@ export abstract class MonitorObject extends NamedObject {
   protected get lockSet(): number {
     return lockWaiters(this.base);
   }
-
-  /**
-   * Whether sums over what members hold still count; only within an attempt's `act`. If not, the caller takes them anew
-   * after this call. Whatever a recoverer gives back after it makes the next call answer no again.
-   */
-  protected sumsAreStale(): boolean {
-    const returns = words.load(this.words, this.base + RETURNS);
-    if (returns === this.read(SUMS_AS_OF)) return false;
-    this.write(SUMS_AS_OF, returns);
-    return true;
-  }
 }
 
 /** Whether an operation on a monitor took effect. */
@@ -122,10 +109,8 @@ export function monitorTookEffect({ member, base }: ObjectPlace, slot: number, p
 /** Undoes what a dead member had begun, gives back what it held by `giveBack`, and frees the lock. */
 export function releaseMonitor(place: ObjectPlace, slot: number, sizeBytes: number, giveBack: () => void): void {
   const { member, base } = place;
-  const shared = member.segment.words;
-  if (isOwnedBy(member, base, slot)) undo(monitorJournal(shared, base, sizeBytes >> 2));
+  if (isOwnedBy(member, base, slot)) undo(monitorJournal(member.segment.words, base, sizeBytes >> 2));
   giveBack();
-  words.add(shared, base + RETURNS, 1);
   freeDead(member, base, slot);
 }
 

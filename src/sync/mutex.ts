@@ -256,7 +256,7 @@ export class Mutex extends NamedObject {
     }
   }
 
-  /** Nobody will ever see the guard of an attempt that was cut off. */
+  /** @internal Nobody will ever see the guard of an attempt that was cut off. */
   override forgetHeld(): void {
     this.guard = undefined;
   }

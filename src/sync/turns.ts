@@ -34,6 +34,14 @@ export class Turns {
     return last === -1 ? 1 : (last + 1) | 0;
   }
 
+  /** Slots of the members that have drawn a turn, the first one first. */
+  inOrder(): number[] {
+    const last = words.read(this.member.segment.words, this.monitor + LAST_TURN);
+    const age = (slot: number): number => (last - this.of(slot)) >>> 0;
+    const slots = Array.from({ length: this.member.geometry.maxMembers }, (_, slot) => slot);
+    return slots.filter((slot) => this.of(slot) !== 0).sort((a, b) => age(b) - age(a));
+  }
+
   /** Slot of the member whose turn it is, -1 when nobody has drawn one. */
   first(): number {
     const last = words.read(this.member.segment.words, this.monitor + LAST_TURN);

@@ -14,6 +14,8 @@ import {
   runState,
 } from "#src/layout/heap.js";
 import { COUNTER, LOCK, MUTEX } from "#src/layout/lock.js";
+import { MONITOR } from "#src/layout/monitor.js";
+import { SEMAPHORE } from "#src/layout/semaphore.js";
 import { Armed, MEMBER_SLOT, SLOT_BYTES, SlotState } from "#src/layout/member-slot.js";
 import {
   COPY_BYTES,
@@ -201,10 +203,31 @@ class Auditor {
     const base = page * PAGE_BYTES;
     if (kind === "pipe") this.pipe(base, name, state === EntryState.removed);
     else if (kind === "counter") this.counter(base, name);
+    else if (kind === "mutex") this.mutex(base, name);
     else {
-      assert.equal(kind, "mutex", `${name} is of a known kind`);
-      this.mutex(base, name);
+      assert.equal(kind, "semaphore", `${name} is of a known kind`);
+      this.semaphore(base, name);
     }
+  }
+
+  /** What objects of several words begin with: nobody is in the middle of anything. */
+  private monitor(base: number, name: string): void {
+    this.lockIsFree(base + MONITOR.at.lock, `the lock of ${name}`);
+    assert.equal(this.u32(base + MONITOR.at.journalEntries), 0, `nothing is to be undone in ${name}`);
+  }
+
+  /** Words by slot in which only the living have something. */
+  private ofTheLiving(words: number, what: string): void {
+    for (let slot = 0; slot < this.u32(header.maxMembers); slot++)
+      if (!this.alive.has(slot))
+        assert.equal(this.u32(words + 4 * slot), 0, `${what} of a member ${slot} that is gone`);
+  }
+
+  private semaphore(base: number, name: string): void {
+    this.monitor(base, name);
+    this.setOfTheLiving(base + SEMAPHORE.at.waiters, `waiting for ${name}`);
+    this.ofTheLiving(base + SEMAPHORE.at.held, `permits of ${name}`);
+    this.ofTheLiving(base + SEMAPHORE.at.turns, `the turn at ${name}`);
   }
 
   private counter(base: number, name: string): void {

@@ -1,6 +1,6 @@
 /** Making, opening and removing named objects, and the memory behind them. */
 import assert from "node:assert/strict";
-import { KINDS, PAGE_MAP_BYTES, runPunched } from "#src/layout/heap.js";
+import { PAGE_MAP_BYTES, runPunched } from "#src/layout/heap.js";
 import { PAGE_BYTES, REGION_HEADER } from "#src/layout/region-header.js";
 import { HEADER } from "#src/members/region-words.js";
 import { passTime, whileParked } from "../instruments/system.js";
@@ -23,8 +23,9 @@ const CROWDED: WorldKind = {
 const GROWING: WorldKind = { options: { size: "64KiB", maxSize: "1MiB" } };
 
 const NAME = "née 🐘";
-type ObjectKind = Exclude<(typeof KINDS)[number], "none">;
+/** Kinds on whose life everything is tried; what else there is to a kind is tried in the operations of that kind. */
 const collections = { pipe: "pipes", counter: "counters", mutex: "mutexes" } as const;
+type ObjectKind = keyof typeof collections;
 
 const names = ({ region }: Actor): string[] => [
   ...region.pipes.list(),

@@ -197,12 +197,12 @@ const isDisarmed = ({ machine, members }: World): void => {
 /** What a wait has done when a vm timeout cuts it off, past its `finally`. */
 function cutOffWaiting({ membership }: MemberOf): void {
   const waits = membership.waits as unknown as {
-    syncDepth: boolean;
+    syncWait: object;
     syncSet: number;
     enter(set: number): void;
     arm(sleeper: number): void;
   };
-  waits.syncDepth = true;
+  waits.syncWait = {};
   waits.syncSet = SET;
   waits.enter(SET);
   waits.arm(Armed.sync);

@@ -60,7 +60,12 @@ async function removeObject(regionName: string, name: string, patience: Patience
   if (kind === undefined) return false;
   const region = await Region.open(regionName, { label: "shmkit rm", ...patience.options() });
   try {
-    const collection = { pipe: region.pipes, counter: region.counters, mutex: region.mutexes }[kind];
+    const collection = {
+      pipe: region.pipes,
+      counter: region.counters,
+      mutex: region.mutexes,
+      semaphore: region.semaphores,
+    }[kind];
     return await collection.remove(name, patience.options());
   } finally {
     await region.close();

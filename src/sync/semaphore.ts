@@ -1,0 +1,338 @@
+import * as words from "#words";
+import { ArgumentRangeError, ShmkitError } from "../base/errors.js";
+import { knownOptions, wholeNumber } from "../base/arguments.js";
+import { WAIT_OPTIONS, type WaitOptions } from "../base/deadline.js";
+import type { ObjectPlan, ObjectRef } from "../heap/directory.js";
+import type { ObjectContext } from "../heap/named-object.js";
+import { Op } from "../layout/member-slot.js";
+import { PAGE_BYTES } from "../layout/region-header.js";
+import { SEMAPHORE, SEMAPHORE_BYTES } from "../layout/semaphore.js";
+import { MONITOR } from "../layout/monitor.js";
+import { BLOCKED, type Blocked, type Member } from "../members/member.js";
+import { LocalQueue, type Waitable } from "../members/waits.js";
+import { MonitorObject } from "./monitor.js";
+import { Turns } from "./turns.js";
+
+const at = SEMAPHORE.at;
+/** @internal Word offsets inside a semaphore. */
+export const SEMAPHORE_WORD = {
+  permits: at.permits >> 2,
+  taken: at.taken >> 2,
+  waiters: at.waiters >> 2,
+  held: at.held >> 2,
+  posted: at.posted >> 2,
+  turns: at.turns >> 2,
+} as const;
+const LAST_TURN = MONITOR.at.lastTurn >> 2;
+/** SEM_VALUE_MAX of sem_post(3). */
+const MAX_PERMITS = 2 ** 31 - 1;
+
+/** Options of a semaphore. */
+export interface SemaphoreOptions {
+  /** Permits at first, 0 to 2^31 - 1. Default 1. */
+  permits?: number;
+}
+
+/** Options of taking permits. */
+export interface AcquireOptions extends WaitOptions {
+  /** How many at once, 1 to 2^31 - 1. Default 1. */
+  permits?: number;
+}
+
+/** How a semaphore is now. */
+export interface SemaphoreStatistics {
+  /** Permits that can be taken now. */
+  readonly available: number;
+  /** Permits that members have leased, by slot; members without are left out. */
+  readonly held: readonly { readonly slot: number; readonly permits: number }[];
+  /** Slots of the members that wait, the one whose turn it is first. */
+  readonly waiting: readonly number[];
+  /** How often a member had to wait its turn (wraps at 2^32). */
+  readonly contended: number;
+}
+
+/** @internal */
+export function semaphorePlan(member: Member, options: SemaphoreOptions): ObjectPlan {
+  const permits = options.permits === undefined ? 1 : wholeNumber(options.permits, "permits", 0, MAX_PERMITS);
+  return {
+    kind: "semaphore",
+    sizeBytes: SEMAPHORE_BYTES,
+    options: [permits],
+    given: [options.permits !== undefined],
+    optionNames: ["permits"],
+    init: (page) => words.write(member.segment.words, (page * PAGE_BYTES) / 4 + SEMAPHORE_WORD.permits, permits),
+  };
+}
+
+/** @internal Permits that can be taken, of the semaphore at a word index. */
+export function availablePermits({ segment, geometry }: Member, base: number): number {
+  const shared = segment.words;
+  let sum = words.read(shared, base + SEMAPHORE_WORD.permits) - words.read(shared, base + SEMAPHORE_WORD.taken);
+  for (let slot = 0; slot < geometry.maxMembers; slot++)
+    sum +=
+      words.load(shared, base + SEMAPHORE_WORD.posted + slot) - words.load(shared, base + SEMAPHORE_WORD.held + slot);
+  return sum | 0;
+}
+
+/** @internal How the semaphore at a word index is. */
+export function semaphoreStatistics(member: Member, base: number): SemaphoreStatistics {
+  const shared = member.segment.words;
+  const held = [];
+  for (let slot = 0; slot < member.geometry.maxMembers; slot++) {
+    const permits = words.load(shared, base + SEMAPHORE_WORD.held + slot) >>> 0;
+    if (permits !== 0) held.push({ slot, permits });
+  }
+  return {
+    available: availablePermits(member, base),
+    held,
+    waiting: new Turns(member, base, base + SEMAPHORE_WORD.turns).inOrder(),
+    contended: words.read(shared, base + LAST_TURN) >>> 0,
+  };
+}
+
+/** Permits of a {@link Semaphore} that this member has, until `release()`; if it dies, they go back. */
+export class SemaphoreLease {
+  /** How many permits. */
+  readonly permits: number;
+  private readonly semaphore: Semaphore;
+
+  /** @internal */
+  constructor(semaphore: Semaphore, permits: number) {
+    this.semaphore = semaphore;
+    this.permits = permits;
+  }
+
+  /** Gives the permits back; never waits. @throws ERR_NOT_HELD when that was done already, ERR_CLOSED, ERR_REGION_LOST */
+  release(): void {
+    this.semaphore.giveBack(this);
+  }
+
+  /** Releases if still held. */
+  [Symbol.dispose](): void {
+    if (this.semaphore.isHeldBy(this)) this.release();
+  }
+}
+
+/**
+ * A named counting semaphore. `acquire` leases permits, which come back when their holder dies; `wait` and `post` are the
+ * plain form, in which permits belong to nobody. Members are served in the order in which they began to wait, so that
+ * somebody who wants many permits is not starved by those who want few.
+ * @see sem_overview(7)
+ * @example
+ * ```ts
+ * import { open } from "shmkit";
+ *
+ * const app = await open("api-semaphore");
+ * const gpus = await app.semaphore("gpus", { permits: 2 });
+ * const lease = await gpus.acquire({ timeoutMs: 1000 });
+ * console.log(gpus.available); // 1
+ * lease.release(); // if this process is killed before, the permit goes back by itself
+ * console.log(gpus.available); // 2
+ * await app.close();
+ * ```
+ */
+export class Semaphore extends MonitorObject {
+  private readonly queue = new LocalQueue();
+  /** Sync waits do not stand behind this thread's asynchronous ones: served while it blocks, those would keep the permits. */
+  private readonly syncQueue = new LocalQueue();
+  private readonly leases = new Set<SemaphoreLease>();
+  private readonly turns = new Turns(this.member, this.base, this.base + SEMAPHORE_WORD.turns);
+  private readonly heldWord = SEMAPHORE_WORD.held + this.member.slot;
+
+  /** @internal */
+  constructor(context: ObjectContext, ref: ObjectRef) {
+    super(context, ref, SEMAPHORE_BYTES);
+  }
+
+  /**
+   * Leases permits; resolves when they are there and all who came earlier have been served.
+   * @throws ERR_TIMEOUT, the signal's reason, ERR_OUT_OF_RANGE, ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_CLOSED, ERR_REGION_LOST
+   */
+  async acquire(options?: AcquireOptions): Promise<SemaphoreLease> {
+    return this.context.waits.async(this.leasing(permitsOf(options, "acquire"), this.queue), options);
+  }
+  /** {@link acquire}, blocking the thread. */
+  acquireSync(options?: AcquireOptions): SemaphoreLease {
+    return this.context.waits.sync(this.leasing(permitsOf(options, "acquireSync"), this.syncQueue), options);
+  }
+  /** The lease, or undefined when the permits are not there or others wait. Never waits. */
+  tryAcquire(options?: { permits?: number }): SemaphoreLease | undefined {
+    const permits = permitsOf(options, "tryAcquire", ["permits"]);
+    const lease = this.context.waits.try(this.leasing(permits, this.queue));
+    return lease === BLOCKED ? undefined : lease;
+  }
+
+  /** Takes permits for good, as sem_wait(3) does: they come back by {@link post} only. Errors as {@link acquire}. */
+  async wait(options?: AcquireOptions): Promise<void> {
+    return this.context.waits.async(this.taking(permitsOf(options, "wait"), this.queue), options);
+  }
+  /** {@link wait}, blocking the thread. */
+  waitSync(options?: AcquireOptions): void {
+    this.context.waits.sync(this.taking(permitsOf(options, "waitSync"), this.syncQueue), options);
+  }
+  /** Whether the permits were there and were taken, as sem_trywait(3). Never waits. */
+  tryWait(options?: { permits?: number }): boolean {
+    const permits = permitsOf(options, "tryWait", ["permits"]);
+    return this.context.waits.try(this.taking(permits, this.queue)) !== BLOCKED;
+  }
+
+  /**
+   * Adds permits, 1 by default, as sem_post(3) does; never waits.
+   * @throws ERR_OUT_OF_RANGE when more than 2^31 - 1 would be available (EOVERFLOW)
+   */
+  post(permits = 1): void {
+    wholeNumber(permits, "permits", 1, MAX_PERMITS);
+    this.check();
+    const { available } = this;
+    if (available + permits > MAX_PERMITS)
+      throw new ArgumentRangeError(
+        "ERR_OUT_OF_RANGE",
+        `${this.address} has ${available} permits; not ${permits} more`,
+        {
+          expected: MAX_PERMITS,
+          actual: available + permits,
+        },
+      );
+    const word = this.base + SEMAPHORE_WORD.posted + this.member.slot;
+    this.publish(Op["semaphore.post"], word, words.load(this.words, word) + permits);
+  }
+
+  /** Permits that can be taken now; negative for a moment while posts and waits meet. */
+  get available(): number {
+    this.check();
+    return availablePermits(this.member, this.base);
+  }
+
+  /** How it is now; looks without locking. */
+  statistics(): SemaphoreStatistics {
+    this.check();
+    const statistics = semaphoreStatistics(this.member, this.base);
+    this.member.segment.checkNotLost();
+    return statistics;
+  }
+
+  private leasing(permits: number, queue: LocalQueue): Waitable<SemaphoreLease> {
+    return this.waitable(queue, () => {
+      const taken = this.attempt(
+        Op["semaphore.acquire"],
+        () => {
+          if (!this.isMyTurn(permits)) return this.waitMyTurn();
+          this.write(this.heldWord, this.read(this.heldWord) + permits);
+          this.write(this.turns.own, 0);
+          return permits;
+        },
+        () => this.ringNext(),
+      );
+      if (taken === BLOCKED) return BLOCKED;
+      const lease = new SemaphoreLease(this, permits);
+      this.leases.add(lease);
+      return lease;
+    });
+  }
+
+  private taking(permits: number, queue: LocalQueue): Waitable<void> {
+    return this.waitable(queue, () => {
+      const taken = this.attempt(
+        Op["semaphore.wait"],
+        () => {
+          if (!this.isMyTurn(permits)) return this.waitMyTurn();
+          this.write(SEMAPHORE_WORD.taken, this.read(SEMAPHORE_WORD.taken) + permits);
+          this.write(this.turns.own, 0);
+          return permits;
+        },
+        () => this.ringNext(),
+      );
+      return taken === BLOCKED ? BLOCKED : undefined;
+    });
+  }
+
+  private waitable<T>(queue: LocalQueue, attempt: () => T | Blocked): Waitable<T> {
+    return {
+      what: `waiting for permits of ${this.address}`,
+      queue,
+      owner: this,
+      attempt,
+      remains: (set) => set === this.lockSet && this.lockIsFree,
+      givenUp: () => {
+        if (this.queue.waits.length === 0 && this.syncQueue.waits.length === 0) this.turns.giveUp();
+      },
+    };
+  }
+
+  private isMyTurn(permits: number): boolean {
+    const first = this.turns.first();
+    return (first < 0 || first === this.member.slot) && availablePermits(this.member, this.base) >= permits;
+  }
+
+  private waitMyTurn(): Blocked {
+    if (this.member.queued && this.turns.of(this.member.slot) === 0) {
+      const turn = this.turns.next;
+      this.write(LAST_TURN, turn);
+      this.write(this.turns.own, turn);
+    }
+    return this.waitIn(SEMAPHORE_WORD.waiters);
+  }
+
+  private ringNext(): void {
+    if (availablePermits(this.member, this.base) > 0) this.turns.ringFirst();
+  }
+
+  /** Changes one word that only this member writes, without the lock, and rings whose turn it is. */
+  private publish(code: number, word: number, value: number): void {
+    const { member } = this;
+    member.begin(code, this.entry);
+    try {
+      words.write(this.words, member.argument, value);
+      member.critical(0);
+      // SYNC POINT: permits are back with this store; pairs with availablePermits of a waiter that is armed
+      words.store(this.words, word, value);
+      member.committed();
+      this.turns.ringFirst();
+      member.end();
+    } catch (error) {
+      member.failed(error);
+    }
+  }
+
+  /** @internal */
+  isHeldBy(lease: SemaphoreLease): boolean {
+    return this.leases.has(lease) && this.isAttached;
+  }
+
+  /** @internal */
+  giveBack(lease: SemaphoreLease): void {
+    this.check();
+    // First: cut off after this, the permits go back with the recovery of the own operation.
+    if (!this.leases.delete(lease))
+      throw new ShmkitError("ERR_NOT_HELD", `this lease of ${this.address} was released already`, {
+        path: this.address,
+      });
+    this.publish(Op["semaphore.release"], this.base + this.heldWord, this.leased);
+  }
+
+  /** Permits that this handle knows to have. */
+  private get leased(): number {
+    let permits = 0;
+    for (const lease of this.leases) permits += lease.permits;
+    return permits;
+  }
+
+  /** @internal */
+  override forgetHeld(): void {
+    words.store(this.words, this.base + this.heldWord, this.leased);
+    this.turns.ringFirst();
+  }
+
+  protected override beforeDetach(): void {
+    for (const lease of [...this.leases]) this.giveBack(lease);
+  }
+}
+
+function permitsOf(
+  options: AcquireOptions | undefined,
+  where: string,
+  known: readonly string[] = ["permits", ...WAIT_OPTIONS],
+): number {
+  const { permits } = knownOptions(options, known, `semaphore ${where}`);
+  return permits === undefined ? 1 : wholeNumber(permits, "permits", 1, MAX_PERMITS);
+}

@@ -1,0 +1,87 @@
+/** Semaphores: leased and plain permits, in the order of coming. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { ShmkitError, type Region, type Semaphore } from "shmkit";
+import { joinRegion } from "./helpers/process-regions.js";
+import { uniqueRegionName } from "./helpers/leftovers.js";
+import { ProcessMember } from "./helpers/process-member.js";
+
+const code = (code: string) => (error: unknown) => error instanceof ShmkitError && error.code === code;
+
+describe("a semaphore", () => {
+  test("leases as many permits as it has, and takes them back once", async (t) => {
+    const app = await joinRegion(t as never, uniqueRegionName("semaphore"));
+    const semaphore = await app.semaphore("s", { permits: 3 });
+    const two = await semaphore.acquire({ permits: 2 });
+    assert.equal(semaphore.available, 1);
+    assert.equal(semaphore.tryAcquire({ permits: 2 }), undefined);
+    const one = semaphore.acquireSync();
+    await assert.rejects(semaphore.acquire({ timeoutMs: 10 }), code("ERR_TIMEOUT"));
+    assert.throws(() => semaphore.acquireSync({ timeoutMs: 10 }), code("ERR_TIMEOUT"));
+    assert.deepEqual(semaphore.statistics().held, [{ slot: app.slot, permits: 3 }]);
+    assert.deepEqual(semaphore.statistics().waiting, []);
+    two.release();
+    assert.throws(() => two.release(), code("ERR_NOT_HELD"));
+    one.release();
+    assert.equal(semaphore.available, 3);
+  });
+
+  test("posts and waits without leases, as POSIX semaphores do", async (t) => {
+    const app = await joinRegion(t as never, uniqueRegionName("semaphore-post"));
+    const semaphore = await app.semaphore("s", { permits: 0 });
+    assert.equal(semaphore.tryWait(), false);
+    const waiting = semaphore.wait();
+    semaphore.post();
+    await waiting;
+    semaphore.post(5);
+    semaphore.waitSync({ permits: 5 });
+    assert.equal(semaphore.available, 0);
+    semaphore.post(2 ** 31 - 1);
+    assert.throws(() => semaphore.post(), code("ERR_OUT_OF_RANGE"));
+  });
+
+  test("serves members in the order in which they came, also who wants many", async (t) => {
+    const name = uniqueRegionName("semaphore-order");
+    const app = await joinRegion(t as never, name);
+    const semaphore = await app.semaphore("s", { permits: 2 });
+    const held = await semaphore.acquire();
+    const other = await ProcessMember.start({ region: name });
+    await other.run(async ({ region, kept }) => {
+      const semaphore = await region.semaphore("s");
+      kept.set("many", semaphore.acquire({ permits: 2 }));
+    }, []);
+    await waitingFor(semaphore, 1);
+    // One is there, but who came first wants two.
+    assert.equal(semaphore.tryAcquire(), undefined);
+    held.release();
+    await other.run(({ kept }) => (kept.get("many") as Promise<unknown>).then(() => undefined), []);
+    assert.deepEqual(semaphore.statistics().held, [{ slot: 1, permits: 2 }]);
+    await other.kill();
+    const lease = await semaphore.acquire({ permits: 2 });
+    lease.release();
+  });
+
+  test("gives back what a killed member held, and its turn", async (t) => {
+    const name = uniqueRegionName("semaphore-killed");
+    const app: Region = await joinRegion(t as never, name);
+    const semaphore = await app.semaphore("s", { permits: 1 });
+    const lease = await semaphore.acquire();
+    const other = await ProcessMember.start({ region: name });
+    await other.run(async ({ region, kept }) => {
+      const semaphore = await region.semaphore("s");
+      const waiting = semaphore.acquire();
+      kept.set("waiting", waiting);
+    }, []);
+    await waitingFor(semaphore, 1);
+    const next = semaphore.acquire();
+    lease.release();
+    await other.kill();
+    (await next).release();
+    assert.deepEqual(semaphore.statistics().waiting, []);
+    assert.equal(semaphore.available, 1);
+  });
+});
+
+async function waitingFor(semaphore: Semaphore, count: number): Promise<void> {
+  while (semaphore.statistics().waiting.length !== count) await new Promise((resolve) => setTimeout(resolve, 1));
+}
