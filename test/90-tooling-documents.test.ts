@@ -31,12 +31,45 @@ describe("doc examples", () => {
     );
     assert.equal(problems.length, 1, problems.join("\n"));
     assert.match(problems[0], /^README\.md:1: ended with 1\n[\s\S]*Error: planted/);
-    assert.equal(note, "3 examples of 1 documents and 0 modules run, 1 only shown");
+    assert.equal(note, "3 examples and 0 blocks of commands of 1 documents and 0 modules run, 1 only shown");
   });
 
   test("must exist, and unknown words are refused", async () => {
-    const { problems } = await run("```ts no-runn no-run\n```\n```sh\nls\n```\n");
-    assert.deepEqual(problems, ["README.md:1: unknown words after the language: no-runn", "no example was found"]);
+    const { problems } = await run("```ts no-runn no-run\n```\n```sh no-run\nls\n```\n");
+    assert.deepEqual(problems, [
+      "README.md:1: unknown words after the language: no-runn",
+      'README.md:3: commands that are not run need a reason: no-run="REASON"',
+      "no example was found",
+    ]);
+  });
+
+  test("print what their comments say", async () => {
+    const { problems } = await run(
+      "```ts\ninterface Gone {\n  a: number;\n}\nconst gone: Gone = { a: 1 };\n" +
+        "console.log(gone, 1n); // { a: 1 } 1n: and a word on it\n" +
+        "for (const n of [1, 2]) console.log(n); // 1, 2\n" +
+        "console.log('one'); // onerous\n" +
+        "if (gone.a > 1) console.log('never'); // never\n" +
+        "console.log('no comment');\n```\n",
+    );
+    assert.deepEqual(problems, [
+      "README.md:8: printed one, and the comment says onerous",
+      "README.md:9: printed nothing, and the comment says never",
+    ]);
+  });
+
+  test("in the shell's language are run, beside a region, but for those with a reason", async () => {
+    const example = "```js\nconsole.log(1); // 1\n```\n";
+    const { problems, note } = await run(
+      `${example}\`\`\`sh\nshmkit inspect my-app/jobs\nnpx shmkit --version # a comment\n\`\`\`\n` +
+        '```sh no-run="it would fail"\nfalse\n```\n' +
+        "```sh\nshmkit inspect no-such-region | cat\n```\n" +
+        "```sh\nshmkit recv --timeout 1ms my-app/nothing &\n```\n",
+    );
+    assert.equal(problems.length, 2, problems.join("\n"));
+    assert.match(problems[0], /^README\.md:11: ended with 4\nshmkit: ERR_NOT_FOUND/);
+    assert.match(problems[1], /^README\.md:14: ended with 3\nshmkit: ERR_TIMEOUT/);
+    assert.equal(note, "1 examples and 3 blocks of commands of 1 documents and 0 modules run, 1 only shown");
   });
 
   test("in doc comments are run, and told at their lines", async () => {
@@ -48,7 +81,7 @@ describe("doc examples", () => {
     });
     assert.equal(problems.length, 1, problems.join("\n"));
     assert.match(problems[0], /^src\/a\.ts:8: ended with 1\n[\s\S]*Error: planted/);
-    assert.equal(note, "2 examples of 1 documents and 1 modules run, 0 only shown");
+    assert.equal(note, "2 examples and 0 blocks of commands of 1 documents and 1 modules run, 0 only shown");
   });
 
   test("in doc comments need a code block, and are type-checked", async () => {
