@@ -25,8 +25,8 @@ describe("two processes", () => {
   });
   after(() => region.close());
 
-  test("100,000 values arrive once, in order, and as they were, however they are sent and received", async () => {
-    const total = 100_000;
+  test("20,000 values arrive once, in order, and as they were, however they are sent and received", async () => {
+    const total = 20_000;
     const sending = sender.run(async ({ region: own }, count) => {
       const pipe = await own.pipe<unknown>("values", { capacity: 500 });
       for (let number = 0; number < count; number++) {
@@ -120,7 +120,7 @@ describe("two processes", () => {
     const wrong = await sender.run(({ region: own }) => {
       const [there, back] = [own.pipeSync<number>("ping"), own.pipeSync<number>("pong")];
       let failures = 0;
-      for (let number = 0; number < 5000; number++) {
+      for (let number = 0; number < 2000; number++) {
         there.sendSync(number);
         if (back.receiveSync() !== number * 2) failures++;
       }
@@ -132,7 +132,7 @@ describe("two processes", () => {
   });
 
   test("a counter and a mutex between them lose no update", async () => {
-    const rounds = 3000;
+    const rounds = 1000;
     const work = async (
       { region: own }: Parameters<Parameters<ProcessMember["run"]>[0]>[0],
       count: number,
@@ -173,7 +173,7 @@ describe("two processes", () => {
 describe("many senders and receivers", () => {
   const SENDERS = 4;
   const RECEIVERS = 3;
-  const EACH = 5000;
+  const EACH = 2000;
 
   /** Sends numbered messages of mixed sizes. */
   async function sendAll(

@@ -19,6 +19,9 @@ async function testNotes(t: TestContext): Promise<{ name: string; words: Int32Ar
   return { name: region.name, words: new Int32Array(region.buffer, region.buffer.byteLength - NOTE_WORDS * 4) };
 }
 
+/** How many are killed in each test; the storm of `npm run crash` kills as many as it has time for. */
+const ROUNDS = 6;
+
 interface Task {
   readonly notes: string;
   readonly noteWords: number;
@@ -30,14 +33,12 @@ async function storm(
   {
     region,
     notes,
-    rounds,
     seed,
     work,
     longest = 12,
   }: {
     region: Region;
     notes: string;
-    rounds: number;
     seed: number;
     work: Script<Task, unknown>;
     longest?: number;
@@ -48,9 +49,9 @@ async function storm(
   const start = (number: number): Promise<ProcessMember> =>
     ProcessMember.start({ region: region.name, options: { label: `victim ${number}` } });
   const ahead = [start(0), start(1), start(2)];
-  for (let number = 0; number < rounds; number++) {
+  for (let number = 0; number < ROUNDS; number++) {
     const victim = await ahead.shift()!;
-    if (number + 3 < rounds) ahead.push(start(number + 3));
+    if (number + 3 < ROUNDS) ahead.push(start(number + 3));
     const running = victim.run(work, { notes, noteWords: NOTE_WORDS, number });
     const said = victim.next();
     await Promise.race([said, running]);
@@ -99,7 +100,7 @@ describe("SIGKILL at random moments", () => {
         Atomics.store(words, task.number, count + 1);
       }
     };
-    await storm({ region, notes: notes.name, rounds: 15, seed: 1, work }, async (victim, number) => {
+    await storm({ region, notes: notes.name, seed: 1, work }, async (victim, number) => {
       await until(() => deaths.has(victim.pid));
       await pipe.drain();
       const [death, ...others] = deaths.get(victim.pid)!;
@@ -131,7 +132,6 @@ describe("SIGKILL at random moments", () => {
     const notes = await testNotes(t);
     const deaths = deathsOf(region);
     const pipe = await region.pipe<unknown>("p", { capacity: 20 });
-    const rounds = 15;
     const first = 100;
     let sent = 0;
     let stop = false;
@@ -152,7 +152,7 @@ describe("SIGKILL at random moments", () => {
         Atomics.add(words, 100 + number, 1);
       }
     };
-    await storm({ region, notes: notes.name, rounds, seed: 2, work }, async (victim, number) => {
+    await storm({ region, notes: notes.name, seed: 2, work }, async (victim, number) => {
       await until(() => deaths.has(victim.pid));
       checkDeath(deaths.get(victim.pid)![0], `victim ${number}`);
     });
@@ -173,7 +173,7 @@ describe("SIGKILL at random moments", () => {
       "nothing twice",
     );
     const missing = counts.filter((count) => count === 0).length;
-    assert.ok(missing <= rounds, `${missing} messages are gone with ${rounds} receivers`);
+    assert.ok(missing <= ROUNDS, `${missing} messages are gone with ${ROUNDS} receivers`);
     const { sent: total, received } = pipe.statistics();
     assert.deepEqual([total, received], [sent, sent]);
     assert.equal(region.statistics().usedBlocks, 2);
@@ -183,7 +183,6 @@ describe("SIGKILL at random moments", () => {
     const region = await testRegion(t, "workers", { ...SMALL, maxMembers: 8 });
     const notes = await testNotes(t);
     const deaths = deathsOf(region);
-    const rounds = 15;
     const concurrency = 3;
     const pipe = await region.pipe<unknown>("p", { capacity: 50, maxLeased: 8 });
     let sent = 0;
@@ -205,7 +204,7 @@ describe("SIGKILL at random moments", () => {
         { concurrency: 3 },
       );
     };
-    await storm({ region, notes: notes.name, rounds, seed: 3, work }, async (victim, number) => {
+    await storm({ region, notes: notes.name, seed: 3, work }, async (victim, number) => {
       await until(() => deaths.has(victim.pid));
       checkDeath(deaths.get(victim.pid)![0], `victim ${number}`);
     });
@@ -221,7 +220,7 @@ describe("SIGKILL at random moments", () => {
     assert.ok(sent > 0);
     assert.equal(counts.filter((count) => count === 0).length, 0, "nothing is lost");
     const again = counts.reduce((sum, count) => sum + count - 1, 0);
-    assert.ok(again <= rounds * concurrency, `${again} came again from ${rounds} workers`);
+    assert.ok(again <= ROUNDS * concurrency, `${again} came again from ${ROUNDS} workers`);
     const { leased, depth } = pipe.statistics();
     assert.deepEqual([leased, depth], [0, 0]);
     assert.equal(region.statistics().usedBlocks, 2);
@@ -265,9 +264,8 @@ describe("SIGKILL at random moments", () => {
         Atomics.add(words, 2 * task.number + 1, 1);
       }
     };
-    const rounds = 15;
     let deadHolders = 0;
-    await storm({ region, notes: notes.name, rounds, seed: 4, work }, async (victim, number) => {
+    await storm({ region, notes: notes.name, seed: 4, work }, async (victim, number) => {
       await until(() => deaths.has(victim.pid));
       const death = deaths.get(victim.pid)![0];
       checkDeath(death, `victim ${number}`);
@@ -283,8 +281,8 @@ describe("SIGKILL at random moments", () => {
     const competed = await competing;
     const guard = await mutex.lock();
     let locks = 0;
-    for (let number = 0; number < rounds; number++) locks += Atomics.load(notes.words, 2 * number);
-    assert.ok(guard.get(0) >= locks && guard.get(0) <= locks + rounds, `${guard.get(0)} of ${locks}`);
+    for (let number = 0; number < ROUNDS; number++) locks += Atomics.load(notes.words, 2 * number);
+    assert.ok(guard.get(0) >= locks && guard.get(0) <= locks + ROUNDS, `${guard.get(0)} of ${locks}`);
     guard.release();
     assert.ok(competed > 0 && locks > 0);
     assert.ok(
@@ -313,7 +311,7 @@ describe("SIGKILL at random moments", () => {
         }
       }
     };
-    await storm({ region, notes: notes.name, rounds: 12, seed: 5, work }, async (victim) => {
+    await storm({ region, notes: notes.name, seed: 5, work }, async (victim) => {
       await until(() => deaths.has(victim.pid));
       for (const name of region.pipes.list()) await region.pipes.remove(name);
       for (const name of region.counters.list()) await region.counters.remove(name);
@@ -353,7 +351,7 @@ describe("SIGKILL at random moments", () => {
       watch(started++),
     ]);
     const killed: number[] = [];
-    for (let round = 0; round < 6; round++) {
+    for (let round = 0; round < ROUNDS; round++) {
       const next = Promise.all([watch(started++), watch(started++)]);
       const [first, second, ...rest] = watchers as [ProcessMember, ProcessMember, ...ProcessMember[]];
       await first.run(async ({ region: own }) => {
@@ -375,7 +373,7 @@ describe("SIGKILL at random moments", () => {
     assert.equal(deaths.size, killed.length);
     const texts: string[] = [];
     for (let text = pipe.tryReceive(); text !== undefined; text = pipe.tryReceive()) texts.push(text);
-    assert.equal(texts.filter((text) => text === "leased").length, 6);
+    assert.equal(texts.filter((text) => text === "leased").length, ROUNDS);
     for (const _ of watchers) await quiet.send("still there?");
     for (const watcher of watchers) assert.equal(await watcher.next(), "still there?");
     // Whoever recovered the last ones filed their deaths before it freed their slots.

@@ -112,7 +112,7 @@ describe("a member that ends in the middle of everything", () => {
       const { region, deaths, jobs, held } = scene;
       const witness = await ProcessMember.start({ region: region.name, options: { label: "witness" } });
       // More rounds than slots: a slot that stayed taken would be missed.
-      for (let round = 1; round <= 3; round++) {
+      for (let round = 1; round <= 2; round++) {
         await jobs.send(new Uint8Array(20_000).fill(1));
         await jobs.send(new Uint8Array(20).fill(2));
         const member = await ProcessMember[way.start]({ region: region.name, options: { label: `round ${round}` } });
@@ -159,7 +159,7 @@ describe("a member that ends in the middle of everything", () => {
         assert.equal(Region.inspect(region.name)!.members.length, 2);
         await checkForgotten(scene);
       }
-      assert.equal(deaths.length, 3);
+      assert.equal(deaths.length, 2);
       await witness.finish();
     });
 
@@ -281,7 +281,7 @@ async function storm(
 const wordsFor = (count: number): Int32Array => new Int32Array(new SharedArrayBuffer(count * 4));
 
 describe("a worker that is terminated at a random moment", () => {
-  const rounds = 12;
+  const rounds = 5;
 
   test("while it sends: what it was told is sent arrives, in order and once", async (t) => {
     const region = await testRegion(t, "sending", { ...SMALL, maxMembers: 4 });

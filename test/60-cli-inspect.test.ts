@@ -174,7 +174,7 @@ describe("inspect", () => {
       length += data.length;
       return Promise.resolve();
     };
-    for (let seed = 1; seed <= 400; seed++) {
+    for (let seed = 1; seed <= 100; seed++) {
       const random = new Random(seed);
       const bytes = Buffer.from(original);
       for (let hit = 0; hit <= random.below(4); hit++) {
@@ -207,6 +207,6 @@ describe("inspect", () => {
       }
     }
     rmSync(`/dev/shm/shmkit.${copy}`);
-    assert.ok(shown > 100 && refused > 100, `${shown} shown, ${refused} refused`);
+    assert.ok(shown > 50 && refused > 50, `${shown} shown, ${refused} refused`);
   });
 });

@@ -172,7 +172,7 @@ describe("the test runner", { concurrency: 4 }, () => {
     assert.equal((await run({ good: PASSES }, {}, ["other"])).code, 1);
   });
 
-  const failures: [title: string, text: string, answer: RegExp][] = [
+  const failures: [title: string, text: string, answer: RegExp, watchdogMs?: number][] = [
     [
       "a file that crashes",
       `${IMPORT} process.kill(process.pid, "SIGSEGV"); await new Promise(() => {});`,
@@ -183,6 +183,7 @@ describe("the test runner", { concurrency: 4 }, () => {
       "a file that hangs, with what it started",
       `${IMPORT} test("hang", () => { spawn("sleep", ["1000"]); while (true); });`,
       /ended by the watchdog/,
+      1000,
     ],
     [
       "a process left running",
@@ -200,9 +201,9 @@ describe("the test runner", { concurrency: 4 }, () => {
       /ended with code 3/,
     ],
   ];
-  for (const [title, text, answer] of failures) {
+  for (const [title, text, answer, watchdogMs = 60_000] of failures) {
     test(`fails for ${title}`, async () => {
-      const { code, output } = await run({ planted: text }, { SHMKIT_TEST_WATCHDOG_MS: "5000" });
+      const { code, output } = await run({ planted: text }, { SHMKIT_TEST_WATCHDOG_MS: `${watchdogMs}` });
       assert.match(output, answer);
       assert.match(output, /^\d+ passed, [1-9]\d* failed$/m);
       assert.equal(code, 1);

@@ -80,7 +80,7 @@ export interface Depth {
 export const DEPTH: Depth =
   process.env["SHMKIT_CRASH_DEPTH"] === "all"
     ? { steps: 1, recoverySteps: 1, deeperSteps: 50, cuts: 1, losses: 1 }
-    : { steps: 10, recoverySteps: 5, deeperSteps: 500, cuts: 10, losses: 5 };
+    : { steps: 20, recoverySteps: 20, deeperSteps: 1000, cuts: 40, losses: 40 };
 
 /** One in so many points of the later levels is checked thoroughly. */
 const THOROUGH = 16;

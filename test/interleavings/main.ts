@@ -2,7 +2,7 @@
  * `node --conditions=shmkit-instrumented build/test/interleavings/main.js`: explores and prints what was explored.
  * `--seconds N` in all (20), `--seed S`, `--only NAME`, `--preemptions N` and `--schedules N` of each scenario at most,
  * `--weak` with weak memory. `--replay SEED` runs the one schedule of a seed and prints each access. `--weaken` leaves out
- * the barrier of one call site after the other, those that match `--only`, and prints which schedule goes wrong then.
+ * the barrier of one call site after the other, those that match `--only`, and prints which schedule goes wrong then, of the scenarios that contain `--scenario`.
  */
 import { parseArgs } from "node:util";
 
@@ -11,6 +11,7 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "20" },
     seed: { type: "string", default: "0" },
     only: { type: "string", default: "" },
+    scenario: { type: "string", default: "" },
     preemptions: { type: "string", default: "100" },
     schedules: { type: "string", default: "Infinity" },
     weak: { type: "boolean", default: false },
@@ -27,6 +28,7 @@ async function weaken(): Promise<void> {
     seconds,
     schedules,
     only: new RegExp(values.only),
+    scenarios: values.scenario,
     onSite: ({ site, seed, message, explored }) =>
       console.log(
         seed === undefined ? `survives  ${site} (${explored} schedules)` : `found     ${site}: ${message} ${seed}`,

@@ -22,6 +22,8 @@ export interface WeakeningOptions {
   readonly seconds: number;
   /** Sites to weaken. */
   readonly only: RegExp;
+  /** Part of the names of the scenarios in which to look. Default: all. */
+  readonly scenarios?: string;
   readonly onSite?: (site: WeakenedSite) => void;
 }
 
@@ -60,7 +62,8 @@ export async function weakenSites(options: WeakeningOptions): Promise<WeakenedSi
         return {};
       },
     });
-  for (const { name } of SCENARIOS) {
+  const { scenarios: part = "" } = options;
+  for (const { name } of SCENARIOS.filter(({ name }) => name.includes(part))) {
     scenario = name;
     explore(name, 50, "");
   }
