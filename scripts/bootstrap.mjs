@@ -31,6 +31,7 @@ const COMMANDS = {
   docs: (args) => ["node_modules/typedoc/bin/typedoc", ...args],
   matrix: (args) => ["build/test/matrix/main.js", ...args],
   prebuilds: (args) => ["scripts/prebuild-addons.mjs", ...args],
+  prepack: () => ["scripts/npm-pack.mjs", "before"],
 };
 
 class SetupFailure extends Error {}

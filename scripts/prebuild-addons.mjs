@@ -21,13 +21,17 @@ export const PREBUILDS = {
   "linux-arm64-musl": "aarch64-linux-musl",
 };
 
+/** The compiler is not there, and was not to be installed. */
+export class CompilerMissing extends Error {}
+
 /** Installs the compiler unless what the lock file says is there. */
-function installCompiler(folder) {
+function installCompiler(folder, mayInstall) {
   const stampPath = join(folder, "node_modules/.shmkit-install");
   const lock = readFileSync(join(folder, "package-lock.json"));
   const stamp = createHash("sha256").update(lock).digest("hex");
   if (existsSync(stampPath) && readFileSync(stampPath, "utf8") === stamp) return;
-  process.stderr.write("shmkit: installing the compiler of the package's addons\n");
+  if (!mayInstall) throw new CompilerMissing("the compiler of the package's addons is not installed");
+  process.stderr.write("shmkit: installing the compiler of the package's addons, 400 MB in packaging/node_modules\n");
   const args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"];
   const { status, error, stderr } = spawnSync("npm", args, { cwd: folder, encoding: "utf8" });
   if (error !== undefined) throw new Error(`npm could not be started: ${error.message}`);
@@ -35,15 +39,24 @@ function installCompiler(folder) {
   writeFileSync(stampPath, stamp);
 }
 
-/** Compiles what is not current; answers the paths of all. */
-export function prebuildAddons(root) {
+const pathOf = (root, name) => join(root, `prebuilds/${name}.node`);
+
+/** Names of the addons that are missing or older than their sources. */
+export const addonsDue = (root) => Object.keys(PREBUILDS).filter((name) => !isCurrentAddon(root, pathOf(root, name)));
+
+/**
+ * Compiles what is not current; answers the paths of all.
+ *
+ * @throws CompilerMissing when it is, something is due, and `mayInstall` is false
+ */
+export function prebuildAddons(root, { mayInstall = true } = {}) {
   const packaging = join(root, "packaging");
-  const paths = Object.keys(PREBUILDS).map((name) => join(root, `prebuilds/${name}.node`));
-  const due = Object.entries(PREBUILDS).filter((_, at) => !isCurrentAddon(root, paths[at]));
+  const paths = Object.keys(PREBUILDS).map((name) => pathOf(root, name));
+  const due = addonsDue(root);
   if (due.length === 0) return paths;
   if (process.platform !== "linux" || process.arch !== "x64")
     throw new Error(`the package's addons are compiled on linux x64, not on ${process.platform} ${process.arch}`);
-  installCompiler(packaging);
+  installCompiler(packaging, mayInstall);
   const zig = join(packaging, "node_modules/@zigc");
   const cache = join(root, "build/zig-cache");
   const env = {
@@ -52,9 +65,9 @@ export function prebuildAddons(root) {
     ZIG_LOCAL_CACHE_DIR: cache,
     ZIG_GLOBAL_CACHE_DIR: cache,
   };
-  for (const [name, target] of due) {
-    const compiler = [join(zig, "linux-x64/bin/zig"), "cc", "-target", target, "-s"];
-    compileAddon({ root, output: join(root, `prebuilds/${name}.node`), compiler, env });
+  for (const name of due) {
+    const compiler = [join(zig, "linux-x64/bin/zig"), "cc", "-target", PREBUILDS[name], "-s"];
+    compileAddon({ root, output: pathOf(root, name), compiler, env });
     process.stderr.write(`shmkit: compiled prebuilds/${name}.node\n`);
   }
   return paths;

@@ -1,8 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { npmPack } from "../package-files.mjs";
 import { prebuildAddons } from "../prebuild-addons.mjs";
+import { stagePackage } from "../stage-package.mjs";
 
 /** Runs a program to its end; answers its exit code, what it wrote to standard error, and everything it said. */
 export function run(command, args, options) {
@@ -11,21 +13,19 @@ export function run(command, args, options) {
   return { status, stderr, output: `${stdout}${stderr}`.trim() };
 }
 
-/** Packs the checkout as a release is, and calls with a folder of its own, which is removed afterwards, and the archive. */
+/**
+ * Packs the package as a release is, and calls with a folder of its own, which is removed afterwards, the archive, and what
+ * npm says of it. Packed is a copy, so that whatever runs in the checkout meanwhile finds it as it is.
+ */
 export async function withPackage(root, use) {
   prebuildAddons(root);
   const folder = mkdtempSync(join(tmpdir(), "shmkit-package-"));
   try {
-    const args = ["pack", "--pack-destination", folder, "--ignore-scripts", "--loglevel=error", "--logs-max=0"];
-    const { status, output } = run("npm", args, { cwd: root });
-    if (status !== 0) throw new Error(`npm pack: ${output}`);
-    return await use(
-      folder,
-      join(
-        folder,
-        readdirSync(folder).find((name) => name.endsWith(".tgz")),
-      ),
-    );
+    const staged = join(folder, "package");
+    mkdirSync(staged);
+    stagePackage(root, staged);
+    const packed = npmPack(staged, folder);
+    return await use(folder, join(folder, packed.filename), { ...packed, staged });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -1,0 +1,24 @@
+/** What only a checkout has use for. `private` keeps anything but the package from being published. */
+const OF_CHECKOUT = ["private", "scripts", "devDependencies", "overrides"];
+
+/** Of the names that modules import by, the one that the command line uses; the others lead to what the bundle was made of. */
+const IMPORTS_KEPT = ["#shmkit"];
+
+/** Conditions of the checkout's tests, for modules of which the package has the bundle instead. */
+const isOfTests = (condition) => condition.startsWith("shmkit-");
+
+function withoutTestConditions(targets) {
+  if (typeof targets === "string") return targets;
+  const kept = Object.entries(targets).filter(([condition]) => !isOfTests(condition));
+  return Object.fromEntries(kept.map(([condition, inner]) => [condition, withoutTestConditions(inner)]));
+}
+
+/** The package.json that travels in the package, made from the checkout's. */
+export function packedManifest(manifest) {
+  const kept = Object.fromEntries(Object.entries(manifest).filter(([field]) => !OF_CHECKOUT.includes(field)));
+  const imports = Object.fromEntries(IMPORTS_KEPT.map((name) => [name, manifest.imports[name]]));
+  return { ...kept, exports: withoutTestConditions(kept.exports), imports: withoutTestConditions(imports) };
+}
+
+/** Its text. */
+export const packedManifestText = (text) => `${JSON.stringify(packedManifest(JSON.parse(text)), undefined, 2)}\n`;
