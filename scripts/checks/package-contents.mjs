@@ -19,6 +19,10 @@ const INTENDED = [
   /^dist\/(?:base|cli)\/[\w/-]+\.js(?:\.map)?$/,
   /^dist\/bundle\/(?:shmkit\.js(?:\.map)?|require\.(?:cjs|d\.cts))$/,
   /^dist\/vendor\/[\w-]+\/LICENSE$/,
+  /^interop\/c\/shmkit_layout\.h$/,
+  /^interop\/c\/example\/\w+\.c$/,
+  /^interop\/python\/shmkit_layout\.py$/,
+  /^interop\/python\/example\/\w+\.py$/,
   ...Object.keys(PREBUILDS).map((name) => new RegExp(`^prebuilds/${name}\\.node$`)),
 ];
 
