@@ -6,7 +6,7 @@ import { knownOptions, show } from "./arguments.js";
 export interface WaitOptions {
   /** Milliseconds until `ERR_TIMEOUT`, counted once from the call; 0 tries without waiting. Default: no limit. */
   timeoutMs?: number;
-  /** Ends an asynchronous wait with the signal's reason. Sync forms look at it on entry only. */
+  /** Ends an asynchronous wait with the signal's reason. Sync forms look at it on entry only. Default: none. */
   signal?: AbortSignal;
 }
 

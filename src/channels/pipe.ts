@@ -31,7 +31,7 @@ export interface ReceiveOptions extends WaitOptions {
 export interface ProcessOptions {
   /** Messages worked on at a time by this call, 1 to 65,536. Default 1. */
   concurrency?: number;
-  /** Ends the processing: running work is finished, then the promise resolves. */
+  /** Ends the processing: running work is finished, then the promise resolves. Default: none. */
   signal?: AbortSignal;
 }
 

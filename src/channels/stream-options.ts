@@ -13,7 +13,7 @@ export interface PipeReadableOptions {
    * process ends before they are read, but other receivers have to do without them meanwhile. Default 0.
    */
   highWaterMark?: number;
-  /** Ends the stream with an error: a Web stream's is the signal's reason, a Node stream's an AbortError caused by it. */
+  /** Ends the stream with an error: a Web stream's is the signal's reason, a Node stream's an AbortError caused by it. Default: none. */
   signal?: AbortSignal;
 }
 
@@ -30,7 +30,7 @@ export interface PipeWritableOptions {
   maxMessageBytes?: number;
   /** Whether the end of the stream closes the pipe, for everybody. Aborting or destroying it never does. Default false. */
   closePipe?: boolean;
-  /** Ends the stream with an error: a Web stream's is the signal's reason, a Node stream's an AbortError caused by it. */
+  /** Ends the stream with an error: a Web stream's is the signal's reason, a Node stream's an AbortError caused by it. Default: none. */
   signal?: AbortSignal;
 }
 

@@ -220,7 +220,7 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
   }
 
   /**
-   * Removes regions that no living process uses; of lifetime `"kernel"` only if told to. Leaves alone what it may not
+   * Removes regions that no living process uses; of lifetime `"kernel"` only with `kernel: true` (default false). Leaves alone what it may not
    * touch or cannot understand. Resolves to the names removed.
    */
   static async clean(options?: { kernel?: boolean }): Promise<string[]> {
