@@ -130,7 +130,7 @@ export interface InspectOptions {
 
 export type Integer = number | bigint;
 
-export type Kind = "counter" | "mutex" | "pipe";
+export type Kind = "counter" | "mutex" | "pipe" | "semaphore";
 
 export class Lease<T> {
     readonly value: T;
@@ -217,7 +217,7 @@ export interface OpenOptions extends WaitOptions {
     wait?: boolean;
 }
 
-export type OperationName = "counter.update" | "heap.allocate" | "mutex.lock" | "mutex.unlock" | "none" | "object.create" | "object.detach" | "object.open" | "object.remove" | "pipe.ack" | "pipe.close" | "pipe.lease" | "pipe.lease-returned" | "pipe.nack" | "pipe.receive" | "pipe.receive-returned" | "pipe.send";
+export type OperationName = "counter.update" | "heap.allocate" | "mutex.lock" | "mutex.unlock" | "none" | "object.create" | "object.detach" | "object.open" | "object.remove" | "pipe.ack" | "pipe.close" | "pipe.lease" | "pipe.lease-returned" | "pipe.nack" | "pipe.receive" | "pipe.receive-returned" | "pipe.send" | "semaphore.acquire" | "semaphore.post" | "semaphore.release" | "semaphore.wait";
 
 export class Pipe<T = unknown> {
     get capacity(): number;
@@ -535,4 +535,13 @@ class NamedObject {
     readonly name: string;
     get address(): string;
     detach(): void;
+}
+
+interface ObjectFacts {
+    readonly pipe?: PipeStatistics;
+    readonly value?: bigint;
+    readonly ownerSlot?: number;
+    readonly takeovers?: number;
+    readonly waiting?: number;
+    readonly semaphore?: SemaphoreStatistics;
 }
