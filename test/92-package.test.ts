@@ -26,7 +26,11 @@ const MANIFEST = {
   private: true,
   type: "module",
   exports: { ".": { import: { "shmkit-instrumented": "./dist/index.js", default: "./bundle.js" } } },
-  imports: { "#shmkit": { "shmkit-modules": "./dist/index.js", default: "./bundle.js" }, "#words": "./words.js" },
+  imports: {
+    "#shmkit": { "shmkit-modules": "./dist/index.js", default: "./bundle.js" },
+    "#words": { types: "./words.d.ts", default: "./words.js" },
+    "#inner": "./inner.js",
+  },
   files: ["bundle.js", "prebuilds"],
   scripts: { prepack: "node scripts/npm-pack.mjs before", postpack: "node scripts/npm-pack.mjs after" },
   devDependencies: { tool: "1.0.0" },
@@ -88,7 +92,7 @@ test("npm pack makes a package with all addons and a package.json that points to
     version,
     type,
     exports,
-    imports: { "#shmkit": { default: "./bundle.js" } },
+    imports: { "#shmkit": { default: "./bundle.js" }, "#words": { types: "./words.d.ts" } },
     files,
   });
   assert.deepEqual(readdirSync(join(packed, "package/prebuilds")).sort(), NAMES.map((addon) => `${addon}.node`).sort());
