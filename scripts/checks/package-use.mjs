@@ -16,6 +16,43 @@ const COMPILER_OPTIONS = {
   skipLibCheck: false,
 };
 
+const QUIETLY = ["--offline", "--no-audit", "--no-fund"];
+
+/** What this machine's configuration makes npm warn of is none of the package's; an npm above hands it down. */
+function ownNpm() {
+  const own = Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name));
+  return { ...Object.fromEntries(own), npm_config_userconfig: devNull, npm_config_update_notifier: "false" };
+}
+
+/** Installs the archive with install scripts allowed: npm tells of those that it runs, or waits to be allowed to run. */
+function installWithScripts(folder, archive) {
+  const project = join(folder, "with-scripts");
+  mkdirSync(project);
+  writeFileSync(join(project, "package.json"), "{}");
+  const installed = run("npm", ["install", archive, "--foreground-scripts", ...QUIETLY], {
+    cwd: project,
+    env: ownNpm(),
+  });
+  return /^added 1 package in \w+$/.test(installed.output)
+    ? installed
+    : { ...installed, status: `more to say than that one package was added (${installed.status})` };
+}
+
+/** What people type first, in the project; the network is out of reach for npx. */
+const COMMANDS = {
+  "shmkit --help": "npx --offline shmkit --help",
+  "shmkit demo": "npx --offline shmkit demo --quick --only work node_modules/shmkit/docs",
+  "shmkit doctor": `npx --offline shmkit doctor --json > doctor.json
+    node -e 'if (!require("./doctor.json").healthy) process.exit(1)'`,
+  "shmkit send, shmkit recv": [
+    'npx --offline shmkit recv "$REGION/lines" > received & receiver=$!',
+    "seq 1 1000 > sent",
+    'npx --offline shmkit send "$REGION/lines" < sent',
+    "wait $receiver",
+    "cmp sent received",
+  ].join("\n"),
+};
+
 /**
  * Installs the archive into a project beside it, without scripts and without a network, and puts the consumers of
  * `packaging/consumers` there, those in TypeScript compiled as well. Answers the programs, or what went wrong.
@@ -24,11 +61,7 @@ export function installConsumers(root, folder, archive) {
   const project = join(folder, "project");
   cpSync(join(root, "packaging/consumers"), project, { recursive: true });
   writeFileSync(join(project, "package.json"), "{}");
-  const args = ["install", archive, "--ignore-scripts", "--offline", "--no-audit", "--no-fund", "--no-update-notifier"];
-  // What this machine's configuration makes npm warn of is none of the package's; an npm above hands it down.
-  const own = Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name));
-  const env = { ...Object.fromEntries(own), npm_config_userconfig: devNull };
-  const installed = run("npm", args, { cwd: project, env });
+  const installed = run("npm", ["install", archive, "--ignore-scripts", ...QUIETLY], { cwd: project, env: ownNpm() });
   for (const name of TYPES) {
     mkdirSync(dirname(join(project, "node_modules", name)), { recursive: true });
     symlinkSync(join(root, "node_modules", name), join(project, "node_modules", name));
@@ -45,9 +78,15 @@ export const gate = {
   run: ({ root }) =>
     withPackage(root, (folder, archive) => {
       const { project, programs, installed, compiled } = installConsumers(root, folder, archive);
-      const steps = { "installing it": installed, "compiling against it": compiled };
+      const steps = {
+        "installing it": installed,
+        "installing it with scripts": installWithScripts(folder, archive),
+        "compiling against it": compiled,
+      };
       for (const program of programs) steps[program] = run(process.execPath, [program], { cwd: project });
-      steps["shmkit --help"] = run(join(project, "node_modules/.bin/shmkit"), ["--help"], { cwd: project });
+      const env = { ...ownNpm(), REGION: `consumer-cli-${process.pid}` };
+      for (const [title, script] of Object.entries(COMMANDS))
+        steps[title] = run("sh", ["-e", "-c", script], { cwd: project, env });
       const problems = Object.entries(steps)
         // Nobody here has done anything to be warned of.
         .filter(([, { status, stderr }]) => status !== 0 || (stderr ?? "") !== "")
