@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { changed, listFiles, pieces } from "#src/cli/demo/text-files.js";
 import { addMessage, countWords, differences, toMessage, total, type Tally } from "#src/cli/demo/word-tally.js";
-import { run, start, until, type CliProcess } from "./helpers/cli-process.js";
+import { childrenOf, isRunning, run, start, until, type CliProcess } from "./helpers/cli-process.js";
 
 let folder = "";
 
@@ -21,18 +21,6 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 /** Names that a run of the demo, which has its pid in them, has in shared memory. */
 const namesOf = (demo: CliProcess): string[] =>
   readdirSync("/dev/shm").filter((name) => name.startsWith(`shmkit.demo-${demo.pid}-`));
-
-const isRunning = (pid: number): boolean => {
-  try {
-    // A zombie counts as gone: whoever inherits it need not have waited for it.
-    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
-  } catch {
-    return false;
-  }
-};
-
-const childrenOf = (pid: number): number[] =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
 
 describe("the demo", () => {
   test("verifies its result with a worker killed, and leaves nothing", async () => {

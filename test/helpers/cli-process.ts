@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { after } from "node:test";
@@ -99,4 +100,19 @@ export function run(args: readonly string[], options?: Start): Promise<Ending> {
 /** Resolves once `condition` holds. Never gives up: the runner's watchdog does. */
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await sleep(5);
+}
+
+/** Whether a process that is no child of this one runs. */
+export function isRunning(pid: number): boolean {
+  try {
+    // A zombie counts as gone: whoever inherits it need not have waited for it.
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
+}
+
+/** Processes that a process has started. */
+export function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
 }

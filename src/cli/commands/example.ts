@@ -1,41 +1,105 @@
 import { inspect } from "node:util";
 import { usageLines, type Command, type Invocation } from "../command.js";
+import { Children } from "../demo/children.js";
 import { CommandError } from "../exit-codes.js";
 import { clientside } from "../examples/clientside.js";
+import { counter } from "../examples/counter.js";
+import { LOCKS, type LockName } from "../examples/locks.js";
 import { middleside } from "../examples/middleside.js";
 import { serverside } from "../examples/serverside.js";
+import { processA, processBOrC } from "../examples/three-processes.js";
+
+type Print = (value: unknown) => Promise<void>;
+
+interface Program {
+  /** Its arguments, as the help shows them. */
+  readonly usage: string;
+  /** Fewest and most of them. */
+  readonly arguments: readonly [minimum: number, maximum: number];
+  run(args: readonly string[], signal: AbortSignal, print: Print): Promise<void>;
+}
+
+const PROGRAMS: Readonly<Record<string, Program>> = {
+  serverside: {
+    usage: "SHM BYTES PIPE CAPACITY",
+    arguments: [4, 4],
+    run: ([shm, bytes, pipe, capacity], signal, print) =>
+      serverside(shm, wholeNumber(bytes), pipe, wholeNumber(capacity), signal, print),
+  },
+  middleside: {
+    usage: "SHM INPIPE OUTPIPE CAPACITY",
+    arguments: [4, 4],
+    run: ([shm, inPipe, outPipe, capacity], signal, print) =>
+      middleside(shm, inPipe, outPipe, wholeNumber(capacity), signal, print),
+  },
+  clientside: {
+    usage: "SHM PIPE",
+    arguments: [2, 2],
+    run: ([shm, pipe], signal, print) => clientside(shm, pipe, signal, print),
+  },
+  counter: {
+    usage: "[mutex|semaphore|pipe [PROCESSES [TIMES]]]",
+    arguments: [0, 3],
+    run: ([lock = "mutex", processes = "2", times = "20000"], signal, print) =>
+      counter(lockName(lock), atLeast(2, processes), atLeast(1, times), new Children(signal), signal, print),
+  },
+  "process-a": { usage: "MAP", arguments: [1, 1], run: ([map], signal, print) => processA(map, signal, print) },
+  "process-b": { usage: "MAP", arguments: [1, 1], run: ([map], signal, print) => processBOrC("B", map, signal, print) },
+  "process-c": { usage: "MAP", arguments: [1, 1], run: ([map], signal, print) => processBOrC("C", map, signal, print) },
+};
 
 export const command: Command = {
   name: "example",
-  summary: "three programs that talk through shared memory, in any starting order",
-  usage: ["serverside SHM BYTES PIPE CAPACITY", "middleside SHM INPIPE OUTPIPE CAPACITY", "clientside SHM PIPE"],
-  about: `The example programs of PicklingTools: serverside makes a region SHM of BYTES and sends 100 values through PIPE, with a
-sequence number and two integers of 48 digits; middleside adds a number of its own and passes them on to OUTPIPE;
-clientside prints 100. Start them in any order, in three terminals. A wrong number of arguments is exit code 1, as in
-the original.`,
+  summary: "short programs that show how processes share memory, to be read and copied",
+  usage: Object.entries(PROGRAMS).map(([name, { usage }]) => `${name} ${usage}`),
+  about: `serverside, middleside, clientside: the example programs of PicklingTools. serverside makes a region SHM of BYTES and
+sends 100 values through PIPE, with a sequence number and two integers of 48 digits; middleside adds a number of its own and
+passes them on to OUTPIPE; clientside prints 100. Start them in any order, in three terminals.
+
+counter: PROCESSES (2) add 1 to a number in shared memory, TIMES (20000) each, without a lock until some of it got lost, then
+with a mutex, a semaphore of one permit, or a queue with one message in it, when nothing may. Then a process is killed while
+it is inside, and the next one has to get in.
+
+process-a, process-b, process-c: the three processes of .NET's documentation of memory-mapped files. A makes MAP and a named
+mutex, each writes a Boolean under the mutex, and when all have, A reads and verifies them. Start them in any order.
+
+A wrong number of arguments is exit code 1, as in the originals.`,
   options: {},
   exitCodes: [1, 4, 5, 141],
   examples: [
     "shmkit example serverside demo 1000000 first 4 & shmkit example middleside demo first second 4 & shmkit example clientside demo second",
+    "shmkit example counter semaphore",
+    "shmkit example process-b map & shmkit example process-c map & shmkit example process-a map",
   ],
-  completes: ["serverside", "middleside", "clientside"],
+  completes: Object.keys(PROGRAMS),
   arguments: [0, Number.POSITIVE_INFINITY],
   run: example,
 };
 
-async function example({ positionals: [program, ...args], signal, terminal }: Invocation): Promise<void> {
-  const print = (value: unknown): Promise<void> =>
-    terminal.line(typeof value === "string" ? value : inspect(value, { breakLength: Number.POSITIVE_INFINITY }));
-  if (program === "serverside" && args.length === 4)
-    await serverside(args[0], wholeNumber(args[1]), args[2], wholeNumber(args[3]), signal, print);
-  else if (program === "middleside" && args.length === 4)
-    await middleside(args[0], args[1], args[2], wholeNumber(args[3]), signal, print);
-  else if (program === "clientside" && args.length === 2) await clientside(args[0], args[1], signal, print);
-  else throw new CommandError("ERR_USAGE", `usage: ${usageLines(command).join(" | ")}`, 1);
+async function example({ positionals: [name, ...args], signal, terminal }: Invocation): Promise<void> {
+  const program = Object.hasOwn(PROGRAMS, name ?? "") ? PROGRAMS[name] : undefined;
+  const [minimum, maximum] = program?.arguments ?? [0, -1];
+  if (program === undefined || args.length < minimum || args.length > maximum)
+    throw wrongUsage(`usage: ${usageLines(command).join(" | ")}`);
+  await program.run(args, signal, (value) =>
+    terminal.line(typeof value === "string" ? value : inspect(value, { breakLength: Number.POSITIVE_INFINITY })),
+  );
 }
 
+const wrongUsage = (message: string): CommandError => new CommandError("ERR_USAGE", message, 1);
+
 function wholeNumber(text: string): number {
-  if (!/^\d{1,15}$/.test(text))
-    throw new CommandError("ERR_USAGE", `expected a whole number, not ${JSON.stringify(text)}`, 1);
+  if (!/^\d{1,15}$/.test(text)) throw wrongUsage(`expected a whole number, not ${JSON.stringify(text)}`);
   return Number(text);
+}
+
+function atLeast(minimum: number, text: string): number {
+  const number = wholeNumber(text);
+  if (number < minimum) throw wrongUsage(`expected a whole number of at least ${minimum}, not ${text}`);
+  return number;
+}
+
+function lockName(text: string): LockName {
+  if (!Object.hasOwn(LOCKS, text)) throw wrongUsage(`expected one of ${Object.keys(LOCKS).join(", ")}, not ${text}`);
+  return text as LockName;
 }
