@@ -63,6 +63,12 @@ export abstract class NamedObject {
     if (!this.attached || words.load(this.words, this.stateWord) !== EntryState.live) this.refuse();
   }
 
+  /** For giving back, which goes on after the object was removed. @throws ERR_CLOSED, ERR_REGION_LOST */
+  protected checkAttached(): void {
+    if (!this.isAttached) this.refuse();
+    this.member.checkUsable();
+  }
+
   private refuse(): never {
     if (!this.attached || this.member.closed)
       throw new ShmkitError("ERR_CLOSED", `${this.address} is closed here; open it again`, { path: this.address });

@@ -31,6 +31,8 @@ export class Member {
   blockedOn = 0;
   /** The lock it waits for, or 0: its owner is rung now and then, since it may have been cut off inside an operation. */
   blockedLock = 0;
+  /** Slot + 1 of the member whose turn comes first, or 0: it is rung likewise. */
+  blockedBehind = 0;
   /** Whether the attempt under way is that of a registered wait: what it draws to wait its turn is given up when the wait ends. */
   queued = false;
   /** True between `begin` and `end`. Found true at the next `begin`, the operation was cut off (a vm timeout). */
@@ -140,6 +142,7 @@ export class Member {
   waiting(set: number): Blocked {
     this.blockedOn = set;
     this.blockedLock = 0;
+    this.blockedBehind = 0;
     return BLOCKED;
   }
 
@@ -153,10 +156,11 @@ export class Member {
     throw error;
   }
 
-  /** Ends an attempt that has to wait for a change of an object. */
-  blocked(set: number): Blocked {
+  /** Ends an attempt that has to wait for a change of an object; `behind`: slot + 1 of who goes first. */
+  blocked(set: number, behind = 0): Blocked {
     this.blockedOn = set;
     this.blockedLock = 0;
+    this.blockedBehind = behind;
     this.withdrawn();
     this.end();
     return BLOCKED;

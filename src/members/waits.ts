@@ -34,8 +34,8 @@ export class LocalQueue {
 interface PendingWait<T> {
   readonly waitable: Waitable<T>;
   set: number;
-  /** The lock that it waits for, or 0. */
-  lock: number;
+  /** It waits for somebody: the owner of a lock, or who comes first. */
+  isBehind: boolean;
   /** Whether its deadline keeps the process alive. */
   hold(referenced: boolean): void;
   /** Nothing waits any more, but the promise is not settled yet. */
@@ -211,7 +211,7 @@ export class Waits {
     const wait: PendingWait<T> = {
       waitable,
       set: 0,
-      lock: 0,
+      isBehind: false,
       hold: (referenced) => void (referenced ? timer?.ref() : timer?.unref()),
       conclude: () => {
         clearTimeout(timer);
@@ -269,7 +269,7 @@ export class Waits {
         continue;
       }
       if (result === BLOCKED) {
-        wait.lock = member.blockedLock;
+        wait.isBehind = member.blockedLock !== 0 || member.blockedBehind !== 0;
         if (nudge) this.ringOwner();
         return;
       }
@@ -353,7 +353,7 @@ export class Waits {
   /** Whether a queue is to be tried although nobody rang: all of them now and then, since a thousand idle ones cost time. */
   private isWorthALook(queue: LocalQueue): boolean {
     const wait = queue.waits.at(0);
-    return wait === undefined || this.nudges % LOOK_AT_ALL === 0 || wait.lock !== 0 || wait.waitable.remains(wait.set);
+    return wait === undefined || this.nudges % LOOK_AT_ALL === 0 || wait.isBehind || wait.waitable.remains(wait.set);
   }
 
   /** Rejects the pending waits on an object whose handle is given up: its memory may go next. */
@@ -416,11 +416,11 @@ export class Waits {
     this.timer.unref();
   }
 
-  /** Somebody alive holds the lock for long: it may have been cut off, so have its event loop look. */
+  /** Somebody alive holds the lock, or keeps its turn, for long: it may have been cut off, so have its event loop look. */
   private ringOwner(): void {
     const { member } = this;
-    if (member.blockedLock === 0) return;
-    const owner = words.load(member.segment.words, member.blockedLock);
+    const { blockedLock, blockedBehind } = member;
+    const owner = blockedLock === 0 ? blockedBehind : words.load(member.segment.words, blockedLock);
     if (owner > 0 && owner !== member.me) ringAwake(member, owner - 1);
   }
 

@@ -36,6 +36,7 @@ export const monitorJournal = (shared: words.Words, base: number, count: number)
 export abstract class MonitorObject extends NamedObject {
   private readonly journal: Journal;
   private blockedSet = 0;
+  private blockedBehind = 0;
 
   /** @internal @param sizeBytes of the object, from its first word */
   constructor(context: ObjectContext, ref: ObjectRef, sizeBytes: number) {
@@ -46,9 +47,9 @@ export abstract class MonitorObject extends NamedObject {
   /**
    * One attempt of an operation: `act` looks at the object and changes it by {@link write}, under the lock. It answers a
    * result, or `this.waitIn(set)` to wait in a member set of the object; what it wrote stands in either case. What throws
-   * in it is undone. `ring` runs after the lock was released: it rings those whom the change concerns.
+   * in it is undone. `done` runs after the lock was released, within the operation: it rings those whom the change concerns.
    */
-  protected attempt<T>(code: number, act: () => T | Blocked, ring?: () => void): T | Blocked {
+  protected attempt<T>(code: number, act: () => T | Blocked, done?: () => void): T | Blocked {
     this.check();
     const { member, base, journal } = this;
     member.begin(code, this.entry);
@@ -58,14 +59,14 @@ export abstract class MonitorObject extends NamedObject {
       if (result === BLOCKED) {
         commit(journal);
         unlock(member, base);
-        return member.blocked(this.blockedSet);
+        return member.blocked(this.blockedSet, this.blockedBehind);
       }
       // From here on the journal says whether it took effect; before, nothing has.
       member.critical(0);
       commit(journal);
       member.committed();
       unlock(member, base);
-      ring?.();
+      done?.();
       member.end();
       return result;
     } catch (error) {
@@ -73,9 +74,13 @@ export abstract class MonitorObject extends NamedObject {
     }
   }
 
-  /** Ends an attempt's `act` that has to wait. Word index of the member set, from the object's first word. */
-  protected waitIn(set: number): Blocked {
+  /**
+   * Ends an attempt's `act` that has to wait. Word index of the member set, from the object's first word; slot of the member
+   * that goes first, if it waits for that one.
+   */
+  protected waitIn(set: number, behind = -1): Blocked {
     this.blockedSet = this.base + set;
+    this.blockedBehind = behind + 1;
     return BLOCKED;
   }
 

@@ -136,6 +136,8 @@ export class Semaphore extends MonitorObject {
   /** Sync waits do not stand behind this thread's asynchronous ones: served while it blocks, those would keep the permits. */
   private readonly syncQueue = new LocalQueue();
   private readonly leases = new Set<SemaphoreLease>();
+  /** Of an attempt that is not over. */
+  private arriving: SemaphoreLease | undefined;
   private readonly turns = new Turns(this.member, this.base, this.base + SEMAPHORE_WORD.turns);
   private readonly heldWord = SEMAPHORE_WORD.held + this.member.slot;
 
@@ -194,7 +196,7 @@ export class Semaphore extends MonitorObject {
         },
       );
     const word = this.base + SEMAPHORE_WORD.posted + this.member.slot;
-    this.publish(Op["semaphore.post"], word, words.load(this.words, word) + permits);
+    this.publish(Op["semaphore.post"], word, () => words.load(this.words, word) + permits);
   }
 
   /** Permits that can be taken now; negative for a moment while posts and waits meet. */
@@ -213,20 +215,17 @@ export class Semaphore extends MonitorObject {
 
   private leasing(permits: number, queue: LocalQueue): Waitable<SemaphoreLease> {
     return this.waitable(queue, () => {
+      const lease = new SemaphoreLease(this, permits);
       const taken = this.attempt(
         Op["semaphore.acquire"],
+        () => this.take(this.heldWord, permits, queue),
         () => {
-          if (!this.isMyTurn(permits)) return this.waitMyTurn();
-          this.write(this.heldWord, this.read(this.heldWord) + permits);
-          this.write(this.turns.own, 0);
-          return permits;
+          this.leases.add((this.arriving = lease));
+          this.ringNext();
         },
-        () => this.ringNext(),
       );
-      if (taken === BLOCKED) return BLOCKED;
-      const lease = new SemaphoreLease(this, permits);
-      this.leases.add(lease);
-      return lease;
+      this.arriving = undefined;
+      return taken === BLOCKED ? BLOCKED : lease;
     });
   }
 
@@ -234,12 +233,7 @@ export class Semaphore extends MonitorObject {
     return this.waitable(queue, () => {
       const taken = this.attempt(
         Op["semaphore.wait"],
-        () => {
-          if (!this.isMyTurn(permits)) return this.waitMyTurn();
-          this.write(SEMAPHORE_WORD.taken, this.read(SEMAPHORE_WORD.taken) + permits);
-          this.write(this.turns.own, 0);
-          return permits;
-        },
+        () => this.take(SEMAPHORE_WORD.taken, permits, queue),
         () => this.ringNext(),
       );
       return taken === BLOCKED ? BLOCKED : undefined;
@@ -259,18 +253,28 @@ export class Semaphore extends MonitorObject {
     };
   }
 
-  private isMyTurn(permits: number): boolean {
+  /** Takes permits if they are there and it is this member's turn; adds them to a word. */
+  private take(word: number, permits: number, queue: LocalQueue): number | Blocked {
     const first = this.turns.first();
-    return (first < 0 || first === this.member.slot) && availablePermits(this.member, this.base) >= permits;
+    const isMyTurn = first < 0 || first === this.member.slot;
+    if (!isMyTurn || availablePermits(this.member, this.base) < permits) return this.waitMyTurn(first);
+    this.write(word, this.read(word) + permits);
+    const served = this.member.queued && queue === this.queue ? 1 : 0;
+    if (this.queue.waits.length > served) this.draw();
+    else this.write(this.turns.own, 0);
+    return permits;
   }
 
-  private waitMyTurn(): Blocked {
-    if (this.member.queued && this.turns.of(this.member.slot) === 0) {
-      const turn = this.turns.next;
-      this.write(LAST_TURN, turn);
-      this.write(this.turns.own, turn);
-    }
-    return this.waitIn(SEMAPHORE_WORD.waiters);
+  /** Stands at the end; also the member's other waits, after one of them was served. */
+  private draw(): void {
+    const turn = this.turns.next;
+    this.write(LAST_TURN, turn);
+    this.write(this.turns.own, turn);
+  }
+
+  private waitMyTurn(first: number): Blocked {
+    if (this.member.queued && this.turns.of(this.member.slot) === 0) this.draw();
+    return this.waitIn(SEMAPHORE_WORD.waiters, first === this.member.slot ? -1 : first);
   }
 
   private ringNext(): void {
@@ -278,10 +282,11 @@ export class Semaphore extends MonitorObject {
   }
 
   /** Changes one word that only this member writes, without the lock, and rings whose turn it is. */
-  private publish(code: number, word: number, value: number): void {
+  private publish(code: number, word: number, valueOf: () => number): void {
     const { member } = this;
     member.begin(code, this.entry);
     try {
+      const value = valueOf();
       words.write(this.words, member.argument, value);
       member.critical(0);
       // SYNC POINT: permits are back with this store; pairs with availablePermits of a waiter that is armed
@@ -301,13 +306,16 @@ export class Semaphore extends MonitorObject {
 
   /** @internal */
   giveBack(lease: SemaphoreLease): void {
-    this.check();
-    // First: cut off after this, the permits go back with the recovery of the own operation.
-    if (!this.leases.delete(lease))
+    this.checkAttached();
+    if (!this.leases.has(lease))
       throw new ShmkitError("ERR_NOT_HELD", `this lease of ${this.address} was released already`, {
         path: this.address,
       });
-    this.publish(Op["semaphore.release"], this.base + this.heldWord, this.leased);
+    this.publish(Op["semaphore.release"], this.base + this.heldWord, () => {
+      // Cut off behind this, the permits go back with the recovery of the own operation.
+      this.leases.delete(lease);
+      return this.leased;
+    });
   }
 
   /** Permits that this handle knows to have. */
@@ -319,6 +327,9 @@ export class Semaphore extends MonitorObject {
 
   /** @internal */
   override forgetHeld(): void {
+    // Nobody will ever see the lease of an attempt that was cut off.
+    if (this.arriving !== undefined) this.leases.delete(this.arriving);
+    this.arriving = undefined;
     words.store(this.words, this.base + this.heldWord, this.leased);
     this.turns.ringFirst();
   }

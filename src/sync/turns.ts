@@ -36,22 +36,22 @@ export class Turns {
 
   /** Slots of the members that have drawn a turn, the first one first. */
   inOrder(): number[] {
-    const last = words.read(this.member.segment.words, this.monitor + LAST_TURN);
-    const age = (slot: number): number => (last - this.of(slot)) >>> 0;
     const slots = Array.from({ length: this.member.geometry.maxMembers }, (_, slot) => slot);
-    return slots.filter((slot) => this.of(slot) !== 0).sort((a, b) => age(b) - age(a));
+    return slots.filter((slot) => this.of(slot) !== 0).sort((a, b) => (this.of(a) - this.of(b)) | 0);
   }
 
-  /** Slot of the member whose turn it is, -1 when nobody has drawn one. */
+  /**
+   * Slot of the member whose turn it is, -1 when nobody has drawn one. Turns are compared with each other alone: without the
+   * lock, whoever draws meanwhile has a later one than `lastTurn` said a moment ago.
+   */
   first(): number {
-    const last = words.read(this.member.segment.words, this.monitor + LAST_TURN);
     let first = -1;
-    let age = -1;
+    let earliest = 0;
     for (let slot = 0; slot < this.member.geometry.maxMembers; slot++) {
       const turn = this.of(slot);
-      if (turn === 0 || (last - turn) >>> 0 <= age) continue;
+      if (turn === 0 || (first >= 0 && ((turn - earliest) | 0) > 0)) continue;
       first = slot;
-      age = (last - turn) >>> 0;
+      earliest = turn;
     }
     return first;
   }

@@ -3,11 +3,13 @@ import type { CrashOperation } from "./crash-explore.js";
 import { OBJECT_OPERATIONS } from "./crash-object-operations.js";
 import { PIPE_OPERATIONS } from "./crash-pipe-operations.js";
 import { REGION_OPERATIONS } from "./crash-region-operations.js";
+import { SEMAPHORE_OPERATIONS } from "./crash-semaphore-operations.js";
 import { VALUE_OPERATIONS } from "./crash-value-operations.js";
 
 export const CRASH_OPERATIONS: readonly CrashOperation[] = [
   ...PIPE_OPERATIONS,
   ...VALUE_OPERATIONS,
+  ...SEMAPHORE_OPERATIONS,
   ...OBJECT_OPERATIONS,
   ...REGION_OPERATIONS,
 ];

@@ -9,6 +9,7 @@ import {
   type Mutex,
   type Pipe,
   type RegionOptions,
+  type Semaphore,
 } from "shmkit";
 import type { OperationName } from "#src/layout/member-slot.js";
 import { countIgnored } from "./crash-calls.js";
@@ -114,20 +115,33 @@ function useCounter(counter: Counter): void {
   assert.equal(counter.addSync(5), BigInt.asIntN(64, value + 5n));
 }
 
+function useSemaphore(semaphore: Semaphore): void {
+  const { available } = semaphore;
+  semaphore.post();
+  const lease = semaphore.tryAcquire({ permits: available + 1 });
+  assert.ok(lease !== undefined, `${semaphore.name} leases what it has`);
+  lease.release();
+  assert.equal(semaphore.tryWait(), true, `${semaphore.name} can be waited for`);
+  assert.equal(semaphore.available, available);
+}
+
 /** Does everything that can be done, with what there is and with something new. */
 export function useEverything({ region }: Pick<Actor, "region">): void {
   for (const name of region.pipes.list()) usePipe(region.pipes.openSync(name));
   for (const name of region.mutexes.list()) useMutex(region.mutexes.openSync(name));
   for (const name of region.counters.list()) useCounter(region.counters.openSync(name));
+  for (const name of region.semaphores.list()) useSemaphore(region.semaphores.openSync(name));
   usePipe(region.pipes.createSync("newcomer's pipe", { capacity: 1, maxLeased: 1 }));
   useMutex(region.mutexes.createSync("newcomer's mutex"));
   useCounter(region.counters.createSync("newcomer's counter"));
+  useSemaphore(region.semaphores.createSync("newcomer's semaphore", { permits: 2 }));
 }
 
 function removeEverything({ region }: Actor): void {
   for (const name of region.pipes.list()) region.pipes.removeSync(name);
   for (const name of region.mutexes.list()) region.mutexes.removeSync(name);
   for (const name of region.counters.list()) region.counters.removeSync(name);
+  for (const name of region.semaphores.list()) region.semaphores.removeSync(name);
 }
 
 class WorldAttempt implements Attempt {

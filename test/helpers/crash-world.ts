@@ -152,12 +152,10 @@ export class Actor {
   cut(): () => void {
     const { member, waits, deaths } = this.membership;
     const objects: object[] = [member, waits, deaths, ...this.handles];
-    const kept = objects.map((object) => ({ ...object }));
-    const sets = new Map((waits as unknown as { sets: Map<number, number> }).sets);
-    return () => {
-      objects.forEach((object, i) => Object.assign(object, kept[i]));
-      Object.assign(waits, { sets });
-    };
+    const kept = objects.map((object) =>
+      Object.fromEntries(Object.entries(object).map(([key, value]) => [key, bookOf(value)])),
+    );
+    return () => objects.forEach((object, i) => Object.assign(object, kept[i]));
   }
 
   get handles(): NamedObject[] {
@@ -181,6 +179,12 @@ export class Actor {
     this.abandon();
     dispose(this.agent);
   }
+}
+
+/** A copy of what a member keeps its books in, anything else as it is. */
+function bookOf(value: unknown): unknown {
+  if (value instanceof Map) return new Map(value);
+  return value instanceof Set ? new Set(value) : value;
 }
 
 const LABELS = ["ann", "ben", "cat", "dan", "eve", "fay"];
