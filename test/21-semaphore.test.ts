@@ -10,7 +10,7 @@ const code = (code: string) => (error: unknown) => error instanceof ShmkitError 
 
 describe("a semaphore", () => {
   test("leases as many permits as it has, and takes them back once", async (t) => {
-    const app = await joinRegion(t as never, uniqueRegionName("semaphore"));
+    const app = await joinRegion(t, uniqueRegionName("semaphore"));
     const semaphore = await app.semaphore("s", { permits: 3 });
     const two = await semaphore.acquire({ permits: 2 });
     assert.equal(semaphore.available, 1);
@@ -27,7 +27,7 @@ describe("a semaphore", () => {
   });
 
   test("posts and waits without leases, as POSIX semaphores do", async (t) => {
-    const app = await joinRegion(t as never, uniqueRegionName("semaphore-post"));
+    const app = await joinRegion(t, uniqueRegionName("semaphore-post"));
     const semaphore = await app.semaphore("s", { permits: 0 });
     assert.equal(semaphore.tryWait(), false);
     const waiting = semaphore.wait();
@@ -42,7 +42,7 @@ describe("a semaphore", () => {
 
   test("serves members in the order in which they came, also who wants many", async (t) => {
     const name = uniqueRegionName("semaphore-order");
-    const app = await joinRegion(t as never, name);
+    const app = await joinRegion(t, name);
     const semaphore = await app.semaphore("s", { permits: 2 });
     const held = await semaphore.acquire();
     const other = await ProcessMember.start({ region: name });
@@ -63,7 +63,7 @@ describe("a semaphore", () => {
 
   test("gives back what a killed member held, and its turn", async (t) => {
     const name = uniqueRegionName("semaphore-killed");
-    const app: Region = await joinRegion(t as never, name);
+    const app: Region = await joinRegion(t, name);
     const semaphore = await app.semaphore("s", { permits: 1 });
     const lease = await semaphore.acquire();
     const other = await ProcessMember.start({ region: name });

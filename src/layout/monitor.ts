@@ -1,6 +1,6 @@
 import { struct } from "./descriptor.js";
 
-export const MONITOR_BYTES = 384;
+const MONITOR_BYTES = 384;
 /** Pairs in the journal of a monitor: the greatest number of words that one operation changes. */
 export const MONITOR_JOURNAL = 30;
 

@@ -19,8 +19,8 @@ import { BLOCKED, type Blocked } from "../members/member.js";
 
 const at = MONITOR.at;
 
-/** @internal The journal of the monitor at a word index; `count` words of the object may be changed through it. */
-export const monitorJournal = (shared: words.Words, base: number, count: number): Journal => ({
+/** The journal of the monitor at a word index; `count` words of the object may be changed through it. */
+const monitorJournal = (shared: words.Words, base: number, count: number): Journal => ({
   shared,
   entries: base + (at.journalEntries >> 2),
   pairs: base + (at.journal >> 2),

@@ -64,8 +64,8 @@ export function semaphorePlan(member: Member, options: SemaphoreOptions): Object
   };
 }
 
-/** @internal Permits that can be taken, of the semaphore at a word index. */
-export function availablePermits({ segment, geometry }: Member, base: number): number {
+/** Permits that can be taken, of the semaphore at a word index. */
+function availablePermits({ segment, geometry }: Member, base: number): number {
   const shared = segment.words;
   let sum = words.read(shared, base + SEMAPHORE_WORD.permits) - words.read(shared, base + SEMAPHORE_WORD.taken);
   for (let slot = 0; slot < geometry.maxMembers; slot++)
