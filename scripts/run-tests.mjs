@@ -17,7 +17,7 @@ const COMPILED_TESTS = join(ROOT, "build/test");
 const SHARED_MEMORY = "/dev/shm";
 /** One more than the cores of the smallest machine: somebody always waits for something. */
 const CONCURRENCY = 3;
-const WATCHDOG_MS = Number(process.env.SHMKIT_TEST_WATCHDOG_MS ?? 180_000);
+const WATCHDOG_MS = Number(process.env.SHMKIT_TEST_WATCHDOG_MS ?? 300_000);
 /** How long processes that a file started may take to end after it. */
 const GRACE_MS = 3000;
 const COUNTS = /^ℹ (tests|pass|fail|cancelled|skipped|todo) (\d+)$/gm;

@@ -297,12 +297,12 @@ describe("a worker that is terminated at a random moment", () => {
     })();
     const work: Script<Task, unknown> = async ({ region: own, say }, task) => {
       const theirs = await own.pipe("p");
-      say("going");
       for (let count = 0; ; count++) {
         const message = [task.number, count, count % 5 === 0 ? "x".repeat(3000) : ""];
         if (count % 2 === 0) theirs.sendSync(message);
         else await theirs.send(message);
         Atomics.store(task.notes, task.number, count + 1);
+        if (count === 0) say("going");
       }
     };
     await storm(region, work, { rounds, seed: 11, notes }, async (death, number) => {
@@ -315,7 +315,7 @@ describe("a worker that is terminated at a random moment", () => {
     });
     await pipe.close();
     await reading;
-    assert.ok([...seen.values()].reduce((sum, count) => sum + count) > rounds, "they did send");
+    assert.equal(seen.size, rounds, "each did send");
     assert.equal(region.statistics().usedBlocks, before.usedBlocks);
   });
 
@@ -402,14 +402,14 @@ describe("a worker that is terminated at a random moment", () => {
     const work: Script<Task, unknown> = async ({ region: own, say }, task) => {
       const theirs = await own.mutex("m");
       const number = await own.counter("c");
-      say("going");
-      for (;;) {
+      for (let count = 0; ; count++) {
         const guard = theirs.lockSync();
         for (const at of [0, 1]) guard.set(at, guard.get(at) + 1);
         guard.release();
         Atomics.add(task.notes, 2 * task.number, 1);
         number.addSync(1);
         Atomics.add(task.notes, 2 * task.number + 1, 1);
+        if (count === 0) say("going");
       }
     };
     const last = { word: 0, value: 0 };
@@ -427,7 +427,7 @@ describe("a worker that is terminated at a random moment", () => {
       last.value = Number(counter.value);
       guard.release();
     });
-    assert.ok(last.word > rounds && last.value > rounds, "they did work");
+    assert.ok(last.word >= rounds && last.value >= rounds, "each did work");
     assert.equal(told, mutex.takeovers);
   });
 });
