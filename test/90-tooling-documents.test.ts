@@ -14,13 +14,18 @@ describe("doc examples", () => {
     return gate.run({ root });
   }
 
-  test("are type-checked", async () => {
-    const { problems } = await run("# Title\n\n```ts\nconst a = 1;\nconst b: string = a;\n```\n");
-    assert.equal(problems.length, 1, problems.join("\n"));
-    assert.match(problems[0], /^README\.md:5: error TS2322/);
+  // Each run compiles what it found: what pages and doc comments have in common is tested in one.
+  test("are type-checked, on pages and in doc comments, which need a code block", async () => {
+    const { problems } = await run("# Title\n\n```ts\nconst a = 1;\nconst b: string = a;\n```\n", {
+      "src/a.ts": "/**\n * @example\n * f();\n */\n/**\n * @example\n * ```ts\n * const b: string = 1;\n * ```\n */\n",
+    });
+    assert.equal(problems.length, 3, problems.join("\n"));
+    assert.ok(problems.includes("src/a.ts:2: an example without a code block would never be run"));
+    assert.match(problems.join("\n"), /^README\.md:5: error TS2322/m);
+    assert.match(problems.join("\n"), /^src\/a\.ts:8: error TS2322/m);
   });
 
-  test("are run, together where they say so; fragments are only shown", async () => {
+  test("are run and told at their lines, together where they say so; fragments are only shown", async () => {
     const { problems, note } = await run(
       '```js\nthrow new Error("planted");\n```\n' +
         "```ts no-run\nfunction f(a: number): void\n```\n" +
@@ -28,10 +33,17 @@ describe("doc examples", () => {
         'while (!existsSync("../two")) await new Promise((done) => setTimeout(done, 5));\n```\n' +
         '```ts together=pair\nimport { existsSync, writeFileSync } from "node:fs";\nwriteFileSync("../two", "");\n' +
         'while (!existsSync("../one")) await new Promise((done) => setTimeout(done, 5));\n```\n',
+      {
+        "src/a.ts":
+          "export const text = `/** no comment\n * @example\n`;\n\n" +
+          '  /**\n   * Does it.\n   * @example\n   * ```ts\n   * throw new Error("planted");\n   * ```\n   */\n' +
+          "/** @example\n * ```ts\n * console.log(1);\n * ```\n */\n",
+      },
     );
-    assert.equal(problems.length, 1, problems.join("\n"));
-    assert.match(problems[0], /^README\.md:1: ended with 1\n[\s\S]*Error: planted/);
-    assert.equal(note, "3 examples and 0 blocks of commands of 1 documents and 0 modules run, 1 only shown");
+    assert.equal(problems.length, 2, problems.join("\n"));
+    for (const [at, place] of ["README\\.md:1", "src/a\\.ts:8"].entries())
+      assert.match(problems[at], new RegExp(`^${place}: ended with 1\\n[\\s\\S]*Error: planted`));
+    assert.equal(note, "5 examples and 0 blocks of commands of 1 documents and 1 modules run, 1 only shown");
   });
 
   test("must exist, and unknown words are refused", async () => {
@@ -70,27 +82,6 @@ describe("doc examples", () => {
     assert.match(problems[0], /^README\.md:11: ended with 4\nshmkit: ERR_NOT_FOUND/);
     assert.match(problems[1], /^README\.md:14: ended with 3\nshmkit: ERR_TIMEOUT/);
     assert.equal(note, "1 examples and 3 blocks of commands of 1 documents and 0 modules run, 1 only shown");
-  });
-
-  test("in doc comments are run, and told at their lines", async () => {
-    const { problems, note } = await run("# Title\n", {
-      "src/a.ts":
-        "export const text = `/** no comment\n * @example\n`;\n\n" +
-        '  /**\n   * Does it.\n   * @example\n   * ```ts\n   * throw new Error("planted");\n   * ```\n   */\n' +
-        "/** @example\n * ```ts\n * console.log(1);\n * ```\n */\n",
-    });
-    assert.equal(problems.length, 1, problems.join("\n"));
-    assert.match(problems[0], /^src\/a\.ts:8: ended with 1\n[\s\S]*Error: planted/);
-    assert.equal(note, "2 examples and 0 blocks of commands of 1 documents and 1 modules run, 0 only shown");
-  });
-
-  test("in doc comments need a code block, and are type-checked", async () => {
-    const { problems } = await run("# Title\n", {
-      "src/a.ts": "/**\n * @example\n * f();\n */\n/**\n * @example\n * ```ts\n * const b: string = 1;\n * ```\n */\n",
-    });
-    assert.equal(problems.length, 2, problems.join("\n"));
-    assert.equal(problems[0], "src/a.ts:2: an example without a code block would never be run");
-    assert.match(problems[1], /^src\/a\.ts:8: error TS2322/);
   });
 });
 

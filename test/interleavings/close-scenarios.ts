@@ -1,9 +1,9 @@
 /** Pipes that are closed, and waiting until one is empty: whoever waits for something else has to be told as well. */
-import { ShmkitError, type Pipe, type PipeOptions } from "shmkit";
+import type { Pipe, PipeOptions } from "shmkit";
 import { PAGE_BYTES } from "#src/layout/region-header.js";
 import { PENDING, type Model } from "./linearizability.js";
 import { message, numberOf, pipes } from "./pipe-scenarios.js";
-import type { Calls, Role, Scenario } from "./scenario.js";
+import { CLOSED, unlessClosed, type Calls, type Role, type Scenario } from "./scenario.js";
 import type { MemberOf } from "./world.js";
 
 interface Closable {
@@ -11,9 +11,6 @@ interface Closable {
   readonly leased: number;
   readonly isClosed: boolean;
 }
-
-/** What a call answers that found the pipe closed. */
-const CLOSED = "closed";
 
 const closable = (capacity: number, queue: readonly number[]): Model<Closable> => ({
   initial: { queue, leased: 0, isClosed: false },
@@ -34,15 +31,6 @@ const closable = (capacity: number, queue: readonly number[]): Model<Closable> =
     return [{ ...state, queue: others, leased: leased + (name === "lease" ? 1 : 0) }];
   },
 });
-
-function unlessClosed<T>(act: () => T): T | typeof CLOSED {
-  try {
-    return act();
-  } catch (error) {
-    if (error instanceof ShmkitError && error.code === "ERR_CLOSED") return CLOSED;
-    throw error;
-  }
-}
 
 type Bytes = Pipe<Uint8Array>;
 type Act = (pipe: Bytes, call: Calls) => void;

@@ -49,12 +49,22 @@ export const anything: Model<undefined> = { initial: undefined, step: (state) =>
 /** What a call answers that its deadline ended. */
 export const TIMED_OUT = "timed out";
 
-/** Runs a call with a deadline. */
-export function within<T>(act: (options: { timeoutMs: number }) => T): T | typeof TIMED_OUT {
+/** What a call answers that ends with its object. */
+export const CLOSED = "closed";
+
+/** Runs a call that may fail with an error of one code, which is an answer then. */
+function orElse<T, A>(code: string, answer: A, act: () => T): T | A {
   try {
-    return act({ timeoutMs: 1000 });
+    return act();
   } catch (error) {
-    if (error instanceof ShmkitError && error.code === "ERR_TIMEOUT") return TIMED_OUT;
+    if (error instanceof ShmkitError && error.code === code) return answer;
     throw error;
   }
 }
+
+/** Runs a call with a deadline. */
+export const within = <T>(act: (options: { timeoutMs: number }) => T): T | typeof TIMED_OUT =>
+  orElse("ERR_TIMEOUT", TIMED_OUT, () => act({ timeoutMs: 1000 }));
+
+/** Runs a call on what somebody closes. */
+export const unlessClosed = <T>(act: () => T): T | typeof CLOSED => orElse("ERR_CLOSED", CLOSED, act);

@@ -1,17 +1,16 @@
 /** Locks, mutexes with their journals, and counters. */
 import type { Counter, Mutex } from "shmkit";
 import * as words from "#words";
-import { NO_ENTRY, Op } from "#src/layout/member-slot.js";
-import { PAGE_BYTES, REGION_HEADER } from "#src/layout/region-header.js";
-import { blockedOnLock, isFree, tryLock, unlock } from "#src/locking/robust-lock.js";
+import { PAGE_BYTES } from "#src/layout/region-header.js";
+import { unlock } from "#src/locking/robust-lock.js";
 import { LocalQueue } from "#src/members/waits.js";
+import { HEAP_LOCK, takeHeapLock } from "./heap-lock.js";
 import { PENDING, type Call, type Model } from "./linearizability.js";
 import { survivor, TIMED_OUT, within, type Role, type Scenario } from "./scenario.js";
 import type { MemberOf, World } from "./world.js";
 
 // The lock itself: what it guards is two plain words, which nobody may see differ.
 
-const HEAP_LOCK = REGION_HEADER.at.heapLock / 4;
 const INCREMENT: Call = { name: "increment" };
 const READ: Call = { name: "read" };
 
@@ -31,26 +30,10 @@ const counting: Model<number> = {
 const dataOf = (world: World): number => (world.geometry.maxPages - 1) * (PAGE_BYTES / 4);
 
 /** Takes a lock and adds 1 to a word, and to its twin unless nobody may be left to do so. */
-function incrementLocked(
-  { membership: { member, waits } }: MemberOf,
-  queue: LocalQueue,
-  data: number,
-  hasTwin: boolean,
-): number | string {
+function incrementLocked(worker: MemberOf, queue: LocalQueue, data: number, hasTwin: boolean): number | string {
+  const { member } = worker.membership;
   const { words: shared } = member.segment;
-  waits.sync(
-    {
-      what: "locking",
-      queue,
-      owner: queue,
-      attempt: () => {
-        member.begin(Op["heap.allocate"], NO_ENTRY);
-        return tryLock(member, HEAP_LOCK) ? true : blockedOnLock(member, HEAP_LOCK);
-      },
-      remains: () => isFree(member, HEAP_LOCK),
-    },
-    undefined,
-  );
+  takeHeapLock(worker, queue);
   const value = words.read(shared, data);
   const twin = hasTwin ? words.read(shared, data + 16) : value;
   words.write(shared, data, value + 1);

@@ -1,17 +1,18 @@
 /** What only weak memory makes go wrong: short stories, each about something that one barrier orders. */
-import { ShmkitError, type Pipe } from "shmkit";
+import type { Pipe } from "shmkit";
 import { EntryState } from "#src/layout/heap.js";
-import { NO_ENTRY, Op, SlotState } from "#src/layout/member-slot.js";
+import { Op, SlotState } from "#src/layout/member-slot.js";
 import { PIPE } from "#src/layout/pipe.js";
-import { PAGE_BYTES, REGION_HEADER } from "#src/layout/region-header.js";
+import { PAGE_BYTES } from "#src/layout/region-header.js";
 import * as words from "#words";
-import { blockedOnLock, isFree, tryLock, unlock } from "#src/locking/robust-lock.js";
+import { unlock } from "#src/locking/robust-lock.js";
 import { ringAwake } from "#src/members/doorbell.js";
 import { HEADER, SLOT, slotWord } from "#src/members/region-words.js";
 import { LocalQueue } from "#src/members/waits.js";
+import { HEAP_LOCK, takeHeapLock } from "./heap-lock.js";
 import { PENDING, type Call, type Model } from "./linearizability.js";
 import { message, messagesOf, numberOf, pipes } from "./pipe-scenarios.js";
-import { survivor, type Calls, type Role, type Scenario, type Story } from "./scenario.js";
+import { CLOSED, survivor, unlessClosed, type Calls, type Role, type Scenario, type Story } from "./scenario.js";
 import type { MemberOf, World } from "./world.js";
 
 /** Every call answers something that it may answer at any time. */
@@ -34,16 +35,6 @@ export const once = (name: string, what: Call, act: () => unknown): Role => ({
   name,
   run: (call) => void call(what, act),
 });
-
-const CLOSED = "closed";
-function unlessClosed<T>(act: () => T): T | typeof CLOSED {
-  try {
-    return act();
-  } catch (error) {
-    if (error instanceof ShmkitError && error.code === "ERR_CLOSED") return CLOSED;
-    throw error;
-  }
-}
 
 const receiveOne = (pipe: Pipe<Uint8Array>): unknown => {
   const bytes = unlessClosed(() => pipe.tryReceive());
@@ -247,23 +238,9 @@ const bell = scenario("bell-counts", "doorbell", 4, ({ members, geometry, segmen
 
 // A member that was cut off alive frees what it holds by itself.
 
-const HEAP_LOCK = REGION_HEADER.at.heapLock / 4;
-
 /** Takes the heap's lock and does something. */
-function locked<T>({ membership: { member, waits } }: MemberOf, queue: LocalQueue, act: () => T): T {
-  waits.sync(
-    {
-      what: "locking",
-      queue,
-      owner: queue,
-      attempt: () => {
-        member.begin(Op["heap.allocate"], NO_ENTRY);
-        return tryLock(member, HEAP_LOCK) ? true : blockedOnLock(member, HEAP_LOCK);
-      },
-      remains: () => isFree(member, HEAP_LOCK),
-    },
-    undefined,
-  );
+function locked<T>(member: MemberOf, queue: LocalQueue, act: () => T): T {
+  takeHeapLock(member, queue);
   return act();
 }
 
