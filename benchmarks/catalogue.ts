@@ -101,10 +101,13 @@ function inRegion(contender: Contender): Contender {
 const PAIR = ["near", "far"] as const;
 const MANY = ["near-0", "near-1", "far-0", "far-1"] as const;
 
-const shmkit = (roles: readonly string[] = PAIR): Contender[] => [
-  node("shmkit", "shmkit.js", roles),
-  node("shmkit-node24", "shmkit.js", roles, "node24"),
+const shmkit = (roles: readonly string[] = PAIR, file = "shmkit.js"): Contender[] => [
+  node("shmkit", file, roles),
+  node("shmkit-node24", file, roles, "node24"),
 ];
+/** The objects for synchronisation. */
+const shmkitSync = (roles: readonly string[]): Contender[] => shmkit(roles, "shmkit-sync.js");
+const pthread = (what: string, name = "c-pthread"): Contender => compiled(name, "c", () => ["pthread", what]);
 const cLimit = (...words: string[]): Contender => compiled("c-limit", "c", () => words);
 const boost = (word: string): Contender => compiled("boost", "boost", ({ name }) => [word, name]);
 const cSame = (roles: readonly string[] = PAIR): Contender =>
@@ -120,6 +123,8 @@ const cSame = (roles: readonly string[] = PAIR): Contender =>
 const unixSocket = node("unix-socket", "unix-socket.js", PAIR);
 const zeromq = node("zeromq", "zeromq.js", PAIR, "zeromq");
 const disruptor = node("shared-memory-disruptor", "disruptor.js", PAIR, "shared-memory-disruptor");
+const properLockfile = (role: "sync" | "async"): Contender =>
+  node("proper-lockfile", "proper-lockfile.js", [role], "proper-lockfile");
 /** Starts its second side itself. */
 const processSend = (serialization: "json" | "advanced"): Contender =>
   node(`process.send-${serialization}`, "process-send.js", [serialization]);
@@ -258,14 +263,40 @@ export const BENCHMARKS: readonly Benchmark[] = [
     call: "lockSync/release",
     unit: "ns",
     better: "lower",
-    contenders: [...shmkit(["near"]), cLimit("mutex"), cSame(["near"]), boost("mutex")],
+    contenders: [
+      ...shmkitSync(["near"]),
+      cLimit("mutex"),
+      cSame(["near"]),
+      pthread("mutex"),
+      boost("mutex"),
+      properLockfile("sync"),
+    ],
+  },
+  {
+    name: "mutex-contended",
+    call: "lockSync/release",
+    unit: "ns",
+    better: "lower",
+    contenders: [...shmkitSync(PAIR), pthread("contended")],
   },
   {
     name: "lock-handover",
     call: "release/lockSync",
     unit: "ns",
     better: "lower",
-    contenders: [...shmkit(), cLimit("handover"), boost("handover")],
+    contenders: [
+      ...shmkitSync(PAIR),
+      cLimit("handover"),
+      compiled("c-pthread", "c", () => ["handover", "pthread"]),
+      boost("handover"),
+    ],
+  },
+  {
+    name: "semaphore",
+    call: "acquireSync/release",
+    unit: "ns",
+    better: "lower",
+    contenders: [...shmkitSync(["near"]), pthread("semaphore")],
   },
   {
     name: "attach",

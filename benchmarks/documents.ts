@@ -4,6 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { BENCHMARKS } from "./catalogue.js";
 import { blocksIn, tableLines, writeOrCompare } from "./generated-documents.js";
 import { describe } from "./machine.js";
 import { plotOf } from "./plot.js";
@@ -71,15 +72,23 @@ function headlineOf(results: Results, { storm }: StormReport): string {
 }
 
 /** The contenders that the summary has a column for. */
-const COLUMNS = { "c-limit": "C", "unix-socket": "Unix socket", "process.send-json": "`process.send`" };
+const COLUMNS = {
+  "c-limit": "C",
+  "c-pthread": "C's pthreads",
+  "unix-socket": "Unix socket",
+  "process.send-json": "`process.send`",
+};
 
-/** For each benchmark what shmkit reached, and how many times as good that is as three others. */
+/** For each benchmark what shmkit reached, and how many times as good that is as some others: those that were measured. */
 function summaryOf(results: Results): string {
-  const rows = [["", "shmkit", ...Object.values(COLUMNS).map((title) => `beside ${title}`)]];
+  const columns = Object.entries(COLUMNS).filter(([name]) =>
+    results.results.some((result) => figuresFor(result, name) !== undefined),
+  );
+  const rows = [["", "shmkit", ...columns.map(([, title]) => `beside ${title}`)]];
   for (const result of results.results) {
     const own = figuresFor(result, "shmkit");
     if (own === undefined) continue;
-    const cells = Object.keys(COLUMNS).map((name) =>
+    const cells = columns.map(([name]) =>
       comparison(result, figuresFor(result, name) === undefined ? name.replace("-json", "-advanced") : name),
     );
     rows.push([`\`${result.name}\``, show(own.median, result.unit), ...cells]);
@@ -114,7 +123,10 @@ function tableOfResult(result: BenchmarkResult): string {
 }
 
 function tablesOf(results: Results): string {
-  return [machineLine(results), ...results.results.map(tableOfResult)].join("\n\n");
+  const measured = new Set(results.results.map(({ name }) => name));
+  const missing = BENCHMARKS.filter(({ name }) => !measured.has(name)).map(({ name }) => `\`${name}\``);
+  const later = missing.length === 0 ? [] : [`Added since, and not in these figures: ${missing.join(", ")}.`];
+  return [machineLine(results), ...later, ...results.results.map(tableOfResult)].join("\n\n");
 }
 
 /** What each file must be: path, relative to the root, and text. */

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { installPackages, Missing } from "./packages.js";
 
 /** What contenders need besides this package. */
-export type Tool = "c" | "boost" | "node24" | "zeromq" | "shared-memory-disruptor";
+export type Tool = "c" | "boost" | "node24" | "zeromq" | "shared-memory-disruptor" | "proper-lockfile";
 
 interface Compiler {
   readonly program: string;
@@ -101,6 +101,7 @@ export function provide(root: string, tool: Tool): string {
       return otherNode(root);
     case "zeromq":
     case "shared-memory-disruptor":
+    case "proper-lockfile":
       return loadable(root, tool);
   }
 }

@@ -5,6 +5,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,8 @@ void fork_side(const struct run *run, void (*other)(void *), void *argument);
 /* Waits for the children, which must end well. */
 void join_sides(void);
 void pin_to(int core);
+/* Makes a mutex that processes share and that survives the death of its owner. */
+void robust_mutex(pthread_mutex_t *mutex);
 
 static inline void relax(void) {
 #if defined(__x86_64__)
@@ -93,5 +96,6 @@ int handover_main(int count, char **arguments);
 int attach_main(int count, char **arguments);
 int same_main(int count, char **arguments);
 int mutex_main(int count, char **arguments);
+int pthread_main(int count, char **arguments);
 
 #endif

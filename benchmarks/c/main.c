@@ -15,6 +15,7 @@ static const struct {
     {"bulk", bulk_main},
     {"mutex", mutex_main},
     {"handover", handover_main},
+    {"pthread", pthread_main},
     {"attach", attach_main},
     {"same", same_main},
 };

@@ -1,12 +1,10 @@
 import { open, type Region } from "shmkit";
 import { type Link, work } from "./link.js";
 import { checkBytes, checkObject, Message, messageBytes, smallObject, type SmallObject } from "./messages.js";
-import { announce, Duration, Latencies, now, parseRun, Rate, receiversReady, wrong } from "./run.js";
+import { announce, Duration, Latencies, parseRun, Rate, receiversReady, wrong } from "./run.js";
 
 /** Steps of nanoseconds in one look at the clock, which takes as long as one of them. */
 const BATCH = 32;
-/** How long a lock is held that another process waits for. */
-const HOLD_NS = 20_000;
 
 const run = parseRun();
 /** `near` or `far`, and which one where there are several. */
@@ -141,63 +139,6 @@ async function receiveAmongMany(app: Region): Promise<void> {
   }
 }
 
-/** A mutex that nobody else wants. */
-async function lockAlone(app: Region): Promise<void> {
-  const mutex = await app.mutex("mutex");
-  const latencies = new Latencies(run);
-  let count = 0;
-  while (latencies.next()) {
-    for (let i = 0; i < BATCH; i++, count++) {
-      const guard = mutex.lockSync();
-      if (guard.abandoned) wrong("the lock", "abandoned", "free");
-      guard.release();
-    }
-    latencies.add(BATCH);
-  }
-  if (mutex.ownerSlot !== undefined) wrong("the lock's owner", mutex.ownerSlot, "nobody");
-  latencies.report(count);
-}
-
-function spin(nanoseconds: number, from = now()): void {
-  while (now() - from < nanoseconds);
-}
-
-/** What the guarded words of a handover say. */
-const WORD = { owner: 0, count: 1, over: 2, seconds: 3, nanoseconds: 4, farCount: 5 } as const;
-
-/** A mutex that two processes want all the time: from its release by one to its possession by the other. */
-async function compete(app: Region): Promise<void> {
-  const mutex = await app.mutex("mutex");
-  const latencies = new Latencies(run);
-  const isNear = side === "near";
-  const me = isNear ? 1 : 2;
-  let own = 0;
-  for (let isOver = false; !isOver;) {
-    const guard = mutex.lockSync();
-    const locked = now();
-    const [owner, over] = [guard.get(WORD.owner), guard.get(WORD.over)];
-    if (isNear && owner === 2) latencies.put(locked - (guard.get(WORD.seconds) * 1e9 + guard.get(WORD.nanoseconds)));
-    own++;
-    const total = guard.get(WORD.count) + 1;
-    guard.set(WORD.count, total);
-    if (!isNear) guard.set(WORD.farCount, own);
-    else if (owner !== 0 && !latencies.next()) guard.set(WORD.over, 1);
-    isOver = isNear ? over !== 0 && owner !== 2 : over !== 0;
-    guard.set(WORD.owner, me);
-    spin(HOLD_NS, locked);
-    const [seconds, nanoseconds] = process.hrtime();
-    guard.set(WORD.seconds, seconds);
-    guard.set(WORD.nanoseconds, nanoseconds);
-    const farCount = guard.get(WORD.farCount);
-    guard.release();
-    if (isNear && isOver) {
-      if (total !== own + farCount || farCount === 0) wrong("locks counted", total, `${own} and ${farCount}`);
-      latencies.report(total);
-    }
-    spin(HOLD_NS / 2);
-  }
-}
-
 /** Joining a region that another process has, and leaving it. */
 async function attachAgainAndAgain(): Promise<void> {
   const latencies = new Latencies(run);
@@ -243,8 +184,6 @@ const SIDES: Record<string, Record<string, (app: Region) => Promise<void>>> = {
   object: { near: receiveObjects, far: sendObjects },
   "object-await": { near: converse, far: converse },
   "bulk-1MiB": { near: receiveBytes, far: sendBytes },
-  mutex: { near: lockAlone },
-  "lock-handover": { near: compete, far: compete },
 };
 
 if (run.benchmark === "attach") await attachAgainAndAgain();
