@@ -109,7 +109,8 @@ export class Waits {
     if (options?.timeoutMs === 0) throw timeoutError(waitable.what, 0, waitable.holder?.());
     this.clearCutOffWait();
     this.syncWait = waitable;
-    for (let i = this.spins; i > 0; i--) {
+    // Once at least: what a registered attempt draws to wait its turn must be there before the look behind arming.
+    for (let i = this.spins; i >= 0; i--) {
       words.loadFresh(this.member.segment.words, this.member.bell);
       result = this.serve(waitable);
       if (result !== BLOCKED) {

@@ -5,6 +5,7 @@ import { LEASE_SCENARIOS } from "./lease-scenarios.js";
 import { MEMBER_SCENARIOS } from "./member-scenarios.js";
 import { PIPE_SCENARIOS } from "./pipe-scenarios.js";
 import type { Scenario } from "./scenario.js";
+import { SEMAPHORE_SCENARIOS } from "./semaphore-scenarios.js";
 import { SYNC_SCENARIOS } from "./sync-scenarios.js";
 import { WAIT_SCENARIOS } from "./wait-scenarios.js";
 import { WEAK_RECOVERY_SCENARIOS } from "./weak-recovery-scenarios.js";
@@ -13,6 +14,7 @@ import { WEAK_SCENARIOS } from "./weak-scenarios.js";
 /** Every scenario. */
 export const SCENARIOS: readonly Scenario[] = [
   ...SYNC_SCENARIOS,
+  ...SEMAPHORE_SCENARIOS,
   ...PIPE_SCENARIOS,
   ...CLOSE_SCENARIOS,
   ...LEASE_SCENARIOS,
