@@ -44,7 +44,12 @@ export interface SemaphoreStatistics {
   /** Permits that can be taken now. */
   readonly available: number;
   /** Permits that members have leased, by slot; members without are left out. */
-  readonly held: readonly { readonly slot: number; readonly permits: number }[];
+  readonly held: readonly {
+    /** Slot of the member. */
+    readonly slot: number;
+    /** How many it has. */
+    readonly permits: number;
+  }[];
   /** Slots of the members that wait, the one whose turn it is first. */
   readonly waiting: readonly number[];
   /** How often a member had to wait its turn (wraps at 2^32). */
