@@ -63,6 +63,7 @@ const RESULTS: Results = {
     { name: "b", title: "B", version: "2.0.0", checks: { one: OK, two: "it broke" }, kills: 5 },
   ],
   pairs: { a: { a: OK, b: OK }, b: { a: "lost a message", b: OK } },
+  crowd: { outcome: OK, processes: 4, killed: 2, messages: 9 },
 };
 
 describe("npm run matrix", () => {
@@ -122,11 +123,12 @@ describe("npm run matrix", () => {
 
 describe("the tables of platforms", () => {
   test("count what passed, and show what did not", () => {
-    assert.deepEqual(countsOf(RESULTS), { passed: 6, failed: 2 });
+    assert.deepEqual(countsOf(RESULTS), { passed: 7, failed: 2 });
     assert.match(summaryOf(RESULTS), /^\| A \| 1\.0\.0 \| 2 of 2 \| 2 of 2 \| 1 of 2 \| 3 GiB \| yes \|$/m);
     assert.match(summaryOf(RESULTS), /^\| B \| 2\.0\.0 \| 1 of 2 \| 1 of 2 \| 2 of 2 \| \? \| \? \|$/m);
     assert.match(detailsOf(RESULTS), /^\| two \| ✓ \| ✗ \|$/m);
     assert.match(detailsOf(RESULTS), /^\| B \| ✗ \| ✓ \|$/m);
+    assert.match(detailsOf(RESULTS), /^4 processes, .* 2, one of each, are killed: ✓ \(9 messages\)$/m);
     assert.match(terminalTable(RESULTS), /^FAIL B: two: it broke$/m);
     assert.match(terminalTable(RESULTS), /^FAIL b: a: lost a message$/m);
   });

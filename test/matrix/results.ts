@@ -1,3 +1,4 @@
+import type { CrowdReport } from "./crowd.js";
 import type { Facts } from "./smoke.js";
 
 /** `"ok"`, or what went wrong. */
@@ -12,6 +13,11 @@ export interface RuntimeResult extends Facts {
   readonly checks: Readonly<Record<string, Outcome>>;
 }
 
+/** What came of all at once. */
+export interface CrowdResult extends Partial<CrowdReport> {
+  readonly outcome: Outcome;
+}
+
 /** What `npm run matrix` found, as it is committed. */
 export interface Results {
   readonly startedAt: string;
@@ -22,14 +28,20 @@ export interface Results {
   readonly runtimes: readonly RuntimeResult[];
   /** By the runtime that stays, then by the one that is killed. */
   readonly pairs: Readonly<Record<string, Readonly<Record<string, Outcome>>>>;
+  /** Of all but the emulated ones, when there are others. */
+  readonly crowd?: CrowdResult;
 }
 
 export const passed = (outcomes: Readonly<Record<string, Outcome>>): number =>
   Object.values(outcomes).filter((outcome) => outcome === OK).length;
 
+/** As those of a runtime are. */
+export const crowdOutcome = (crowd: CrowdResult | undefined): Record<string, Outcome> =>
+  crowd === undefined ? {} : { "all at once": crowd.outcome };
+
 /** Passed and failed, over everything. */
-export function countsOf({ runtimes, pairs }: Results): { passed: number; failed: number } {
-  const all = [...runtimes.map(({ checks }) => checks), ...Object.values(pairs)];
+export function countsOf({ runtimes, pairs, crowd }: Results): { passed: number; failed: number } {
+  const all = [...runtimes.map(({ checks }) => checks), ...Object.values(pairs), crowdOutcome(crowd)];
   const [good, total] = [all.map(passed), all.map((outcomes) => Object.keys(outcomes).length)];
   const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
   return { passed: sum(good), failed: sum(total) - sum(good) };

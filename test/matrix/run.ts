@@ -3,15 +3,18 @@ import { loadavg, release } from "node:os";
 import { type MemberOptions, ProcessMember } from "../helpers/driven-member.js";
 import { leftovers, uniqueRegionName } from "../helpers/leftovers.js";
 import { storm } from "../storm/storm.js";
+import { crowd } from "./crowd.js";
 import { exchangeAndKill } from "./pairs.js";
-import { OK, type Outcome, type Results, type RuntimeResult } from "./results.js";
+import { type CrowdResult, OK, type Outcome, type Results, type RuntimeResult } from "./results.js";
 import type { Provided } from "./runtimes.js";
 import { type Facts, SMOKE } from "./smoke.js";
 
 /** Nothing takes so long, however busy the machine: what does hangs. */
-const WATCHDOG_MS = 120_000;
+const WATCHDOG_MS = 300_000;
 const LATE = "not done after";
 const STORM_SECONDS = 3;
+/** There, a process takes seconds to start. */
+const EMULATED_STORM_SECONDS = 15;
 /** Jobs at a time: most of what they do is waiting for processes to start. */
 const CONCURRENCY = 2;
 
@@ -94,11 +97,11 @@ async function smokeAndCrash(
   } finally {
     await crew.end();
   }
-  // Emulated members take longer to start than the storm leaves them: there, the pairs are what is killed.
-  if (runtime.isEmulated) return { name, title, version, ...facts, checks };
   const startedAt = Date.now();
   const crash = await outcomeOf(async () => {
-    const { violations, kills } = await storm({ seconds: STORM_SECONDS, seed: 1, runtime: command });
+    const { isEmulated } = runtime;
+    const seconds = isEmulated ? EMULATED_STORM_SECONDS : STORM_SECONDS;
+    const { violations, kills } = await storm({ seconds, seed: 1, runtime: command, isEmulated });
     facts = { ...facts, kills };
     if (violations.length > 0) throw new Error(violations.join("\n"));
   });
@@ -134,6 +137,18 @@ async function pairsOf(
   return outcomes;
 }
 
+async function crowdOf(kinds: readonly Provided[], progress: Progress): Promise<CrowdResult> {
+  const startedAt = Date.now();
+  const crew = new Crew();
+  let facts = {};
+  const outcome = await outcomeOf(async () => {
+    facts = await crowd(kinds.map((kind) => (region, label) => crew.start(kind, { region, options: { label } })));
+  });
+  await crew.end();
+  progress(`all at once, and one of each is killed: ${outcome} (${((Date.now() - startedAt) / 1000).toFixed(1)} s)`);
+  return { outcome, ...facts };
+}
+
 /** Runs everything, some jobs at a time; `consumers` are programs in a project that has the package. */
 export async function runMatrix(
   all: readonly Provided[],
@@ -148,6 +163,10 @@ export async function runMatrix(
     async () => void runtimes.set(provided.runtime.name, await smokeAndCrash(provided, consumers, progress)),
     async () => void (pairs[provided.runtime.name] = await pairsOf(provided, all, progress)),
   ]);
+  let together: CrowdResult | undefined;
+  // An emulated one would hold up all others.
+  const kinds = all.filter(({ runtime }) => !runtime.isEmulated);
+  if (kinds.length > 0) jobs.push(async () => void (together = await crowdOf(kinds, progress)));
   // The emulated ones take longest: first, so that nobody waits for them in the end.
   jobs.reverse();
   const work = async (): Promise<void> => {
@@ -161,5 +180,6 @@ export async function runMatrix(
     loadAverage,
     runtimes: all.map(({ runtime }) => runtimes.get(runtime.name)!),
     pairs: Object.fromEntries(all.map(({ runtime }) => [runtime.name, pairs[runtime.name]])),
+    ...(together && { crowd: together }),
   };
 }

@@ -201,6 +201,28 @@ async function killedMember({ a, b, start, region }: Place): Promise<void> {
   });
 }
 
+/** A permit comes back from its holder's hands, also from a dead one's, and by a plain post. */
+async function semaphore({ a, b, start, region }: Place): Promise<void> {
+  const victim = await start({ region });
+  await victim.run(async ({ region: own }) => void (await own.semaphore("permits")).acquireSync());
+  const taken = b.run(async ({ region: own, say }) => {
+    const permits = await own.semaphore("permits");
+    const waiting = permits.acquire();
+    say("waits");
+    const lease = await waiting;
+    const { held } = permits.statistics();
+    lease.release();
+    permits.waitSync();
+    return held.map(({ slot }) => slot === own.slot);
+  });
+  await b.next();
+  await victim.kill();
+  assert.deepEqual(await taken, [true]);
+  const waiting = a.run(async ({ region: own }) => (await own.semaphore("permits")).wait());
+  await b.run(async ({ region: own }) => (await own.semaphore("permits")).post());
+  await waiting;
+}
+
 /** A worker thread is a member of its own: it ends in order, or by `terminate()`, which is a death. */
 async function workerThreads({ a, b }: Place): Promise<void> {
   for (const isTerminated of [false, true]) {
@@ -430,6 +452,7 @@ export const SMOKE: Readonly<Record<string, Check>> = {
   "deadlines and signals": deadlinesAndSignals,
   "Sync waits": syncWaits,
   "a killed member's mutex, lease and death": killedMember,
+  "a semaphore": semaphore,
   "worker threads that end and are terminated": workerThreads,
   "processes that end without closing": endsWithoutClosing,
   "a pending wait keeps a process alive": pendingWaitKeepsAlive,

@@ -1,6 +1,14 @@
 /** The results as tables, for terminals and documents. */
 import { tableLines } from "../../benchmarks/generated-documents.js";
-import { OK, type Outcome, passed, type Results, type RuntimeResult } from "./results.js";
+import {
+  type CrowdResult,
+  crowdOutcome,
+  OK,
+  type Outcome,
+  passed,
+  type Results,
+  type RuntimeResult,
+} from "./results.js";
 
 const share = (outcomes: Readonly<Record<string, Outcome>>): string =>
   `${passed(outcomes)} of ${Object.keys(outcomes).length}`;
@@ -37,9 +45,13 @@ export const summaryOf = (results: Results): string => `${tableLines(overview(re
 
 const mark = (outcome: Outcome | undefined): string => (outcome === undefined ? "" : outcome === OK ? "✓" : "✗");
 
+const crowdLine = ({ outcome, processes, killed, messages }: CrowdResult): string =>
+  `${processes ?? "?"} processes, two of each but the emulated one, send and receive through one pipe, and ${killed ?? "?"}, ` +
+  `one of each, are killed: ${mark(outcome)} (${messages ?? "?"} messages)`;
+
 /** What the guide shows: every check on every runtime, and every pair. */
 export function detailsOf(results: Results): string {
-  const { runtimes, pairs } = results;
+  const { runtimes, pairs, crowd } = results;
   const titles = runtimes.map(({ title }) => title);
   const checks = new Set(runtimes.flatMap((runtime) => Object.keys(runtime.checks)));
   const rows = [...checks].map((check) => [check, ...runtimes.map((runtime) => mark(runtime.checks[check]))]);
@@ -50,6 +62,7 @@ export function detailsOf(results: Results): string {
     tableLines([["", ...titles], ...rows, kills]),
     "The runtimes at the left stay, those at the top are killed:",
     tableLines([["", ...titles], ...grid]),
+    ...(crowd === undefined ? [] : [crowdLine(crowd)]),
   ].join("\n\n");
 }
 
@@ -66,6 +79,7 @@ export function terminalTable(results: Results): string {
   const failures = [
     ...results.runtimes.flatMap(({ title, checks }) => failuresIn(title, checks)),
     ...Object.entries(results.pairs).flatMap(([name, outcomes]) => failuresIn(name, outcomes)),
+    ...failuresIn("one pipe", crowdOutcome(results.crowd)),
   ];
   return `${[...lines, ...failures, runLine(results)].join("\n")}\n`;
 }

@@ -28,13 +28,17 @@ import { StormMember, type MemberKind } from "./storm-member.js";
 
 /** Members that are spared, so that somebody is always there who goes on: they are only stopped now and then. */
 const SPARED: readonly MemberKind[] = ["plain", "host", "plain"];
-/** Members beside them at a time, those that are about to join included. */
-const MEMBERS = 5;
-/** Longest time between two blows. */
-const CALM_MS = 120;
+/**
+ * Members beside them at a time, those that are about to join included, and the longest time between two blows: an emulated
+ * process takes ten times as long to start, and would never live to join.
+ */
+export const PACE = {
+  native: { members: 5, calmMs: 120 },
+  emulated: { members: 2, calmMs: 500 },
+} as const;
 const LONGEST_PAUSE_MS = 40;
 /** Nobody needs so long, however busy the machine: whoever does hangs. */
-const WATCHDOG_MS = 60_000;
+const WATCHDOG_MS = 240_000;
 /** Deaths are dated in whole milliseconds. */
 const NOTICE_RESOLUTION_MS = 1;
 /** Of what a step does first, and of what only some do. */
@@ -80,6 +84,7 @@ export class Round {
     private readonly kinds: readonly MemberKind[],
     private readonly signal: AbortSignal | undefined,
     private readonly runtime: readonly string[] | undefined,
+    private readonly pace: (typeof PACE)[keyof typeof PACE],
   ) {}
 
   get kills(): number {
@@ -98,8 +103,8 @@ export class Round {
       await this.within("joining", Promise.all(this.members.map(({ joined }) => joined)), this.members);
       const until = now() + seconds * 1000;
       while ((now() < until || this.kills === 0) && !this.isAborted && this.faults().length === 0) {
-        while (this.alive.length < SPARED.length + MEMBERS) this.start();
-        await sleep(this.random.below(CALM_MS));
+        while (this.alive.length < SPARED.length + this.pace.members) this.start();
+        await sleep(this.random.below(this.pace.calmMs));
         await this.strike();
         onTurn();
       }

@@ -2,7 +2,7 @@
 import { Random } from "../helpers/process-random.js";
 import { now, useWallClock } from "./plan.js";
 import { hasNamespaces, type MemberKind } from "./storm-member.js";
-import { Round, type RoundReport } from "./storm-round.js";
+import { PACE, Round, type RoundReport } from "./storm-round.js";
 
 const ROUND_SECONDS = 20;
 
@@ -12,6 +12,8 @@ export interface StormOptions {
   readonly signal?: AbortSignal | undefined;
   /** Command that runs a program in another runtime, in which all members are then. */
   readonly runtime?: readonly string[] | undefined;
+  /** Whether that runtime is emulated. */
+  readonly isEmulated?: boolean;
   readonly onProgress?: (text: string) => void;
 }
 
@@ -22,7 +24,14 @@ export interface StormReport extends RoundReport {
 }
 
 /** Storms over one region after the other. */
-export async function storm({ seconds, seed, signal, runtime, onProgress }: StormOptions): Promise<StormReport> {
+export async function storm({
+  seconds,
+  seed,
+  signal,
+  runtime,
+  isEmulated = false,
+  onProgress,
+}: StormOptions): Promise<StormReport> {
   const random = new Random(seed);
   const separate = hasNamespaces();
   const kinds: MemberKind[] = ["plain", "chosen", "chosen", separate ? "namespace" : "plain", "chosen"];
@@ -30,7 +39,7 @@ export async function storm({ seconds, seed, signal, runtime, onProgress }: Stor
   const end = now() + seconds * 1000;
   let total: StormReport | undefined;
   do {
-    const round = new Round(random, kinds, signal, runtime);
+    const round = new Round(random, kinds, signal, runtime, PACE[isEmulated ? "emulated" : "native"]);
     const before = total?.kills ?? 0;
     const left = Math.max(0, end - now()) / 1000;
     const report = await round.run(Math.min(ROUND_SECONDS, left), () =>
