@@ -26,6 +26,29 @@ export class Collection<Options extends object, O extends NamedObject> {
     list(): string[];
 }
 
+export class Condition {
+    wait(guard: MutexGuard, options?: WaitOptions): Promise<void>;
+    waitSync(guard: MutexGuard, options?: WaitOptions): void;
+    waitFor(guard: MutexGuard, predicate: () => boolean | PromiseLike<boolean>, options?: WaitOptions): Promise<void>;
+    waitForSync(guard: MutexGuard, predicate: () => boolean, options?: WaitOptions): void;
+    notifyOne(): boolean;
+    notifyAll(): number;
+    statistics(): ConditionStatistics;
+    readonly name: string;
+    get address(): string;
+    detach(): void;
+}
+
+export type ConditionOptions = Record<never, never>;
+
+export interface ConditionStatistics {
+    readonly waiting: readonly {
+        readonly slot: number;
+        readonly waits: number;
+        readonly woken: number;
+    }[];
+}
+
 export class Counter {
     get value(): bigint;
     add(delta?: Integer, options?: WaitOptions): Promise<bigint>;
@@ -130,7 +153,7 @@ export interface InspectOptions {
 
 export type Integer = number | bigint;
 
-export type Kind = "counter" | "mutex" | "pipe" | "semaphore";
+export type Kind = "condition" | "counter" | "mutex" | "pipe" | "semaphore";
 
 export class Lease<T> {
     readonly value: T;
@@ -192,7 +215,7 @@ export class Mutex {
 }
 
 export class MutexGuard {
-    readonly abandoned: boolean;
+    get abandoned(): boolean;
     get(index: number): number;
     set(index: number, value: number): void;
     commit(): void;
@@ -217,7 +240,7 @@ export interface OpenOptions extends WaitOptions {
     wait?: boolean;
 }
 
-export type OperationName = "counter.update" | "heap.allocate" | "mutex.lock" | "mutex.unlock" | "none" | "object.create" | "object.detach" | "object.open" | "object.remove" | "pipe.ack" | "pipe.close" | "pipe.lease" | "pipe.lease-returned" | "pipe.nack" | "pipe.receive" | "pipe.receive-returned" | "pipe.send" | "semaphore.acquire" | "semaphore.post" | "semaphore.release" | "semaphore.wait";
+export type OperationName = "condition.notify" | "condition.wait" | "counter.update" | "heap.allocate" | "mutex.lock" | "mutex.unlock" | "none" | "object.create" | "object.detach" | "object.open" | "object.remove" | "pipe.ack" | "pipe.close" | "pipe.lease" | "pipe.lease-returned" | "pipe.nack" | "pipe.receive" | "pipe.receive-returned" | "pipe.send" | "semaphore.acquire" | "semaphore.post" | "semaphore.release" | "semaphore.wait";
 
 export class Pipe<T = unknown> {
     get capacity(): number;
@@ -331,6 +354,7 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     readonly counters: Collection<CounterOptions, Counter>;
     readonly mutexes: Collection<MutexOptions, Mutex>;
     readonly semaphores: Collection<SemaphoreOptions, Semaphore>;
+    readonly conditions: Collection<ConditionOptions, Condition>;
     static create(name: string, options?: RegionOptions): Promise<Region>;
     static createSync(name: string, options?: RegionOptions): Region;
     static open(name: string, options?: RegionOptions): Promise<Region>;
@@ -356,6 +380,8 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     mutexSync(name: string, options?: MutexOptions & WaitOptions): Mutex;
     semaphore(name: string, options?: SemaphoreOptions & WaitOptions): Promise<Semaphore>;
     semaphoreSync(name: string, options?: SemaphoreOptions & WaitOptions): Semaphore;
+    condition(name: string, options?: WaitOptions): Promise<Condition>;
+    conditionSync(name: string, options?: WaitOptions): Condition;
     get sizeBytes(): number;
     get maxSizeBytes(): number;
     get slot(): number;
@@ -544,4 +570,5 @@ interface ObjectFacts {
     readonly takeovers?: number;
     readonly waiting?: number;
     readonly semaphore?: SemaphoreStatistics;
+    readonly condition?: ConditionStatistics;
 }

@@ -9,6 +9,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { TYPE_BYTES } from "../dist/layout/descriptor.js";
+import * as condition from "../dist/layout/condition.js";
 import * as heap from "../dist/layout/heap.js";
 import { LOCK, LOCK_BYTES } from "../dist/layout/lock.js";
 import * as memberSlot from "../dist/layout/member-slot.js";
@@ -79,6 +80,15 @@ const PACKED = [
       ["owner", 24, pipe.leaseOwner],
     ],
     pack: ({ state, owner }) => pipe.packLease(state, owner),
+  },
+  {
+    name: "conditionWaits",
+    where: "`waits` of condition",
+    bits: [
+      ["wakes", 16, condition.conditionWakes],
+      ["waits", 16, condition.conditionWaits],
+    ],
+    pack: ({ waits, wakes }) => condition.packConditionWaits(waits, wakes),
   },
   {
     name: "recordKind",

@@ -40,10 +40,8 @@ describe("wrong types everywhere", () => {
   ];
 
   /** Calls with junk in each place; waiting calls get no time. */
-  function calls(
-    { region, pipe, counter, mutex }: Things,
-    guard: MutexGuard,
-  ): Record<string, (junk: unknown) => unknown> {
+  function calls(things: Things, guard: MutexGuard): Record<string, (junk: unknown) => unknown> {
+    const { region, pipe, counter } = things;
     const now = { timeoutMs: 0 };
     const made: Record<string, (junk: unknown) => unknown> = {
       "grow to": (junk) => loose(region, "grow")(junk),
@@ -68,12 +66,12 @@ describe("wrong types everywhere", () => {
     for (const verb of ["waitFor", "waitForSync"]) made[verb] = (junk) => loose(counter, verb)(junk, now);
     for (const [label, { call }] of Object.entries(WITH_OPTIONS)) {
       // An empty object is no junk to these: they would wait, or make something.
-      const waits = /^(process|open|lock|Region\.(create|open).*)/;
+      const waits = /^(process|open|lock|condition\.|Region\.(create|open).*)/;
       made[`options of ${label}`] = (junk) =>
         waits.test(label) &&
         (typeof junk !== "object" || junk === null || Object.keys(junk).length > 0 || Array.isArray(junk)) &&
         junk !== undefined
-          ? call({ region, pipe, counter, mutex }, junk)
+          ? call(things, junk)
           : undefined;
     }
     return made;

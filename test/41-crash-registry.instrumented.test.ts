@@ -18,6 +18,7 @@ const NOT_EXPLORED: Readonly<Record<string, string>> = {
   "Region.recoverTheDead": "is what the rescuers of every operation do, who are stopped in it as well",
   "Collection.list": "looks only",
   "Semaphore.statistics": "looks only",
+  "Condition.statistics": "looks only",
   "Pipe.statistics": "looks only",
   "Pipe.process": "a loop over receive with a lease, ack and nack",
   "Pipe.messages": "a loop over receive",

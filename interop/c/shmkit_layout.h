@@ -20,6 +20,10 @@
 #define SHMKIT_DIRECTORY "/dev/shm"
 #define SHMKIT_PREFIX "shmkit."
 
+#define SHMKIT_CONDITION_BYTES 2176
+#define SHMKIT_CONDITION_WAIT UINT32_C(0x10000)
+#define SHMKIT_CONDITION_WAKE 1
+#define SHMKIT_MAX_CONDITION_WAITS 65535
 #define SHMKIT_ENTRY_BYTES 256
 #define SHMKIT_MAX_RUN_PAGES UINT32_C(0xfffff)
 #define SHMKIT_OPTION_WORDS 8
@@ -51,6 +55,12 @@
 #define SHMKIT_PAGE_BYTES 4096
 #define SHMKIT_SET_WORDS 8
 #define SHMKIT_SEMAPHORE_BYTES 3584
+
+enum shmkit_notify {
+  SHMKIT_NOTIFY_NONE = 0,
+  SHMKIT_NOTIFY_ONE = 1,
+  SHMKIT_NOTIFY_ALL = 2,
+};
 
 enum shmkit_entry_state {
   SHMKIT_ENTRY_STATE_FREE = 0,
@@ -119,6 +129,7 @@ enum shmkit_kind {
   SHMKIT_KIND_COUNTER = 2,
   SHMKIT_KIND_MUTEX = 3,
   SHMKIT_KIND_SEMAPHORE = 4,
+  SHMKIT_KIND_CONDITION = 5,
 };
 #define SHMKIT_KIND_NAMES {\
     "none",\
@@ -126,6 +137,7 @@ enum shmkit_kind {
     "counter",\
     "mutex",\
     "semaphore",\
+    "condition",\
 }
 
 enum shmkit_operation {
@@ -150,6 +162,8 @@ enum shmkit_operation {
   SHMKIT_OPERATION_SEMAPHORE_WAIT = 18,
   SHMKIT_OPERATION_SEMAPHORE_RELEASE = 19,
   SHMKIT_OPERATION_SEMAPHORE_POST = 20,
+  SHMKIT_OPERATION_CONDITION_WAIT = 21,
+  SHMKIT_OPERATION_CONDITION_NOTIFY = 22,
 };
 #define SHMKIT_OPERATION_NAMES {\
     "none",\
@@ -173,6 +187,8 @@ enum shmkit_operation {
     "semaphore.wait",\
     "semaphore.release",\
     "semaphore.post",\
+    "condition.wait",\
+    "condition.notify",\
 }
 
 /* run of page_map_entry */
@@ -203,6 +219,13 @@ enum shmkit_operation {
 #define SHMKIT_LEASE_PACK(state, owner) \
   ((((uint32_t)(state) & UINT32_C(0xff)) << 0) | \
    (((uint32_t)(owner) & UINT32_C(0xffffff)) << 8))
+
+/* waits of condition */
+#define SHMKIT_CONDITION_WAITS_WAKES(word) (((uint32_t)(word) >> 0) & UINT32_C(0xffff))
+#define SHMKIT_CONDITION_WAITS_WAITS(word) (((uint32_t)(word) >> 16) & UINT32_C(0xffff))
+#define SHMKIT_CONDITION_WAITS_PACK(wakes, waits) \
+  ((((uint32_t)(wakes) & UINT32_C(0xffff)) << 0) | \
+   (((uint32_t)(waits) & UINT32_C(0xffff)) << 16))
 
 /* kind of record */
 #define SHMKIT_RECORD_KIND_KIND(word) (((uint32_t)(word) >> 0) & UINT32_C(0xff))
@@ -561,5 +584,19 @@ _Static_assert(offsetof(struct shmkit_semaphore, held) == 512, "semaphore.held")
 _Static_assert(offsetof(struct shmkit_semaphore, posted) == 1536, "semaphore.posted");
 _Static_assert(offsetof(struct shmkit_semaphore, turns) == 2560, "semaphore.turns");
 _Static_assert(sizeof(struct shmkit_semaphore) == 3584, "semaphore");
+
+struct shmkit_condition {
+  uint32_t waiters[8];
+  uint8_t reserved_32[32];
+  uint32_t cursor;
+  uint8_t reserved_68[60];
+  uint32_t waits[256];
+  uint32_t notifying[256];
+};
+_Static_assert(offsetof(struct shmkit_condition, waiters) == 0, "condition.waiters");
+_Static_assert(offsetof(struct shmkit_condition, cursor) == 64, "condition.cursor");
+_Static_assert(offsetof(struct shmkit_condition, waits) == 128, "condition.waits");
+_Static_assert(offsetof(struct shmkit_condition, notifying) == 1152, "condition.notifying");
+_Static_assert(sizeof(struct shmkit_condition) == 2176, "condition");
 
 #endif

@@ -9,6 +9,10 @@ from typing import NamedTuple
 DIRECTORY = "/dev/shm"
 PREFIX = "shmkit."
 
+CONDITION_BYTES = 2176
+CONDITION_WAIT = 0x10000
+CONDITION_WAKE = 1
+MAX_CONDITION_WAITS = 65535
 ENTRY_BYTES = 256
 MAX_RUN_PAGES = 0xfffff
 OPTION_WORDS = 8
@@ -40,6 +44,10 @@ MEMBER_LIMIT = 256
 PAGE_BYTES = 4096
 SET_WORDS = 8
 SEMAPHORE_BYTES = 3584
+
+NOTIFY_NONE = 0
+NOTIFY_ONE = 1
+NOTIFY_ALL = 2
 
 ENTRY_STATE_FREE = 0
 ENTRY_STATE_LIVE = 1
@@ -88,6 +96,7 @@ KINDS = (
     "counter",
     "mutex",
     "semaphore",
+    "condition",
 )
 
 OPERATIONS = (
@@ -112,6 +121,8 @@ OPERATIONS = (
     "semaphore.wait",
     "semaphore.release",
     "semaphore.post",
+    "condition.wait",
+    "condition.notify",
 )
 
 
@@ -315,6 +326,14 @@ SEMAPHORE = {
     "turns": Field(2560, "I", 256),
 }
 
+CONDITION_SIZE = 2176
+CONDITION = {
+    "waiters": Field(0, "I", 8),
+    "cursor": Field(64, "I", 1),
+    "waits": Field(128, "I", 256),
+    "notifying": Field(1152, "I", 256),
+}
+
 
 def run_pages(word: int) -> int:
     return (word >> 0) & 0xfffff
@@ -354,6 +373,14 @@ def lease_state(word: int) -> int:
 
 def lease_owner(word: int) -> int:
     return (word >> 8) & 0xffffff
+
+
+def condition_waits_wakes(word: int) -> int:
+    return (word >> 0) & 65535
+
+
+def condition_waits_waits(word: int) -> int:
+    return (word >> 16) & 65535
 
 
 def record_kind_kind(word: int) -> int:

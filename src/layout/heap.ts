@@ -33,6 +33,7 @@ export const KINDS = [
   "counter",
   "mutex",
   "semaphore",
+  "condition",
 ] as const;
 /** What an object is. @useDeclaredType */
 export type Kind = Exclude<(typeof KINDS)[number], "none">;

@@ -58,6 +58,8 @@ export const OPERATIONS = [
   "semaphore.wait",
   "semaphore.release",
   "semaphore.post",
+  "condition.wait",
+  "condition.notify",
 ] as const;
 /** What a member does or did last: `KIND.VERB`, or `none`. @useDeclaredType */
 export type OperationName = (typeof OPERATIONS)[number];

@@ -1,4 +1,5 @@
 import type { Struct } from "./descriptor.js";
+import { CONDITION } from "./condition.js";
 import { DIRECTORY_ENTRY, PAGE_MAP_ENTRY } from "./heap.js";
 import { COUNTER, LOCK, MUTEX } from "./lock.js";
 import { DEATH_RECORD, MEMBER_SLOT } from "./member-slot.js";
@@ -22,4 +23,5 @@ export const STRUCTS: readonly Struct[] = [
   MUTEX,
   MONITOR,
   SEMAPHORE,
+  CONDITION,
 ].map((declared) => declared.struct);

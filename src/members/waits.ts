@@ -87,6 +87,7 @@ export class Waits {
 
   /** Tries without waiting. While earlier asynchronous waits of the same kind are pending, it is not their turn. */
   try<T>(waitable: Waitable<T>): T | Blocked {
+    this.clearCutOffWait();
     if (waitable.queue.waits.length > 0) return BLOCKED;
     this.member.queued = false;
     return waitable.attempt();

@@ -1,6 +1,7 @@
 import { pipeKind } from "../channels/pipe-kind.js";
 import type { ObjectKind } from "../heap/object-kind.js";
 import type { Kind } from "../layout/heap.js";
+import { conditionKind } from "../sync/condition-kind.js";
 import { mutexKind } from "../sync/mutex-kind.js";
 import { semaphoreKind } from "../sync/semaphore-kind.js";
 import { counterKind } from "../values/counter-kind.js";
@@ -12,4 +13,5 @@ export const KIND_TABLE: Readonly<Record<Kind, ObjectKind<ObjectFacts>>> = {
   counter: counterKind,
   mutex: mutexKind,
   semaphore: semaphoreKind,
+  condition: conditionKind,
 };

@@ -14,6 +14,7 @@ import { native } from "../native/addon.js";
 import type { MemberDeath } from "../members/deaths.js";
 import { tell, type RegionEvent } from "../members/diagnostics.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
+import { Condition, conditionPlan } from "../sync/condition.js";
 import { Mutex, mutexPlan, type MutexOptions } from "../sync/mutex.js";
 import { Semaphore, semaphorePlan, type SemaphoreOptions } from "../sync/semaphore.js";
 import { Counter, counterPlan } from "../values/counter.js";
@@ -34,6 +35,9 @@ export interface RegionEvents {
 
 /** Options of a {@link Counter}: none yet. */
 export type CounterOptions = Record<never, never>;
+
+/** Options of a {@link Condition}: none yet. */
+export type ConditionOptions = Record<never, never>;
 
 /**
  * A named region of memory that processes share. An attached region does not keep its process alive; a pending wait does.
@@ -74,6 +78,8 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
   readonly mutexes: Collection<MutexOptions, Mutex>;
   /** Named semaphores. */
   readonly semaphores: Collection<SemaphoreOptions, Semaphore>;
+  /** Named conditions. */
+  readonly conditions: Collection<ConditionOptions, Condition>;
   private readonly membership: Membership;
   private readonly handles = new Map<string, NamedObject>();
 
@@ -138,6 +144,12 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
       optionNames: ["permits"],
       plan: (options) => semaphorePlan(member, options),
       make: (ref) => new Semaphore(context, ref),
+    });
+    this.conditions = new Collection(host, {
+      kind: "condition",
+      optionNames: [],
+      plan: () => conditionPlan(),
+      make: (ref) => new Condition(context, ref),
     });
     tell(attached.created ? "shmkit:region:create" : "shmkit:region:attach", () => this.event());
   }
@@ -291,6 +303,15 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
   /** {@link semaphore}, blocking the thread. */
   semaphoreSync(name: string, options?: SemaphoreOptions & WaitOptions): Semaphore {
     return this.semaphores.openOrCreateSync(name, options);
+  }
+
+  /** Opens a condition, or makes it. Shorthand for `conditions.openOrCreate`. @throws as {@link Collection.openOrCreate} */
+  condition(name: string, options?: WaitOptions): Promise<Condition> {
+    return this.conditions.openOrCreate(name, options);
+  }
+  /** {@link condition}, blocking the thread. */
+  conditionSync(name: string, options?: WaitOptions): Condition {
+    return this.conditions.openOrCreateSync(name, options);
   }
 
   // State.

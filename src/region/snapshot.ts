@@ -9,6 +9,7 @@ import { PAGE_WORDS, type HeapStatistics, type PageHeap } from "../heap/page-hea
 import type { Kind } from "../layout/heap.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
 import type { Member } from "../members/member.js";
+import type { ConditionStatistics } from "../sync/condition.js";
 import type { SemaphoreStatistics } from "../sync/semaphore.js";
 import { Segment } from "../memory/segment.js";
 import { inspectHeader, statOf } from "./region-file.js";
@@ -33,6 +34,8 @@ export interface ObjectFacts {
   readonly waiting?: number;
   /** Of a semaphore: its figures. */
   readonly semaphore?: SemaphoreStatistics;
+  /** Of a condition: who waits. */
+  readonly condition?: ConditionStatistics;
 }
 
 /** A named object as seen from outside. */

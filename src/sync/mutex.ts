@@ -13,8 +13,10 @@ import { LocalQueue, type Waitable } from "../members/waits.js";
 import { commit, journalledWrite, undo, type Journal } from "../locking/journal.js";
 import {
   blockedOnLock,
+  freeOwn,
   holderOf,
   isFree,
+  isOwnedBy,
   lockWaiters,
   ownerOf,
   takeAbandoned,
@@ -60,13 +62,18 @@ export function mutexPlan(member: Member, options: MutexOptions): ObjectPlan {
 /** Possession of a {@link Mutex}, until `release()`. */
 export class MutexGuard {
   /** True when the last owner died holding the mutex: told to the next owner only. The guarded words are as of its last commit. */
-  readonly abandoned: boolean;
-  private readonly mutex: Mutex;
+  get abandoned(): boolean {
+    return this.wasAbandoned;
+  }
+  /** @internal */
+  readonly mutex: Mutex;
+  /** @internal Told anew whenever a wait on a condition has taken the mutex again. */
+  wasAbandoned: boolean;
 
   /** @internal */
   constructor(mutex: Mutex, abandoned: boolean) {
     this.mutex = mutex;
-    this.abandoned = abandoned;
+    this.wasAbandoned = abandoned;
   }
 
   /** A guarded word, as a signed 32-bit integer; `index` is 0 to `wordCount` - 1. @throws ERR_NOT_HELD, ERR_OUT_OF_RANGE */
@@ -153,8 +160,8 @@ export class Mutex extends NamedObject {
     return this.context.waits.sync(this.lockingSync, options);
   }
 
-  private attemptSync(): MutexGuard | Blocked {
-    if (this.guard === undefined) return this.attempt();
+  private attemptSync(guard?: MutexGuard): MutexGuard | Blocked {
+    if (this.guard === undefined) return this.attempt(guard);
     this.check();
     throw new ShmkitError(
       "ERR_DEADLOCK",
@@ -182,7 +189,7 @@ export class Mutex extends NamedObject {
     return takeovers(this.member, this.base);
   }
 
-  private attempt(): MutexGuard | Blocked {
+  private attempt(guard?: MutexGuard): MutexGuard | Blocked {
     this.check();
     const { member, base } = this;
     if (this.guard !== undefined) return member.waiting(lockWaiters(base));
@@ -190,7 +197,8 @@ export class Mutex extends NamedObject {
     try {
       if (!tryLock(member, base)) return blockedOnLock(member, base);
       const abandoned = takeAbandoned(member, base);
-      this.guard = new MutexGuard(this, abandoned);
+      if (guard !== undefined) guard.wasAbandoned = abandoned;
+      this.guard = guard ?? new MutexGuard(this, abandoned);
       member.committed();
       member.end();
       return this.guard;
@@ -204,7 +212,60 @@ export class Mutex extends NamedObject {
     return this.guard === guard && !this.member.closed && isFree(this.member, this.base) === false;
   }
 
-  private checkHeld(guard: MutexGuard): void {
+  // For conditions, which release and take the mutex within operations of their own.
+
+  /** @internal Word index of the lock, and of those who wait for it. */
+  get lockWord(): number {
+    return this.base;
+  }
+  /** @internal */
+  get waitersWord(): number {
+    return lockWaiters(this.base);
+  }
+  /** @internal Whether another task of this thread has it. */
+  get isHeldHere(): boolean {
+    return this.guard !== undefined;
+  }
+  /** @internal */
+  isOf(member: Member): boolean {
+    return this.member === member;
+  }
+  /** @internal */
+  checkUsable(): void {
+    this.check();
+  }
+
+  /** @internal Commits and releases, until {@link resume} takes it for the same guard. */
+  suspend(guard: MutexGuard): void {
+    this.checkHeld(guard);
+    commit(this.journal);
+    this.guard = undefined;
+    unlock(this.member, this.base);
+  }
+  /** @internal */
+  resume(guard: MutexGuard): Blocked | undefined {
+    if (!tryLock(this.member, this.base)) return blockedOnLock(this.member, this.base);
+    guard.wasAbandoned = takeAbandoned(this.member, this.base);
+    this.guard = guard;
+    return undefined;
+  }
+  /** @internal The operation of a condition was cut off in which it was released or taken: then nobody has it. */
+  relinquish(): void {
+    this.guard = undefined;
+    if (isOwnedBy(this.member, this.base, this.member.slot)) commit(this.journal);
+    freeOwn(this.member, this.base);
+  }
+  /** @internal Takes it again for a guard whose wait ended without. */
+  resuming(guard: MutexGuard): Waitable<MutexGuard> {
+    return { ...this.locking, attempt: () => this.attempt(guard) };
+  }
+  /** @internal */
+  resumingSync(guard: MutexGuard): Waitable<MutexGuard> {
+    return { ...this.lockingSync, attempt: () => this.attemptSync(guard) };
+  }
+
+  /** @internal @throws ERR_NOT_HELD */
+  checkHeld(guard: MutexGuard): void {
     this.check();
     if (this.guard !== guard)
       throw new ShmkitError("ERR_NOT_HELD", `this guard of ${this.address} was released; lock the mutex again`, {

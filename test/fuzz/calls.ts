@@ -11,6 +11,7 @@ import {
   type PipeStatistics,
 } from "shmkit";
 import type { Random } from "../helpers/process-random.js";
+import { coordinationCalls, endCoordination, openCoordination, soon, type Coordination } from "./coordination-calls.js";
 
 /** A call, its name for people, and what a valid answer looks like. */
 export interface Call {
@@ -23,15 +24,13 @@ export interface Call {
 export const REGION = { size: "256KiB", maxSize: "1MiB", maxMembers: 8 } as const;
 const PIPE_SHAPE = { capacity: 8, maxLeased: 4 } as const;
 
-/** Every call that may wait: what is damaged may never come about. */
-const soon = { timeoutMs: 3 } as const;
-
 /** What a member has open and in its hands when things go wrong. */
 export interface Hands {
   readonly region: Region;
   readonly pipe: Pipe;
   readonly counter: Counter;
   readonly mutex: Mutex;
+  readonly coordination: Coordination;
   readonly lease?: Lease<unknown> | undefined;
   readonly guard?: MutexGuard | undefined;
 }
@@ -43,7 +42,7 @@ export async function takeInHands(region: Region): Promise<Hands> {
   const pipe = await region.pipe("pipe", { ...PIPE_SHAPE, ...soon });
   const counter = await region.counter("counter", soon);
   const mutex = await region.mutex("mutex", { words: 8, ...soon });
-  return { region, pipe, counter, mutex };
+  return { region, pipe, counter, mutex, coordination: await openCoordination(region) };
 }
 
 /** Opens everything as the first member, and fills it: short and long messages, one on lease, a mutex in hand. */
@@ -72,7 +71,7 @@ const areMembers = (members: MemberInfo[]): boolean =>
 
 /** The calls of one member. */
 export function callsOf(hands: Hands, random: Random): Call[] {
-  const { region, pipe, counter, mutex, lease, guard } = hands;
+  const { region, pipe, counter, mutex, coordination, lease, guard } = hands;
   const bytes = new Uint8Array(5000);
   const call = <T>(label: string, act: () => T | Promise<T>, isValid?: (value: Awaited<T>) => boolean): Call => ({
     label,
@@ -177,6 +176,7 @@ export function callsOf(hands: Hands, random: Random): Call[] {
         await third.close();
       }
     }),
+    ...Object.entries(coordinationCalls(coordination)).map(([label, act]) => call(label, act)),
     call("turn", () => new Promise((resolve) => setImmediate(resolve))),
     ...(lease === undefined ? [] : [call("ack", () => lease.ack())]),
     ...(guard === undefined
@@ -189,10 +189,13 @@ export function callsOf(hands: Hands, random: Random): Call[] {
 }
 
 /** What ends the use of objects, after everything else. */
-export function lastCallsOf({ region, pipe, counter, mutex }: Hands): Call[] {
+export function lastCallsOf({ region, pipe, counter, mutex, coordination }: Hands): Call[] {
   return [
     { label: "remove the pipe", act: () => region.pipes.remove("pipe", soon) },
     { label: "close the pipe", act: () => pipe.close(soon) },
-    { label: "detach", act: () => [pipe.detach(), counter.detach(), mutex.detach()] },
+    {
+      label: "detach",
+      act: () => [pipe.detach(), counter.detach(), mutex.detach(), endCoordination(coordination)],
+    },
   ];
 }

@@ -9,6 +9,7 @@ import {
   PAGE_MAP_ENTRY,
   runPages,
 } from "#src/layout/heap.js";
+import { CONDITION } from "#src/layout/condition.js";
 import { COUNTER, LOCK, MUTEX } from "#src/layout/lock.js";
 import { DEATH_BYTES, DEATH_RECORD, MEMBER_SLOT, SLOT_BYTES } from "#src/layout/member-slot.js";
 import { LEASE_SLOT, PIPE, RECORD } from "#src/layout/pipe.js";
@@ -72,7 +73,8 @@ class Finder {
     else if (kind === "counter") {
       this.add(COUNTER, base);
       this.add(LOCK, base + COUNTER.at.lock);
-    } else {
+    } else if (kind === "condition") this.add(CONDITION, base);
+    else {
       this.add(MUTEX, base);
       this.add(LOCK, base + MUTEX.at.lock);
     }

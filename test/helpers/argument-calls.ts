@@ -1,4 +1,4 @@
-import { open, Region, type Counter, type Mutex, type Pipe } from "shmkit";
+import { open, Region, type Condition, type Counter, type Mutex, type MutexGuard, type Pipe } from "shmkit";
 import { loose, type Loose } from "./argument-failures.js";
 import { uniqueRegionName } from "./leftovers.js";
 
@@ -8,6 +8,9 @@ export interface Things {
   readonly pipe: Pipe;
   readonly counter: Counter;
   readonly mutex: Mutex;
+  readonly condition: Condition;
+  /** Of another mutex. */
+  readonly guard: MutexGuard;
 }
 
 export const makeThings = async (region: Region): Promise<Things> => ({
@@ -15,6 +18,8 @@ export const makeThings = async (region: Region): Promise<Things> => ({
   pipe: await region.pipe("pipe"),
   counter: await region.counter("counter"),
   mutex: await region.mutex("mutex"),
+  condition: await region.condition("condition"),
+  guard: await (await region.mutex("gate")).lock(),
 });
 
 /** Every call with options, by the options it knows: what is called, and one that is misspelt with what it should be. */
@@ -134,6 +139,17 @@ export const WITH_OPTIONS: Record<
       `counter.${verb}`,
       {
         call: ({ counter }: Things, o: unknown) => loose(counter, verb)(0, o),
+        misspelt: "timeout",
+        meant: "timeoutMs",
+      },
+    ]),
+  ),
+  ...Object.fromEntries(
+    ["wait", "waitSync", "waitFor", "waitForSync"].map((verb) => [
+      `condition.${verb}`,
+      {
+        call: ({ condition, guard }: Things, o: unknown) =>
+          loose(condition, verb)(guard, ...(verb.includes("For") ? [() => true, o] : [o])),
         misspelt: "timeout",
         meant: "timeoutMs",
       },

@@ -13,6 +13,7 @@ import {
   RunState,
   runState,
 } from "#src/layout/heap.js";
+import { CONDITION, conditionWaits, conditionWakes } from "#src/layout/condition.js";
 import { COUNTER, LOCK, MUTEX } from "#src/layout/lock.js";
 import { MONITOR } from "#src/layout/monitor.js";
 import { SEMAPHORE } from "#src/layout/semaphore.js";
@@ -204,6 +205,7 @@ class Auditor {
     if (kind === "pipe") this.pipe(base, name, state === EntryState.removed);
     else if (kind === "counter") this.counter(base, name);
     else if (kind === "mutex") this.mutex(base, name);
+    else if (kind === "condition") this.condition(base, name);
     else {
       assert.equal(kind, "semaphore", `${name} is of a known kind`);
       this.semaphore(base, name);
@@ -228,6 +230,18 @@ class Auditor {
     this.setOfTheLiving(base + SEMAPHORE.at.waiters, `waiting for ${name}`);
     this.ofTheLiving(base + SEMAPHORE.at.held, `permits of ${name}`);
     this.ofTheLiving(base + SEMAPHORE.at.turns, `the turn at ${name}`);
+  }
+
+  private condition(base: number, name: string): void {
+    this.setOfTheLiving(base + CONDITION.at.waiters, `waiting for ${name}`);
+    this.ofTheLiving(base + CONDITION.at.waits, `waits for ${name}`);
+    this.ofTheLiving(base + CONDITION.at.notifying, `a notification of ${name}`);
+    for (let slot = 0; slot < this.u32(header.maxMembers); slot++) {
+      const word = this.u32(base + CONDITION.at.waits + 4 * slot);
+      const text = `member ${slot} has ${conditionWaits(word)} waits for ${name}`;
+      assert.ok(conditionWakes(word) <= conditionWaits(word), `${text}, and ${conditionWakes(word)} were woken`);
+      if (this.options.isIdle === true) assert.equal(word, 0, text);
+    }
   }
 
   private counter(base: number, name: string): void {

@@ -1,5 +1,6 @@
 /** Every operation that is explored at every step. */
 import type { CrashOperation } from "./crash-explore.js";
+import { CONDITION_OPERATIONS } from "./crash-condition-operations.js";
 import { OBJECT_OPERATIONS } from "./crash-object-operations.js";
 import { PIPE_OPERATIONS } from "./crash-pipe-operations.js";
 import { REGION_OPERATIONS } from "./crash-region-operations.js";
@@ -10,6 +11,7 @@ export const CRASH_OPERATIONS: readonly CrashOperation[] = [
   ...PIPE_OPERATIONS,
   ...VALUE_OPERATIONS,
   ...SEMAPHORE_OPERATIONS,
+  ...CONDITION_OPERATIONS,
   ...OBJECT_OPERATIONS,
   ...REGION_OPERATIONS,
 ];

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { unlinkSync } from "node:fs";
 import {
   ShmkitError,
+  type Condition,
   type Counter,
   type Lease,
   type MemberDeath,
@@ -12,7 +13,7 @@ import {
   type Semaphore,
 } from "shmkit";
 import type { OperationName } from "#src/layout/member-slot.js";
-import { countIgnored } from "./crash-calls.js";
+import { countIgnored, refuses } from "./crash-calls.js";
 import type { Attempt, CrashOperation, Fate } from "./crash-explore.js";
 import { World, type Actor } from "./crash-world.js";
 import { leftovers } from "./leftovers.js";
@@ -125,6 +126,16 @@ function useSemaphore(semaphore: Semaphore): void {
   assert.equal(semaphore.available, available);
 }
 
+function useCondition(condition: Condition, { region }: Pick<Actor, "region">): void {
+  const mutex = region.mutexes.openOrCreateSync("a condition's mutex");
+  const guard = mutex.tryLock()!;
+  refuses("ERR_TIMEOUT", () => condition.waitSync(guard, { timeoutMs: 0 }));
+  condition.waitForSync(guard, () => true);
+  guard.release();
+  mutex.detach();
+  condition.notifyAll();
+}
+
 /** Does everything that can be done, with what there is and with something new. */
 export function useEverything({ region }: Pick<Actor, "region">): void {
   for (const name of region.pipes.list()) usePipe(region.pipes.openSync(name));
@@ -135,6 +146,8 @@ export function useEverything({ region }: Pick<Actor, "region">): void {
   useMutex(region.mutexes.createSync("newcomer's mutex"));
   useCounter(region.counters.createSync("newcomer's counter"));
   useSemaphore(region.semaphores.createSync("newcomer's semaphore", { permits: 2 }));
+  for (const name of region.conditions.list()) useCondition(region.conditions.openSync(name), { region });
+  useCondition(region.conditions.createSync("newcomer's condition"), { region });
 }
 
 function removeEverything({ region }: Actor): void {
@@ -142,6 +155,7 @@ function removeEverything({ region }: Actor): void {
   for (const name of region.mutexes.list()) region.mutexes.removeSync(name);
   for (const name of region.counters.list()) region.counters.removeSync(name);
   for (const name of region.semaphores.list()) region.semaphores.removeSync(name);
+  for (const name of region.conditions.list()) region.conditions.removeSync(name);
 }
 
 class WorldAttempt implements Attempt {

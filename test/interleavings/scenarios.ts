@@ -1,4 +1,5 @@
 import { CLOSE_SCENARIOS } from "./close-scenarios.js";
+import { CONDITION_SCENARIOS } from "./condition-scenarios.js";
 import { HEAP_SCENARIOS } from "./heap-scenarios.js";
 import { LEAVER_SCENARIOS } from "./leaver-scenarios.js";
 import { LEASE_SCENARIOS } from "./lease-scenarios.js";
@@ -15,6 +16,7 @@ import { WEAK_SCENARIOS } from "./weak-scenarios.js";
 export const SCENARIOS: readonly Scenario[] = [
   ...SYNC_SCENARIOS,
   ...SEMAPHORE_SCENARIOS,
+  ...CONDITION_SCENARIOS,
   ...PIPE_SCENARIOS,
   ...CLOSE_SCENARIOS,
   ...LEASE_SCENARIOS,

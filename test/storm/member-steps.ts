@@ -1,6 +1,7 @@
 /** The steps of a member, each written down before and after, so that a death in between leaves exactly one open. */
 import { Region, ShmkitError, type Lease, type MutexGuard, type Pipe } from "shmkit";
 import type { Random } from "../helpers/process-random.js";
+import { coordinate } from "./coordination-steps.js";
 import type { Journal } from "./journal.js";
 import { bytesOf, originOf, SHORTEST_BYTES, valueOf } from "./message.js";
 import {
@@ -282,6 +283,9 @@ export class MemberSteps {
           return { value: region.statistics().usedBlocks + region.pipes.list().length };
         case 8:
           return { value: Region.inspect(region.name)?.members.length ?? 0 };
+        case 10:
+          await coordinate(region, random, this.wait);
+          return {};
         case 9:
           return { value: Number(await Region.remove(`${region.name}-side`, { timeoutMs: 100 })) };
         default: {

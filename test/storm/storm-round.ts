@@ -9,6 +9,7 @@ import { ENTRY_BYTES } from "#src/layout/heap.js";
 import { audit } from "../helpers/crash-audit.js";
 import { leftovers, uniqueRegionName } from "../helpers/leftovers.js";
 import type { Random } from "../helpers/process-random.js";
+import { coordinationOf } from "./coordination-steps.js";
 import { Journal, readJournal } from "./journal.js";
 import { originOf } from "./message.js";
 import { emptyVerdict, judge, type Part, type Verdict } from "./model.js";
@@ -373,7 +374,7 @@ export class Round {
     report.leakedSlots += region.members().length - 1;
     if (report.leakedSlots > 0) this.violation(`${report.leakedSlots} slots of dead members are still taken`);
     this.audit(region);
-    for (const collection of [region.pipes, region.counters, region.mutexes])
+    for (const collection of [region.pipes, region.counters, region.mutexes, ...coordinationOf(region)])
       for (const name of collection.list()) await collection.remove(name);
     for (const object of [...Object.values(pipes), ...Object.values(counters), ...Object.values(mutexes)])
       object.detach();

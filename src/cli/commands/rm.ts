@@ -65,6 +65,7 @@ async function removeObject(regionName: string, name: string, patience: Patience
       counter: region.counters,
       mutex: region.mutexes,
       semaphore: region.semaphores,
+      condition: region.conditions,
     }[kind];
     return await collection.remove(name, patience.options());
   } finally {
