@@ -299,6 +299,13 @@ export const BENCHMARKS: readonly Benchmark[] = [
     contenders: [...shmkitSync(["near"]), pthread("semaphore")],
   },
   {
+    name: "condition",
+    call: "waitForSync/notifyOne",
+    unit: "ns",
+    better: "lower",
+    contenders: [...shmkitSync(PAIR), pthread("condition")],
+  },
+  {
     name: "attach",
     call: "open",
     unit: "ns",

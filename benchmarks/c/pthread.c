@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define BATCH 64
+#define TURNS 32
 
 struct shared {
   pthread_mutex_t mutex;
@@ -16,8 +17,9 @@ struct shared {
   _Alignas(LINE_BYTES) sem_t semaphore;
   _Alignas(LINE_BYTES) pthread_cond_t came[2];
   _Alignas(LINE_BYTES) volatile uint64_t count;
-  volatile uint64_t counts[2];
-  volatile int turn;
+  _Alignas(LINE_BYTES) volatile uint64_t near_count;
+  _Alignas(LINE_BYTES) volatile uint64_t far_count;
+  _Alignas(LINE_BYTES) volatile int turn;
   volatile int over;
 };
 
@@ -77,12 +79,12 @@ __attribute__((always_inline)) static inline void pairs(struct shared *shared, v
   while (samples_open(&samples)) {
     for (int i = 0; i < BATCH; i++, count++) {
       in(shared);
-      shared->counts[0]++;
+      shared->near_count++;
       out(shared);
     }
     samples_add(&samples, BATCH);
   }
-  if (shared->counts[0] != count) fail("counted %lu of %lu", shared->counts[0], count);
+  if (shared->near_count != count) fail("counted %lu of %lu", shared->near_count, count);
   samples_report(&samples, (double)count);
 }
 
@@ -91,14 +93,14 @@ static void read_on(void *argument) {
   struct shared *shared = argument;
   while (!shared->over) {
     lock_to_read(shared);
-    shared->counts[1]++;
+    shared->far_count++;
     unlock_rwlock(shared);
   }
 }
 
 static void read_by_two(struct shared *shared) {
   fork_side(&run, read_on, shared);
-  while (shared->counts[1] == 0) relax();
+  while (shared->far_count == 0) relax();
   pairs(shared, lock_to_read, unlock_rwlock);
   shared->over = 1;
   join_sides();
@@ -112,7 +114,7 @@ static void contend(struct shared *shared) {
     for (int i = 0; i < BATCH; i++) {
       lock(shared);
       shared->count++;
-      shared->counts[0]++;
+      shared->near_count++;
       unlock(shared);
     }
     samples_add(&samples, (int)(shared->count - before));
@@ -121,7 +123,7 @@ static void contend(struct shared *shared) {
   shared->over = 1;
   unlock(shared);
   join_sides();
-  if (shared->count != shared->counts[0] + shared->counts[1]) fail("lost counts");
+  if (shared->count != shared->near_count + shared->far_count) fail("lost counts");
   samples_report(&samples, (double)shared->count);
 }
 
@@ -131,7 +133,7 @@ static void contend_too(void *argument) {
     lock(shared);
     over = shared->over;
     shared->count++;
-    shared->counts[1]++;
+    shared->far_count++;
     unlock(shared);
   }
 }
@@ -148,7 +150,7 @@ static void answer_turns(void *argument) {
   lock(shared);
   while (shared->turn != 1) must(pthread_cond_wait(&shared->came[1], &shared->mutex), "pthread_cond_wait");
   while (!shared->over) {
-    shared->counts[1]++;
+    shared->far_count++;
     pass_turn(shared, 1);
   }
   unlock(shared);
@@ -157,11 +159,13 @@ static void answer_turns(void *argument) {
 static void take_turns(struct shared *shared) {
   struct samples samples = samples_for(&run);
   uint64_t count = 0;
-  for (; samples_open(&samples); count++) {
-    lock(shared);
-    pass_turn(shared, 0);
-    unlock(shared);
-    samples_add(&samples, 1);
+  while (samples_open(&samples)) {
+    for (int i = 0; i < TURNS; i++, count++) {
+      lock(shared);
+      pass_turn(shared, 0);
+      unlock(shared);
+    }
+    samples_add(&samples, TURNS);
   }
   lock(shared);
   shared->over = 1;
@@ -169,7 +173,7 @@ static void take_turns(struct shared *shared) {
   must(pthread_cond_signal(&shared->came[1]), "pthread_cond_signal");
   unlock(shared);
   join_sides();
-  if (shared->counts[1] != count) fail("answered %lu of %lu turns", shared->counts[1], count);
+  if (shared->far_count != count) fail("answered %lu of %lu turns", shared->far_count, count);
   samples_report(&samples, (double)count);
 }
 
@@ -185,7 +189,7 @@ int pthread_main(int count, char **arguments) {
   else if (strcmp(what, "semaphore") == 0) pairs(shared, take, give);
   else if (strcmp(what, "contended") == 0) {
     fork_side(&run, contend_too, shared);
-    while (shared->counts[1] == 0) relax();
+    while (shared->far_count == 0) relax();
     contend(shared);
   } else if (strcmp(what, "condition") == 0) {
     fork_side(&run, answer_turns, shared);

@@ -46,7 +46,7 @@ function countOneMore(guard: MutexGuard): number {
   return count;
 }
 
-/** Tells how many locks are this process's: what all of them tell must add up to what was counted under the mutex. */
+/** Tells how much of what is reported as counted is this process's: what all of them tell must add up to that. */
 function tellOwn(own: number): void {
   process.stdout.write(`${JSON.stringify({ sent: own })}\n`);
 }
@@ -130,12 +130,55 @@ async function compete(app: Region): Promise<void> {
   }
 }
 
+/** What the words say that two processes take turns by; the owner is 0 for the near one, and 1. */
+const TURN = { owner: 0, over: 1 } as const;
+
+/** The turn goes to and fro: each wakes the other one, and waits until it is woken. */
+async function takeTurns(app: Region): Promise<void> {
+  const mutex = await app.mutex("mutex");
+  const [nearCame, farCame] = [await app.condition("near came"), await app.condition("far came")];
+  const latencies = new Latencies(run);
+  await receiversReady(run);
+  const pass = (isOver: boolean): void => {
+    const guard = mutex.lockSync();
+    guard.set(TURN.owner, 1);
+    if (isOver) guard.set(TURN.over, 1);
+    farCame.notifyOne();
+    nearCame.waitForSync(guard, () => guard.get(TURN.owner) === 0);
+    guard.release();
+  };
+  let count = 0;
+  while (latencies.next()) {
+    for (let i = 0; i < BATCH; i++, count++) pass(false);
+    latencies.add(BATCH);
+  }
+  pass(true);
+  latencies.report(count + 1);
+}
+
+async function answerTurns(app: Region): Promise<void> {
+  const mutex = await app.mutex("mutex");
+  const [nearCame, farCame] = [await app.condition("near came"), await app.condition("far came")];
+  announce(run);
+  let own = 0;
+  for (let isOver = false; !isOver; own++) {
+    const guard = mutex.lockSync();
+    farCame.waitForSync(guard, () => guard.get(TURN.owner) === 1);
+    isOver = guard.get(TURN.over) === 1;
+    guard.set(TURN.owner, 0);
+    nearCame.notifyOne();
+    guard.release();
+  }
+  tellOwn(own);
+}
+
 /** What the two processes of a benchmark do. */
 const SIDES: Record<string, Record<string, (app: Region) => Promise<void>>> = {
   mutex: { near: mutexAlone },
   "mutex-contended": { near: contend, far: contendToo },
   "lock-handover": { near: compete, far: compete },
   semaphore: { near: semaphoreAlone },
+  condition: { near: takeTurns, far: answerTurns },
 };
 
 const play = SIDES[run.benchmark]?.[run.role];
