@@ -67,6 +67,43 @@ describe("the counter", () => {
 
 const withoutCommas = (text: string): number => Number(text.replaceAll(",", ""));
 
+describe("producers and consumers", () => {
+  test("take every number once, although one of each is killed", async () => {
+    const example = start(["example", "producer-consumer", "2", "3", "1000"]);
+    const { code, text, errors } = await example.ended;
+    assert.equal(errors, "");
+    assert.equal(code, 0);
+    const [head, first, second, last] = text.trimEnd().split("\n");
+    assert.equal(head, "2 producers, 3 consumers, a buffer of 8 places, 1,000 numbers:");
+    assert.match(first, /^\d+ taken: producer \d+ is killed, another one takes its place$/);
+    assert.match(second, /^[\d,]+ taken: consumer \d+ is killed, another one takes its place$/);
+    assert.equal(last, "1,000 taken, which add up to 500,500");
+    assert.deepEqual(namesOf(example), []);
+  });
+
+  test("Ctrl-C leaves nothing and nobody", async () => {
+    const example = start(["example", "producer-consumer", "1", "1", "60000"]);
+    let workers: number[] = [];
+    await until(() => (workers = childrenOf(example.pid)).length === 2);
+    example.kill("SIGINT");
+    assert.equal((await example.ended).signal, "SIGINT");
+    assert.deepEqual(namesOf(example), []);
+    assert.deepEqual(workers.filter(isRunning), []);
+  });
+
+  test("say what their arguments may be", async () => {
+    for (const [args, message] of [
+      [["0"], /at least 1, not 0/],
+      [["1", "1", "999"], /at least 1000, not 999/],
+      [["1", "1", "65536"], /at most 65535 numbers, not 65536/],
+    ] as const) {
+      const { code, errors } = await run(["example", "producer-consumer", ...args]);
+      assert.equal(code, 1);
+      assert.match(errors, message);
+    }
+  });
+});
+
 describe("the three processes with the named mutex and the Booleans", () => {
   const begin = (process: string, map: string): CliProcess => start(["example", `process-${process}`, map]);
   const said = "Process A says: True\nProcess B says: False\nProcess C says: True\n";

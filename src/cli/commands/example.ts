@@ -6,6 +6,7 @@ import { clientside } from "../examples/clientside.js";
 import { counter } from "../examples/counter.js";
 import { LOCKS, type LockName } from "../examples/locks.js";
 import { middleside } from "../examples/middleside.js";
+import { MAX_NUMBERS, producerConsumer } from "../examples/producer-consumer.js";
 import { serverside } from "../examples/serverside.js";
 import { processA, processBOrC } from "../examples/three-processes.js";
 
@@ -43,6 +44,16 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
     run: ([lock = "mutex", processes = "2", times = "20000"], signal, print) =>
       counter(lockName(lock), atLeast(2, processes), atLeast(1, times), new Children(signal), signal, print),
   },
+  "producer-consumer": {
+    usage: "[PRODUCERS CONSUMERS [NUMBERS]]",
+    arguments: [0, 3],
+    run: ([producers = "2", consumers = "2", numbers = "5000"], signal, print) => {
+      const count = atLeast(1000, numbers);
+      if (count > MAX_NUMBERS) throw wrongUsage(`expected at most ${MAX_NUMBERS} numbers, not ${numbers}`);
+      const children = new Children(signal);
+      return producerConsumer(atLeast(1, producers), atLeast(1, consumers), count, children, signal, print);
+    },
+  },
   "process-a": { usage: "MAP", arguments: [1, 1], run: ([map], signal, print) => processA(map, signal, print) },
   "process-b": { usage: "MAP", arguments: [1, 1], run: ([map], signal, print) => processBOrC("B", map, signal, print) },
   "process-c": { usage: "MAP", arguments: [1, 1], run: ([map], signal, print) => processBOrC("C", map, signal, print) },
@@ -60,6 +71,10 @@ counter: PROCESSES (2) add 1 to a number in shared memory, TIMES (20000) each, w
 with a mutex, a semaphore of one permit, or a queue with one message in it, when nothing may. Then a process is killed while
 it is inside, and the next one has to get in.
 
+producer-consumer: PRODUCERS (2) put NUMBERS (5000) numbers into a bounded buffer in shared memory, CONSUMERS (2) take them
+and add them up, with a mutex and two condition variables. One of each is killed on the way, and another one takes its place;
+every number must be taken once.
+
 process-a, process-b, process-c: the three processes of .NET's documentation of memory-mapped files. A makes MAP and a named
 mutex, each writes a Boolean under the mutex, and when all have, A reads and verifies them. Start them in any order.
 
@@ -69,6 +84,7 @@ A wrong number of arguments is exit code 1, as in the originals.`,
   examples: [
     "shmkit example serverside demo 1000000 first 4 & shmkit example middleside demo first second 4 & shmkit example clientside demo second",
     "shmkit example counter semaphore",
+    "shmkit example producer-consumer 3 2",
     "shmkit example process-b map & shmkit example process-c map & shmkit example process-a map",
   ],
   completes: Object.keys(PROGRAMS),
