@@ -20,6 +20,11 @@ export class Child {
     return this.process.pid ?? 0;
   }
 
+  /** Whether a signal ended it. */
+  get wasKilled(): boolean {
+    return this.process.signalCode !== null;
+  }
+
   /** Resolves when it has ended well; rejects when it has not. */
   async succeeds(): Promise<void> {
     await this.ended;

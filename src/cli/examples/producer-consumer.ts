@@ -24,36 +24,45 @@ export async function producerConsumer(
 ): Promise<void> {
   const name = `example-${process.pid}`;
   const region = await Region.create(name, { size: "1MiB", maxSize: "1MiB", label: "producer-consumer", signal });
+  let isOver = false;
   try {
     const buffer = await BoundedBuffer.open(region, numbers);
-    region.on("memberDied", () => buffer.wakeAll());
-    const start = (role: Role): Child => children.start("../examples/buffer-worker.js", [name, role, numbers]);
-    const workers: Record<Role, Child[]> = {
-      producer: Array.from({ length: producers }, () => start("producer")),
-      consumer: Array.from({ length: consumers }, () => start("consumer")),
+    region.on("memberDied", () => isOver || buffer.wakeAll());
+
+    const latest = new Map<Role, Child>();
+    const keepWorking = async (role: Role): Promise<void> => {
+      for (;;) {
+        const worker = children.start("../examples/buffer-worker.js", [name, role, numbers]);
+        latest.set(role, worker);
+        await worker.ended;
+        if (!worker.wasKilled || isOver) return worker.succeeds();
+        await print(`${role} ${worker.pid} was killed, another one takes its place`);
+      }
     };
+    const taken = async (count: number): Promise<void> => {
+      while ((await buffer.totals()).taken < count) await sleep(5, undefined, { signal });
+    };
+
     await print(
       `${producers} producers, ${consumers} consumers, a buffer of ${CAPACITY} places, ${formatCount(numbers)} numbers:`,
     );
+    const done = Promise.all([
+      ...Array.from({ length: producers }, () => keepWorking("producer")),
+      ...Array.from({ length: consumers }, () => keepWorking("consumer")),
+    ]);
+    await Promise.race([taken(numbers / 3), done]);
+    latest.get("producer")?.kill();
+    await Promise.race([taken((numbers / 3) * 2), done]);
+    latest.get("consumer")?.kill();
+    await done;
 
-    for (const [role, share] of [
-      ["producer", 1 / 3],
-      ["consumer", 2 / 3],
-    ] as const) {
-      let { taken } = await buffer.totals();
-      for (; taken < numbers * share; { taken } = await buffer.totals()) await sleep(5, undefined, { signal });
-      const [victim] = workers[role].splice(0, 1, start(role));
-      victim.kill();
-      await print(`${formatCount(taken)} taken: ${role} ${victim.pid} is killed, another one takes its place`);
-    }
-
-    await Promise.all([...workers.producer, ...workers.consumer].map((worker) => worker.succeeds()));
-    const { taken, sum } = await buffer.totals();
+    const totals = await buffer.totals();
     const expected = (numbers * (numbers + 1)) / 2;
-    await print(`${formatCount(taken)} taken, which add up to ${formatCount(sum)}`);
-    if (taken !== numbers || sum !== expected)
+    await print(`${formatCount(totals.taken)} taken, which add up to ${formatCount(totals.sum)}`);
+    if (totals.taken !== numbers || totals.sum !== expected)
       throw new CommandError("ERR_VERIFICATION", `${numbers} numbers add up to ${expected}`, 1);
   } finally {
+    isOver = true;
     await children.end();
     await region.close();
   }
