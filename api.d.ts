@@ -153,7 +153,7 @@ export interface InspectOptions {
 
 export type Integer = number | bigint;
 
-export type Kind = "condition" | "counter" | "mutex" | "pipe" | "semaphore";
+export type Kind = "condition" | "counter" | "mutex" | "pipe" | "rwlock" | "semaphore";
 
 export class Lease<T> {
     readonly value: T;
@@ -240,7 +240,7 @@ export interface OpenOptions extends WaitOptions {
     wait?: boolean;
 }
 
-export type OperationName = "condition.notify" | "condition.wait" | "counter.update" | "heap.allocate" | "mutex.lock" | "mutex.unlock" | "none" | "object.create" | "object.detach" | "object.open" | "object.remove" | "pipe.ack" | "pipe.close" | "pipe.lease" | "pipe.lease-returned" | "pipe.nack" | "pipe.receive" | "pipe.receive-returned" | "pipe.send" | "semaphore.acquire" | "semaphore.post" | "semaphore.release" | "semaphore.wait";
+export type OperationName = "condition.notify" | "condition.wait" | "counter.update" | "heap.allocate" | "mutex.lock" | "mutex.unlock" | "none" | "object.create" | "object.detach" | "object.open" | "object.remove" | "pipe.ack" | "pipe.close" | "pipe.lease" | "pipe.lease-returned" | "pipe.nack" | "pipe.receive" | "pipe.receive-returned" | "pipe.send" | "rwlock.lock" | "rwlock.unlock" | "semaphore.acquire" | "semaphore.post" | "semaphore.release" | "semaphore.wait";
 
 export class Pipe<T = unknown> {
     get capacity(): number;
@@ -355,6 +355,7 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     readonly mutexes: Collection<MutexOptions, Mutex>;
     readonly semaphores: Collection<SemaphoreOptions, Semaphore>;
     readonly conditions: Collection<ConditionOptions, Condition>;
+    readonly rwlocks: Collection<RwLockOptions, RwLock>;
     static create(name: string, options?: RegionOptions): Promise<Region>;
     static createSync(name: string, options?: RegionOptions): Region;
     static open(name: string, options?: RegionOptions): Promise<Region>;
@@ -382,6 +383,8 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     semaphoreSync(name: string, options?: SemaphoreOptions & WaitOptions): Semaphore;
     condition(name: string, options?: WaitOptions): Promise<Condition>;
     conditionSync(name: string, options?: WaitOptions): Condition;
+    rwlock(name: string, options?: WaitOptions): Promise<RwLock>;
+    rwlockSync(name: string, options?: WaitOptions): RwLock;
     get sizeBytes(): number;
     get maxSizeBytes(): number;
     get slot(): number;
@@ -438,6 +441,49 @@ export interface RegionOptions extends WaitOptions {
     shared?: boolean;
     allowOtherUser?: boolean;
     wait?: boolean;
+}
+
+export class RwLock {
+    lockShared(options?: WaitOptions): Promise<RwLockGuard>;
+    lockSharedSync(options?: WaitOptions): RwLockGuard;
+    tryLockShared(): RwLockGuard | undefined;
+    lock(options?: WaitOptions): Promise<RwLockGuard>;
+    lockSync(options?: WaitOptions): RwLockGuard;
+    tryLock(): RwLockGuard | undefined;
+    lockUpgradable(options?: WaitOptions): Promise<RwLockGuard>;
+    lockUpgradableSync(options?: WaitOptions): RwLockGuard;
+    tryLockUpgradable(): RwLockGuard | undefined;
+    statistics(): RwLockStatistics;
+    readonly name: string;
+    get address(): string;
+    detach(): void;
+}
+
+export class RwLockGuard {
+    get mode(): RwLockMode | undefined;
+    get abandoned(): boolean;
+    release(): void;
+    [Symbol.dispose](): void;
+    upgrade(options?: WaitOptions): Promise<void>;
+    upgradeSync(options?: WaitOptions): void;
+    tryUpgrade(): boolean;
+    downgrade(to?: "shared" | "upgradable"): void;
+}
+
+export type RwLockMode = "shared" | "upgradable" | "exclusive";
+
+export type RwLockOptions = Record<never, never>;
+
+export interface RwLockStatistics {
+    readonly readers: readonly {
+        readonly slot: number;
+        readonly count: number;
+    }[];
+    readonly writer: number | undefined;
+    readonly owner: number | undefined;
+    readonly waitingWriters: readonly number[];
+    readonly waitingReaders: readonly number[];
+    readonly takeovers: number;
 }
 
 export type Selected<Pipes extends readonly Pipe[], Leasing extends boolean = false> = {
@@ -571,4 +617,5 @@ interface ObjectFacts {
     readonly waiting?: number;
     readonly semaphore?: SemaphoreStatistics;
     readonly condition?: ConditionStatistics;
+    readonly rwlock?: RwLockStatistics;
 }

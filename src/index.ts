@@ -3,7 +3,14 @@
  * Begin with {@link open}.
  * @module shmkit
  */
-export { open, Region, type ConditionOptions, type CounterOptions, type RegionEvents } from "./region/region.js";
+export {
+  open,
+  Region,
+  type ConditionOptions,
+  type CounterOptions,
+  type RegionEvents,
+  type RwLockOptions,
+} from "./region/region.js";
 export { probeSystem, type Facility, type FacilityName, type SystemReport } from "./region/facilities.js";
 export type { LifetimeName } from "./region/geometry.js";
 export type { Kind } from "./layout/heap.js";
@@ -24,6 +31,8 @@ export type { PipeOptions } from "./channels/pipe-options.js";
 export type { PipeStatistics } from "./channels/pipe-statistics.js";
 export { Counter, type Integer } from "./values/counter.js";
 export { Condition, type ConditionStatistics } from "./sync/condition.js";
+export { RwLock, RwLockGuard, type RwLockMode } from "./sync/rwlock.js";
+export { type RwLockStatistics } from "./sync/rwlock-words.js";
 export {
   Semaphore,
   SemaphoreLease,

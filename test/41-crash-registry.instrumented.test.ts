@@ -19,6 +19,7 @@ const NOT_EXPLORED: Readonly<Record<string, string>> = {
   "Collection.list": "looks only",
   "Semaphore.statistics": "looks only",
   "Condition.statistics": "looks only",
+  "RwLock.statistics": "looks only",
   "Pipe.statistics": "looks only",
   "Pipe.process": "a loop over receive with a lease, ack and nack",
   "Pipe.messages": "a loop over receive",

@@ -54,6 +54,9 @@
 #define SHMKIT_MEMBER_LIMIT 256
 #define SHMKIT_PAGE_BYTES 4096
 #define SHMKIT_SET_WORDS 8
+#define SHMKIT_GATE_ENTERED UINT32_C(0x10000)
+#define SHMKIT_RWLOCK_BYTES 1280
+#define SHMKIT_RWLOCK_READER_BYTES 64
 #define SHMKIT_SEMAPHORE_BYTES 3584
 
 enum shmkit_notify {
@@ -130,6 +133,7 @@ enum shmkit_kind {
   SHMKIT_KIND_MUTEX = 3,
   SHMKIT_KIND_SEMAPHORE = 4,
   SHMKIT_KIND_CONDITION = 5,
+  SHMKIT_KIND_RWLOCK = 6,
 };
 #define SHMKIT_KIND_NAMES {\
     "none",\
@@ -138,6 +142,7 @@ enum shmkit_kind {
     "mutex",\
     "semaphore",\
     "condition",\
+    "rwlock",\
 }
 
 enum shmkit_operation {
@@ -164,6 +169,8 @@ enum shmkit_operation {
   SHMKIT_OPERATION_SEMAPHORE_POST = 20,
   SHMKIT_OPERATION_CONDITION_WAIT = 21,
   SHMKIT_OPERATION_CONDITION_NOTIFY = 22,
+  SHMKIT_OPERATION_RWLOCK_LOCK = 23,
+  SHMKIT_OPERATION_RWLOCK_UNLOCK = 24,
 };
 #define SHMKIT_OPERATION_NAMES {\
     "none",\
@@ -189,6 +196,8 @@ enum shmkit_operation {
     "semaphore.post",\
     "condition.wait",\
     "condition.notify",\
+    "rwlock.lock",\
+    "rwlock.unlock",\
 }
 
 /* run of page_map_entry */
@@ -598,5 +607,31 @@ _Static_assert(offsetof(struct shmkit_condition, cursor) == 64, "condition.curso
 _Static_assert(offsetof(struct shmkit_condition, waits) == 128, "condition.waits");
 _Static_assert(offsetof(struct shmkit_condition, notifying) == 1152, "condition.notifying");
 _Static_assert(sizeof(struct shmkit_condition) == 2176, "condition");
+
+struct shmkit_rwlock {
+  struct shmkit_lock lock;
+  uint32_t gate;
+  uint8_t reserved_68[60];
+  uint32_t last_turn;
+  uint8_t reserved_132[28];
+  uint32_t waiting[8];
+  uint32_t favoured[8];
+  uint8_t reserved_224[32];
+  uint32_t turns[256];
+};
+_Static_assert(offsetof(struct shmkit_rwlock, lock) == 0, "rwlock.lock");
+_Static_assert(offsetof(struct shmkit_rwlock, gate) == 64, "rwlock.gate");
+_Static_assert(offsetof(struct shmkit_rwlock, last_turn) == 128, "rwlock.last_turn");
+_Static_assert(offsetof(struct shmkit_rwlock, waiting) == 160, "rwlock.waiting");
+_Static_assert(offsetof(struct shmkit_rwlock, favoured) == 192, "rwlock.favoured");
+_Static_assert(offsetof(struct shmkit_rwlock, turns) == 256, "rwlock.turns");
+_Static_assert(sizeof(struct shmkit_rwlock) == 1280, "rwlock");
+
+struct shmkit_rwlock_reader {
+  uint32_t count;
+  uint8_t reserved_4[60];
+};
+_Static_assert(offsetof(struct shmkit_rwlock_reader, count) == 0, "rwlock_reader.count");
+_Static_assert(sizeof(struct shmkit_rwlock_reader) == 64, "rwlock_reader");
 
 #endif

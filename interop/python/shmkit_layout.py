@@ -43,6 +43,9 @@ MAGIC_1 = 0xa0d5449
 MEMBER_LIMIT = 256
 PAGE_BYTES = 4096
 SET_WORDS = 8
+GATE_ENTERED = 0x10000
+RWLOCK_BYTES = 1280
+RWLOCK_READER_BYTES = 64
 SEMAPHORE_BYTES = 3584
 
 NOTIFY_NONE = 0
@@ -97,6 +100,7 @@ KINDS = (
     "mutex",
     "semaphore",
     "condition",
+    "rwlock",
 )
 
 OPERATIONS = (
@@ -123,6 +127,8 @@ OPERATIONS = (
     "semaphore.post",
     "condition.wait",
     "condition.notify",
+    "rwlock.lock",
+    "rwlock.unlock",
 )
 
 
@@ -332,6 +338,21 @@ CONDITION = {
     "cursor": Field(64, "I", 1),
     "waits": Field(128, "I", 256),
     "notifying": Field(1152, "I", 256),
+}
+
+RWLOCK_SIZE = 1280
+RWLOCK = {
+    "lock": Field(0, "I", 16),
+    "gate": Field(64, "I", 1),
+    "last_turn": Field(128, "I", 1),
+    "waiting": Field(160, "I", 8),
+    "favoured": Field(192, "I", 8),
+    "turns": Field(256, "I", 256),
+}
+
+RWLOCK_READER_SIZE = 64
+RWLOCK_READER = {
+    "count": Field(0, "I", 1),
 }
 
 

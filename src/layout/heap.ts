@@ -34,6 +34,7 @@ export const KINDS = [
   "mutex",
   "semaphore",
   "condition",
+  "rwlock",
 ] as const;
 /** What an object is. @useDeclaredType */
 export type Kind = Exclude<(typeof KINDS)[number], "none">;

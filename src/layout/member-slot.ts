@@ -60,6 +60,8 @@ export const OPERATIONS = [
   "semaphore.post",
   "condition.wait",
   "condition.notify",
+  "rwlock.lock",
+  "rwlock.unlock",
 ] as const;
 /** What a member does or did last: `KIND.VERB`, or `none`. @useDeclaredType */
 export type OperationName = (typeof OPERATIONS)[number];

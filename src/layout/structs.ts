@@ -5,6 +5,7 @@ import { COUNTER, LOCK, MUTEX } from "./lock.js";
 import { DEATH_RECORD, MEMBER_SLOT } from "./member-slot.js";
 import { MONITOR } from "./monitor.js";
 import { LEASE_SLOT, PIPE, RECORD } from "./pipe.js";
+import { RWLOCK, RWLOCK_READER } from "./rwlock.js";
 import { SEMAPHORE } from "./semaphore.js";
 import { REGION_HEADER } from "./region-header.js";
 
@@ -24,4 +25,6 @@ export const STRUCTS: readonly Struct[] = [
   MONITOR,
   SEMAPHORE,
   CONDITION,
+  RWLOCK,
+  RWLOCK_READER,
 ].map((declared) => declared.struct);

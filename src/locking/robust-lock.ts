@@ -42,10 +42,15 @@ export const isOwnedBy = (member: Member, lock: number, slot: number): boolean =
 /** Frees the lock of a dead member, if it owns it, after its work has been undone; the next owner learns that it was abandoned. */
 export function freeDead(member: Member, lock: number, slot: number): void {
   if (!isOwnedBy(member, lock, slot)) return;
-  words.add(member.segment.words, lock + TAKEOVERS, 1);
-  words.write(member.segment.words, lock + ABANDONED, 1);
+  markAbandoned(member, lock);
   // SYNC POINT: the next owner is told; pairs with tryLock
   words.store(member.segment.words, lock, 0);
+}
+
+/** Leaves word for the next owner that the one before died; before the lock is freed. */
+export function markAbandoned(member: Member, lock: number): void {
+  words.add(member.segment.words, lock + TAKEOVERS, 1);
+  words.write(member.segment.words, lock + ABANDONED, 1);
 }
 
 /** Frees a lock that this member holds since it was cut off. */

@@ -3,6 +3,7 @@ import type { ObjectKind } from "../heap/object-kind.js";
 import type { Kind } from "../layout/heap.js";
 import { conditionKind } from "../sync/condition-kind.js";
 import { mutexKind } from "../sync/mutex-kind.js";
+import { rwlockKind } from "../sync/rwlock-kind.js";
 import { semaphoreKind } from "../sync/semaphore-kind.js";
 import { counterKind } from "../values/counter-kind.js";
 import type { ObjectFacts } from "./snapshot.js";
@@ -14,4 +15,5 @@ export const KIND_TABLE: Readonly<Record<Kind, ObjectKind<ObjectFacts>>> = {
   mutex: mutexKind,
   semaphore: semaphoreKind,
   condition: conditionKind,
+  rwlock: rwlockKind,
 };

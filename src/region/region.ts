@@ -16,6 +16,7 @@ import { tell, type RegionEvent } from "../members/diagnostics.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
 import { Condition, conditionPlan } from "../sync/condition.js";
 import { Mutex, mutexPlan, type MutexOptions } from "../sync/mutex.js";
+import { RwLock, rwlockPlan } from "../sync/rwlock.js";
 import { Semaphore, semaphorePlan, type SemaphoreOptions } from "../sync/semaphore.js";
 import { Counter, counterPlan } from "../values/counter.js";
 import { attach, clean, remove, run, runSync, type Attached, type OpenMode, type Steps } from "./attach.js";
@@ -38,6 +39,8 @@ export type CounterOptions = Record<never, never>;
 
 /** Options of a {@link Condition}: none yet. */
 export type ConditionOptions = Record<never, never>;
+/** Options of a {@link RwLock}: none yet. */
+export type RwLockOptions = Record<never, never>;
 
 /**
  * A named region of memory that processes share. An attached region does not keep its process alive; a pending wait does.
@@ -80,6 +83,8 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
   readonly semaphores: Collection<SemaphoreOptions, Semaphore>;
   /** Named conditions. */
   readonly conditions: Collection<ConditionOptions, Condition>;
+  /** Named readers–writer locks. */
+  readonly rwlocks: Collection<RwLockOptions, RwLock>;
   private readonly membership: Membership;
   private readonly handles = new Map<string, NamedObject>();
 
@@ -150,6 +155,12 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
       optionNames: [],
       plan: () => conditionPlan(),
       make: (ref) => new Condition(context, ref),
+    });
+    this.rwlocks = new Collection(host, {
+      kind: "rwlock",
+      optionNames: [],
+      plan: () => rwlockPlan(member),
+      make: (ref) => new RwLock(context, ref),
     });
     tell(attached.created ? "shmkit:region:create" : "shmkit:region:attach", () => this.event());
   }
@@ -312,6 +323,14 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
   /** {@link condition}, blocking the thread. */
   conditionSync(name: string, options?: WaitOptions): Condition {
     return this.conditions.openOrCreateSync(name, options);
+  }
+  /** Opens a readers–writer lock, or makes it. Shorthand for `rwlocks.openOrCreate`. @throws as {@link Collection.openOrCreate} */
+  rwlock(name: string, options?: WaitOptions): Promise<RwLock> {
+    return this.rwlocks.openOrCreate(name, options);
+  }
+  /** {@link rwlock}, blocking the thread. */
+  rwlockSync(name: string, options?: WaitOptions): RwLock {
+    return this.rwlocks.openOrCreateSync(name, options);
   }
 
   // State.

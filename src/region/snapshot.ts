@@ -10,6 +10,7 @@ import type { Kind } from "../layout/heap.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
 import type { Member } from "../members/member.js";
 import type { ConditionStatistics } from "../sync/condition.js";
+import type { RwLockStatistics } from "../sync/rwlock-words.js";
 import type { SemaphoreStatistics } from "../sync/semaphore.js";
 import { Segment } from "../memory/segment.js";
 import { inspectHeader, statOf } from "./region-file.js";
@@ -36,6 +37,8 @@ export interface ObjectFacts {
   readonly semaphore?: SemaphoreStatistics;
   /** Of a condition: who waits. */
   readonly condition?: ConditionStatistics;
+  /** Of a readers–writer lock: who has it, and who waits. */
+  readonly rwlock?: RwLockStatistics;
 }
 
 /** A named object as seen from outside. */

@@ -16,6 +16,7 @@ import {
 import { CONDITION, conditionWaits, conditionWakes } from "#src/layout/condition.js";
 import { COUNTER, LOCK, MUTEX } from "#src/layout/lock.js";
 import { MONITOR } from "#src/layout/monitor.js";
+import { RWLOCK, RWLOCK_BYTES, RWLOCK_READER_BYTES } from "#src/layout/rwlock.js";
 import { SEMAPHORE } from "#src/layout/semaphore.js";
 import { Armed, MEMBER_SLOT, SLOT_BYTES, SlotState } from "#src/layout/member-slot.js";
 import {
@@ -206,9 +207,10 @@ class Auditor {
     else if (kind === "counter") this.counter(base, name);
     else if (kind === "mutex") this.mutex(base, name);
     else if (kind === "condition") this.condition(base, name);
+    else if (kind === "semaphore") this.semaphore(base, name);
     else {
-      assert.equal(kind, "semaphore", `${name} is of a known kind`);
-      this.semaphore(base, name);
+      assert.equal(kind, "rwlock", `${name} is of a known kind`);
+      this.rwlock(base, name);
     }
   }
 
@@ -219,10 +221,21 @@ class Auditor {
   }
 
   /** Words by slot in which only the living have something. */
-  private ofTheLiving(words: number, what: string): void {
+  private ofTheLiving(words: number, what: string, stride = 4): void {
     for (let slot = 0; slot < this.u32(header.maxMembers); slot++)
       if (!this.alive.has(slot))
-        assert.equal(this.u32(words + 4 * slot), 0, `${what} of a member ${slot} that is gone`);
+        assert.equal(this.u32(words + stride * slot), 0, `${what} of a member ${slot} that is gone`);
+  }
+
+  private rwlock(base: number, name: string): void {
+    const { at } = RWLOCK;
+    const owner = this.u32(base + at.lock);
+    if (owner === 0) assert.equal(this.u32(base + at.gate), 0, `the gate of ${name} is open`);
+    else assert.ok(this.alive.has(owner - 1), `the owner of ${name} lives`);
+    for (const set of [at.lock + LOCK.at.waiters, at.waiting, at.favoured])
+      this.setOfTheLiving(base + set, `waiting for ${name}`, set !== at.favoured);
+    this.ofTheLiving(base + at.turns, `the turn at ${name}`);
+    this.ofTheLiving(base + RWLOCK_BYTES, `reading ${name}`, RWLOCK_READER_BYTES);
   }
 
   private semaphore(base: number, name: string): void {

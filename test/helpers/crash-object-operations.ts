@@ -24,7 +24,13 @@ const GROWING: WorldKind = { options: { size: "64KiB", maxSize: "1MiB" } };
 
 const NAME = "née 🐘";
 /** Kinds on whose life everything is tried; what else there is to a kind is tried in the operations of that kind. */
-const collections = { pipe: "pipes", counter: "counters", mutex: "mutexes", semaphore: "semaphores" } as const;
+const collections = {
+  pipe: "pipes",
+  counter: "counters",
+  mutex: "mutexes",
+  semaphore: "semaphores",
+  rwlock: "rwlocks",
+} as const;
 type ObjectKind = keyof typeof collections;
 
 const names = ({ region }: Actor): string[] => Object.values(collections).flatMap((kind) => region[kind].list());
@@ -36,7 +42,8 @@ function examine({ region }: Actor, kind: ObjectKind): void {
     const guard = region.mutexes.openSync(NAME, {}).tryLock();
     assert.deepEqual([guard?.abandoned, guard?.get(0), guard?.get(1)], [false, 0, 0]);
     guard!.release();
-  } else if (kind === "semaphore") assert.equal(region.semaphores.openSync(NAME).available, 2);
+  } else if (kind === "rwlock") region.rwlocks.openSync(NAME).tryLock()!.release();
+  else if (kind === "semaphore") assert.equal(region.semaphores.openSync(NAME).available, 2);
   else {
     const { capacity, depth, sent, received, leased, highWater } = region.pipes.openSync(NAME).statistics();
     assert.deepEqual(
@@ -51,11 +58,13 @@ const OPTIONS = {
   counter: {},
   mutex: { words: 2 },
   semaphore: { permits: 2 },
+  rwlock: {},
 } as const;
 
 function create({ region }: Actor, kind: ObjectKind, mode: "createSync" | "openOrCreateSync" = "createSync"): void {
   if (kind === "pipe") region.pipes[mode](NAME, OPTIONS.pipe);
   else if (kind === "counter") region.counters[mode](NAME);
+  else if (kind === "rwlock") region.rwlocks[mode](NAME);
   else if (kind === "semaphore") region.semaphores[mode](NAME, OPTIONS.semaphore);
   else region.mutexes[mode](NAME, OPTIONS.mutex);
 }
@@ -109,7 +118,7 @@ const held = (world: World, lock: number, scene: () => Scene): Scene => {
 };
 
 const CREATING: CrashOperation[] = [
-  ...(["pipe", "counter", "mutex", "semaphore"] as const).map((kind) =>
+  ...(["pipe", "counter", "mutex", "semaphore", "rwlock"] as const).map((kind) =>
     operation(`object create a ${kind}`, ["Collection.createSync"], SMALL, (world) =>
       creates(world, kind, () => create(world.victim, kind)),
     ),
@@ -123,7 +132,7 @@ const CREATING: CrashOperation[] = [
     SMALL,
     (world) => creates(world, "mutex", () => create(world.victim, "mutex", "openOrCreateSync")),
   ),
-  ...(["pipeSync", "counterSync", "mutexSync", "semaphoreSync"] as const).map((method) =>
+  ...(["pipeSync", "counterSync", "mutexSync", "semaphoreSync", "rwlockSync"] as const).map((method) =>
     operation(`object by ${method}`, [`Region.${method}`, `Region.${method.slice(0, -4)}`], SMALL, (world) => {
       const kind = method.slice(0, -4) as ObjectKind;
       return creates(world, kind, () => void world.victim.region[method](NAME, OPTIONS[kind]));

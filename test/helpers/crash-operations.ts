@@ -4,6 +4,7 @@ import { CONDITION_OPERATIONS } from "./crash-condition-operations.js";
 import { OBJECT_OPERATIONS } from "./crash-object-operations.js";
 import { PIPE_OPERATIONS } from "./crash-pipe-operations.js";
 import { REGION_OPERATIONS } from "./crash-region-operations.js";
+import { RWLOCK_OPERATIONS } from "./crash-rwlock-operations.js";
 import { SEMAPHORE_OPERATIONS } from "./crash-semaphore-operations.js";
 import { VALUE_OPERATIONS } from "./crash-value-operations.js";
 
@@ -12,6 +13,7 @@ export const CRASH_OPERATIONS: readonly CrashOperation[] = [
   ...VALUE_OPERATIONS,
   ...SEMAPHORE_OPERATIONS,
   ...CONDITION_OPERATIONS,
+  ...RWLOCK_OPERATIONS,
   ...OBJECT_OPERATIONS,
   ...REGION_OPERATIONS,
 ];

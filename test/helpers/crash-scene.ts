@@ -10,6 +10,7 @@ import {
   type Mutex,
   type Pipe,
   type RegionOptions,
+  type RwLock,
   type Semaphore,
 } from "shmkit";
 import type { OperationName } from "#src/layout/member-slot.js";
@@ -136,11 +137,22 @@ function useCondition(condition: Condition, { region }: Pick<Actor, "region">): 
   condition.notifyAll();
 }
 
+function useRwLock(lock: RwLock): void {
+  const reader = lock.tryLockShared();
+  const guard = lock.tryLockUpgradable();
+  assert.ok(reader !== undefined && guard !== undefined, `${lock.name} can be held`);
+  reader.release();
+  assert.equal(guard.tryUpgrade(), true, `${lock.name} can be upgraded`);
+  guard.downgrade();
+  guard.release();
+}
+
 /** Does everything that can be done, with what there is and with something new. */
 export function useEverything({ region }: Pick<Actor, "region">): void {
   for (const name of region.pipes.list()) usePipe(region.pipes.openSync(name));
   for (const name of region.mutexes.list()) useMutex(region.mutexes.openSync(name));
   for (const name of region.counters.list()) useCounter(region.counters.openSync(name));
+  for (const name of region.rwlocks.list()) useRwLock(region.rwlocks.openSync(name));
   for (const name of region.semaphores.list()) useSemaphore(region.semaphores.openSync(name));
   usePipe(region.pipes.createSync("newcomer's pipe", { capacity: 1, maxLeased: 1 }));
   useMutex(region.mutexes.createSync("newcomer's mutex"));
@@ -148,12 +160,14 @@ export function useEverything({ region }: Pick<Actor, "region">): void {
   useSemaphore(region.semaphores.createSync("newcomer's semaphore", { permits: 2 }));
   for (const name of region.conditions.list()) useCondition(region.conditions.openSync(name), { region });
   useCondition(region.conditions.createSync("newcomer's condition"), { region });
+  useRwLock(region.rwlocks.createSync("newcomer's rwlock"));
 }
 
 function removeEverything({ region }: Actor): void {
   for (const name of region.pipes.list()) region.pipes.removeSync(name);
   for (const name of region.mutexes.list()) region.mutexes.removeSync(name);
   for (const name of region.counters.list()) region.counters.removeSync(name);
+  for (const name of region.rwlocks.list()) region.rwlocks.removeSync(name);
   for (const name of region.semaphores.list()) region.semaphores.removeSync(name);
   for (const name of region.conditions.list()) region.conditions.removeSync(name);
 }

@@ -6,6 +6,7 @@ import { LEASE_SCENARIOS } from "./lease-scenarios.js";
 import { MEMBER_SCENARIOS } from "./member-scenarios.js";
 import { PIPE_SCENARIOS } from "./pipe-scenarios.js";
 import type { Scenario } from "./scenario.js";
+import { RWLOCK_SCENARIOS } from "./rwlock-scenarios.js";
 import { SEMAPHORE_SCENARIOS } from "./semaphore-scenarios.js";
 import { SYNC_SCENARIOS } from "./sync-scenarios.js";
 import { WAIT_SCENARIOS } from "./wait-scenarios.js";
@@ -17,6 +18,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...SYNC_SCENARIOS,
   ...SEMAPHORE_SCENARIOS,
   ...CONDITION_SCENARIOS,
+  ...RWLOCK_SCENARIOS,
   ...PIPE_SCENARIOS,
   ...CLOSE_SCENARIOS,
   ...LEASE_SCENARIOS,

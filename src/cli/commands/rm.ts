@@ -66,6 +66,7 @@ async function removeObject(regionName: string, name: string, patience: Patience
       mutex: region.mutexes,
       semaphore: region.semaphores,
       condition: region.conditions,
+      rwlock: region.rwlocks,
     }[kind];
     return await collection.remove(name, patience.options());
   } finally {

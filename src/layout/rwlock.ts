@@ -1,0 +1,31 @@
+import { struct } from "./descriptor.js";
+
+/** Set in `gate` beside slot + 1: the writer is in. */
+export const GATE_ENTERED = 1 << 16;
+
+export const RWLOCK_BYTES = 1280;
+export const RWLOCK = struct(
+  "rwlock",
+  RWLOCK_BYTES,
+  "A readers–writer lock. Readers count themselves in a line of their own, one rwlock_reader for each slot of the region behind this, and look at the gate; who would write owns the lock, closes the gate and waits until every count is 0.",
+  // prettier-ignore
+  [
+    [0, "lock", "u32[16]", "lock; owned by who writes, waits to write as the first, or holds it upgradable", "see lock", "atomic", "freed by recovery; abandoned if its owner had entered"],
+    [64, "gate", "u32", "0 open; slot + 1 of the owner that closed it, plus 65536 when no reader is left and it has entered", "lock owner; recoverer", "publish", "opened by recovery"],
+    [128, "lastTurn", "u32", "the last turn drawn (wraps, skips 0)", "whoever draws", "atomic", "same"],
+    [160, "waiting", "u32[8]", "member set: readers that wait for the gate", "each member its own bit", "atomic", "cleared by recovery"],
+    [192, "favoured", "u32[8]", "member set: readers that waited when the last writer left; those of them that still wait come before the next writer", "set by the lock owner, cleared by each member and by a lock owner that waited for it in vain", "atomic", "cleared by recovery"],
+    [256, "turns", "u32[256]", "by slot: the turn that its member has drawn to write, 0 for none", "the member", "publish", "0: given back by recovery"],
+  ],
+);
+
+export const RWLOCK_READER_BYTES = 64;
+export const RWLOCK_READER = struct(
+  "rwlock_reader",
+  RWLOCK_READER_BYTES,
+  "What a member reads, in a cache line that only it writes.",
+  // prettier-ignore
+  [
+    [0, "count", "u32", "how often it reads, a try that has not looked at the gate yet included", "the member", "publish", "0: given back by recovery"],
+  ],
+);

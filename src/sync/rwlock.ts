@@ -1,0 +1,571 @@
+import * as words from "#words";
+import { choice } from "../base/arguments.js";
+import { now, onlyWaitOptions, type WaitOptions } from "../base/deadline.js";
+import { ShmkitError } from "../base/errors.js";
+import type { ObjectPlan, ObjectRef } from "../heap/directory.js";
+import { NamedObject, type ObjectContext } from "../heap/named-object.js";
+import { Op } from "../layout/member-slot.js";
+import { GATE_ENTERED, RWLOCK_BYTES, RWLOCK_READER_BYTES } from "../layout/rwlock.js";
+import { blockedOnLock, holderOf, lockWaiters, ownerOf, takeAbandoned, tryLock } from "../locking/robust-lock.js";
+import { ringAll, ringMember } from "../members/doorbell.js";
+import { BLOCKED, type Blocked, type Member } from "../members/member.js";
+import { inSet, leaveSet } from "../members/member-set.js";
+import { LocalQueue, type Waitable } from "../members/waits.js";
+import { COUNT_STRIDE, countWord, RWLOCK_WORD, rwLockStatistics, type RwLockStatistics } from "./rwlock-words.js";
+import { Turns } from "./turns.js";
+
+const LOCK = Op["rwlock.lock"];
+const UNLOCK = Op["rwlock.unlock"];
+/** How long a writer lets readers that waited go first; one that is stopped or busy loses its turn then. */
+const FAVOUR_MS = 20;
+
+/** In which way a {@link RwLock} is held: by many for reading, by one who may go on to write, by one who writes. */
+export type RwLockMode = "shared" | "upgradable" | "exclusive";
+
+/** @internal */
+export const rwlockPlan = ({ geometry }: Member): ObjectPlan => ({
+  kind: "rwlock",
+  sizeBytes: RWLOCK_BYTES + geometry.maxMembers * RWLOCK_READER_BYTES,
+  options: [],
+  given: [],
+  optionNames: [],
+  init: () => undefined,
+});
+
+/** What is held of a {@link RwLock}, until `release()`. */
+export class RwLockGuard {
+  /** @internal */
+  held: RwLockMode | undefined;
+  /** @internal */
+  told = false;
+  private readonly lock: RwLock;
+
+  /** @internal */
+  constructor(lock: RwLock, held: RwLockMode) {
+    this.lock = lock;
+    this.held = held;
+  }
+
+  /** How it is held; undefined once it was released. */
+  get mode(): RwLockMode | undefined {
+    return this.held;
+  }
+
+  /** True when the last one that wrote died doing so: told to the next that writes only, with its lock or its upgrade. */
+  get abandoned(): boolean {
+    return this.told;
+  }
+
+  /** Gives it back; never waits. @throws ERR_NOT_HELD when that was done already, ERR_CLOSED, ERR_REGION_LOST */
+  release(): void {
+    this.lock.giveBack(this);
+  }
+
+  /** Releases if still held. */
+  [Symbol.dispose](): void {
+    if (this.lock.isHeldBy(this)) this.release();
+  }
+
+  /**
+   * From upgradable to exclusive: resolves when those who read have left. Nobody writes in between, so what was read still
+   * holds. On failure it stays upgradable.
+   * @throws ERR_NOT_HELD when it is not held upgradable; else as {@link RwLock.lock}
+   */
+  async upgrade(options?: WaitOptions): Promise<void> {
+    return this.lock.upgradeGuard(this, onlyWaitOptions(options, "upgrade"));
+  }
+  /** {@link upgrade}, blocking the thread. @throws ERR_DEADLOCK when this very thread reads, too */
+  upgradeSync(options?: WaitOptions): void {
+    this.lock.upgradeGuardSync(this, onlyWaitOptions(options, "upgradeSync"));
+  }
+  /** Whether nobody read and it is exclusive now. Never waits. @throws ERR_NOT_HELD */
+  tryUpgrade(): boolean {
+    return this.lock.tryUpgradeGuard(this);
+  }
+
+  /** From exclusive or upgradable to what is less, without letting a writer in between; never waits. @throws ERR_NOT_HELD when it is held as no more than that */
+  downgrade(to: "shared" | "upgradable" = "shared"): void {
+    this.lock.downgradeGuard(this, choice(to, "to", ["shared", "upgradable"]));
+  }
+}
+
+/**
+ * A named readers–writer lock: many read at the same time, or one writes. Upgradable is in between, as in Boost's
+ * `upgrade_mutex`: one member at a time, beside readers, which alone may go on to write. Neither side starves: who would
+ * write keeps new readers out, and readers that waited while somebody wrote come before the next one that would. Writers
+ * are served in the order in which their members began to wait. Readers that die have left; when a writer dies, the next one is told (`guard.abandoned`).
+ *
+ * Reading touches a cache line of its own and no lock, so readers do not slow each other down.
+ * @see pthread_rwlock_rdlock(3p); [synchronisation](../../docs/guide/synchronisation.md#readerswriter-lock)
+ * @example
+ * ```ts
+ * import { open } from "shmkit";
+ *
+ * const app = await open("api-rwlock");
+ * const config = await app.rwlock("config");
+ * const reading = await config.lockShared();
+ * reading.release();
+ * const guard = await config.lockUpgradable({ timeoutMs: 1000 });
+ * // looks beside other readers, and only if there is something to change:
+ * await guard.upgrade();
+ * console.log(guard.mode); // exclusive
+ * guard.release();
+ * await app.close();
+ * ```
+ */
+export class RwLock extends NamedObject {
+  private readonly readers = new LocalQueue();
+  private readonly writers = new LocalQueue();
+  private readonly upgrades = new LocalQueue();
+  /** Sync forms do not stand behind this thread's asynchronous waits, which it cannot serve while it blocks. */
+  private readonly syncQueue = new LocalQueue();
+  private readonly turns = new Turns(this.member, this.base, this.base + RWLOCK_WORD.turns);
+  private readonly turnWord = this.base + RWLOCK_WORD.turns + this.member.slot;
+  private readonly countWord = countWord(this.base, this.member.slot);
+  private readonly gate = this.base + RWLOCK_WORD.gate;
+  private readonly waiting = this.base + RWLOCK_WORD.waiting;
+  private readonly favoured = this.base + RWLOCK_WORD.favoured;
+  private readonly entered = this.member.me | GATE_ENTERED;
+  /** Guards of this member that read. */
+  private count = 0;
+  /** The guard that is upgradable or exclusive. */
+  private owner: RwLockGuard | undefined;
+  /** The lock is owned, or the gate closed, on behalf of a wait. */
+  private isEntering = false;
+  /** Since when readers are let in first; 0 when that has not begun. */
+  private favourSince = 0;
+  /** Of an attempt that is not over. */
+  private arriving: RwLockGuard | undefined;
+  private readonly sharing = this.waitable(
+    this.readers,
+    "reading",
+    () => this.attemptShared(false),
+    () => this.readingGivenUp(),
+  );
+  private readonly sharingSync = this.waitable(
+    this.syncQueue,
+    "reading",
+    () => this.attemptShared(true),
+    () => this.readingGivenUp(),
+  );
+  private readonly upgradabling = this.waitable(this.writers, "locking", () => this.attempt("upgradable", false));
+  private readonly upgradablingSync = this.waitable(this.syncQueue, "locking", () => this.attempt("upgradable", true));
+  private readonly locking = this.waitable(this.writers, "locking", () => this.attempt("exclusive", false));
+  private readonly lockingSync = this.waitable(this.syncQueue, "locking", () => this.attempt("exclusive", true));
+
+  /** @internal */
+  constructor(context: ObjectContext, ref: ObjectRef) {
+    super(context, ref);
+  }
+
+  /**
+   * To read: resolves when nobody writes, or waits to and came before.
+   * @throws ERR_TIMEOUT, the signal's reason, ERR_OUT_OF_RANGE, ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_CLOSED, ERR_REGION_LOST
+   */
+  async lockShared(options?: WaitOptions): Promise<RwLockGuard> {
+    return this.context.waits.async(this.sharing, onlyWaitOptions(options, "lockShared"));
+  }
+  /**
+   * {@link lockShared}, blocking the thread. A thread that reads already is let in even if somebody waits to write: it
+   * would wait for itself. @throws ERR_DEADLOCK when this very thread writes
+   */
+  lockSharedSync(options?: WaitOptions): RwLockGuard {
+    return this.context.waits.sync(this.sharingSync, onlyWaitOptions(options, "lockSharedSync"));
+  }
+  /** The guard, or undefined when somebody writes or waits to. Never waits. */
+  tryLockShared(): RwLockGuard | undefined {
+    return guardOf(this.context.waits.try(this.sharing));
+  }
+
+  /** To write: resolves when nobody else reads or writes. Errors as {@link lockShared}. */
+  async lock(options?: WaitOptions): Promise<RwLockGuard> {
+    return this.context.waits.async(this.locking, onlyWaitOptions(options, "lock"));
+  }
+  /** {@link lock}, blocking the thread. @throws ERR_DEADLOCK when this very thread holds it in any way */
+  lockSync(options?: WaitOptions): RwLockGuard {
+    return this.context.waits.sync(this.lockingSync, onlyWaitOptions(options, "lockSync"));
+  }
+  /** The guard, or undefined when somebody reads, writes, or waits to write. Never waits. */
+  tryLock(): RwLockGuard | undefined {
+    return guardOf(this.context.waits.try(this.locking));
+  }
+
+  /** To read and perhaps write: resolves when nobody writes or holds it so. Errors as {@link lockShared}. */
+  async lockUpgradable(options?: WaitOptions): Promise<RwLockGuard> {
+    return this.context.waits.async(this.upgradabling, onlyWaitOptions(options, "lockUpgradable"));
+  }
+  /** {@link lockUpgradable}, blocking the thread. @throws ERR_DEADLOCK when this very thread holds it so, or writes */
+  lockUpgradableSync(options?: WaitOptions): RwLockGuard {
+    return this.context.waits.sync(this.upgradablingSync, onlyWaitOptions(options, "lockUpgradableSync"));
+  }
+  /** The guard, or undefined when somebody writes, holds it so, or waits for either. Never waits. */
+  tryLockUpgradable(): RwLockGuard | undefined {
+    return guardOf(this.context.waits.try(this.upgradabling));
+  }
+
+  /** How it is now; looks without locking. */
+  statistics(): RwLockStatistics {
+    this.check();
+    const statistics = rwLockStatistics(this.member, this.base);
+    this.member.segment.checkNotLost();
+    return statistics;
+  }
+
+  private waitable<T>(
+    queue: LocalQueue,
+    what: string,
+    attempt: () => T | Blocked,
+    givenUp = () => this.writingGivenUp(),
+  ): Waitable<T> {
+    return {
+      what: `${what} ${this.address}`,
+      queue,
+      owner: this,
+      attempt,
+      // Writers are rung by their turns, readers all together.
+      remains: () => false,
+      holder: () => holderOf(this.member, this.base),
+      givenUp: () => this.aside(givenUp),
+    };
+  }
+
+  // Reading.
+
+  private attemptShared(isBlocking: boolean): RwLockGuard | Blocked {
+    this.check();
+    const { member } = this;
+    if (this.owner?.held === "exclusive") {
+      if (isBlocking) this.refuseDeadlock("written");
+      return member.waiting(this.waiting);
+    }
+    const guard = new RwLockGuard(this, "shared");
+    member.begin(LOCK, this.entry);
+    try {
+      // This thread's own asynchronous wait would not let it in, nor could it be served.
+      if (isBlocking && this.isEntering) this.stopEntering();
+      // SYNC POINT: pairs with the gate that is closed before the counts are looked at, in shutOut
+      words.store(this.words, this.countWord, this.count + 1);
+      const gate = words.load(this.words, this.gate);
+      if (gate !== 0 && !(isBlocking && this.count > 0)) {
+        this.stopCounting();
+        return member.blocked(this.waiting, gate & (GATE_ENTERED - 1));
+      }
+      this.count++;
+      this.arriving = guard;
+      member.committed();
+      if (member.queued) this.endFavour();
+      member.end();
+    } catch (error) {
+      member.failed(error);
+    }
+    this.arriving = undefined;
+    return guard;
+  }
+
+  /** Lets the others see what this member has; who waits for the last reader is rung. */
+  private stopCounting(): void {
+    // SYNC POINT: pairs with the look at the counts of an owner that is armed
+    words.store(this.words, this.countWord, this.count);
+    if (this.count === 0) this.ringOwner();
+  }
+
+  private ringOwner(): void {
+    const owner = ownerOf(this.member, this.base);
+    if (owner >= 0) ringMember(this.member, owner);
+  }
+
+  /** A reader that was favoured is in, or does not wait any more. */
+  private endFavour(): void {
+    const { segment, slot } = this.member;
+    if (!inSet(segment, this.favoured, slot)) return;
+    // SYNC POINT: pairs with the look at the set of an owner that is armed
+    leaveSet(segment, this.favoured, slot);
+    this.ringOwner();
+  }
+
+  // Writing.
+
+  private attempt(mode: "upgradable" | "exclusive", isBlocking: boolean): RwLockGuard | Blocked {
+    this.check();
+    const { member, base } = this;
+    if (isBlocking && this.owner !== undefined)
+      this.refuseDeadlock(this.owner.held === "exclusive" ? "written" : "held");
+    if (isBlocking && mode === "exclusive" && this.count > 0) this.refuseDeadlock("read");
+    if (this.owner !== undefined) {
+      if (member.queued) this.draw();
+      return member.waiting(lockWaiters(base));
+    }
+    const guard = new RwLockGuard(this, mode);
+    member.begin(LOCK, this.entry);
+    try {
+      if (!this.isEntering) {
+        const first = this.turns.first();
+        const isBehind = first >= 0 && first !== member.slot;
+        if (isBehind || !tryLock(member, base)) {
+          if (member.queued) this.draw();
+          return isBehind ? member.blocked(lockWaiters(base), first + 1) : blockedOnLock(member, base);
+        }
+        this.isEntering = true;
+      }
+      if (mode === "exclusive" && !this.shutOut()) return this.waitEntering();
+      if (mode === "exclusive") this.enter(guard);
+      else this.openGate();
+      this.owner = guard;
+      this.isEntering = false;
+      this.arriving = guard;
+      member.committed();
+      words.store(this.words, this.turnWord, 0);
+      // This member's other waits stand at the end.
+      if (this.writers.waits.length > (member.queued && !isBlocking ? 1 : 0)) this.draw();
+      member.end();
+    } catch (error) {
+      member.failed(error);
+    }
+    this.arriving = undefined;
+    return guard;
+  }
+
+  /** Stands at the end of those who would write, unless this member stands there already. */
+  private draw(): void {
+    if (this.turns.of(this.member.slot) !== 0) return;
+    let turn = words.add(this.words, this.base + RWLOCK_WORD.lastTurn, 1) + 1;
+    if ((turn | 0) === 0) turn = words.add(this.words, this.base + RWLOCK_WORD.lastTurn, 1) + 1;
+    // SYNC POINT: pairs with whoever frees the lock and looks whose turn it is
+    words.store(this.words, this.turnWord, turn);
+  }
+
+  /** Closes the gate when favoured readers are in; whether nobody reads any more. The lock is owned. */
+  private shutOut(): boolean {
+    if (words.load(this.words, this.gate) === 0) {
+      if (this.mustFavour()) return false;
+      // SYNC POINT: pairs with a reader that counts itself and then looks at the gate, in attemptShared
+      words.store(this.words, this.gate, this.member.me);
+    }
+    const { maxMembers } = this.member.geometry;
+    let count = countWord(this.base, 0);
+    for (let slot = 0; slot < maxMembers; slot++, count += COUNT_STRIDE)
+      if (words.load(this.words, count) !== 0) return false;
+    return true;
+  }
+
+  /** Whether readers that waited while the last one wrote have not come yet. Their favour does not last for ever. */
+  private mustFavour(): boolean {
+    const { setWords } = this.member.geometry;
+    let isAny = false;
+    for (let word = 0; word < setWords; word++)
+      // A bit of one that does not wait any more means nothing.
+      if ((words.load(this.words, this.favoured + word) & words.load(this.words, this.waiting + word)) !== 0)
+        isAny = true;
+    if (!isAny) this.favourSince = 0;
+    else if (this.favourSince === 0) this.favourSince = now();
+    else if (now() - this.favourSince > FAVOUR_MS) {
+      for (let word = 0; word < setWords; word++) words.store(this.words, this.favoured + word, 0);
+      this.favourSince = 0;
+      return false;
+    }
+    return isAny;
+  }
+
+  private waitEntering(): Blocked {
+    if (!this.member.queued) this.stopEntering();
+    return this.member.blocked(lockWaiters(this.base));
+  }
+
+  /** Nobody reads: from here on, this member's death is told. */
+  private enter(guard: RwLockGuard): void {
+    words.store(this.words, this.gate, this.entered);
+    guard.held = "exclusive";
+    guard.told = takeAbandoned(this.member, this.base);
+  }
+
+  /** Gives up what a wait had: the gate is open, and unless a guard has it the lock free. */
+  private stopEntering(): void {
+    this.openGate();
+    if (this.owner === undefined) this.free();
+    this.isEntering = false;
+    // Other waits of this member looked on while this one had it.
+    ringMember(this.member, this.member.slot);
+  }
+
+  /** Opens the gate; the readers that wait come before the next writer. */
+  private openGate(): void {
+    const { member, waiting } = this;
+    if (words.load(this.words, this.gate) === 0) return;
+    for (let word = 0; word < member.geometry.setWords; word++) {
+      const bits = words.load(this.words, waiting + word);
+      if (bits !== 0) words.or(this.words, this.favoured + word, bits);
+    }
+    // SYNC POINT: pairs with enterSet followed by the re-check of a reader
+    words.store(this.words, this.gate, 0);
+    ringAll(member, waiting);
+  }
+
+  private free(): void {
+    // SYNC POINT: pairs with tryLock, and with draw followed by the re-check of a waiter
+    words.store(this.words, this.base, 0);
+    this.turns.ringFirst();
+  }
+
+  private writingGivenUp(): void {
+    if (this.isEntering) this.stopEntering();
+    if (this.writers.waits.length === 0) this.turns.giveUp();
+  }
+
+  private readingGivenUp(): void {
+    if (this.readers.waits.length === 0) this.endFavour();
+  }
+
+  /** Cut off in it, the words are made to agree with the guards. */
+  private aside(act: () => void): void {
+    const { member } = this;
+    if (member.closed || member.segment.lost) return;
+    member.beginAside();
+    act();
+    member.inOperation = false;
+  }
+
+  private refuseDeadlock(how: string): never {
+    throw new ShmkitError(
+      "ERR_DEADLOCK",
+      `${this.address} is ${how} by this thread, which would wait for itself; release it first`,
+      { path: this.address },
+    );
+  }
+
+  // What guards do.
+
+  /** @internal */
+  isHeldBy(guard: RwLockGuard): boolean {
+    return guard.held !== undefined && this.isAttached;
+  }
+
+  private checkHeld(guard: RwLockGuard, ...modes: RwLockMode[]): void {
+    if (guard.held !== undefined && modes.includes(guard.held)) return;
+    throw new ShmkitError(
+      "ERR_NOT_HELD",
+      guard.held === undefined
+        ? `this guard of ${this.address} was released; lock it again`
+        : `this guard of ${this.address} is ${guard.held}, not ${modes.join(" or ")}`,
+      { path: this.address },
+    );
+  }
+
+  /** @internal */
+  giveBack(guard: RwLockGuard): void {
+    this.checkAttached();
+    if (guard.held === undefined) this.checkHeld(guard);
+    const { member } = this;
+    member.begin(UNLOCK, this.entry);
+    try {
+      const isReader = guard.held === "shared";
+      guard.held = undefined;
+      if (isReader) this.count--;
+      else this.owner = undefined;
+      if (isReader) {
+        member.committed();
+        this.stopCounting();
+      } else this.leave();
+      member.end();
+    } catch (error) {
+      member.failed(error);
+    }
+  }
+
+  /** The owner goes. */
+  private leave(): void {
+    this.isEntering = false;
+    this.member.critical(0);
+    this.openGate();
+    this.member.committed();
+    this.free();
+  }
+
+  /** @internal */
+  downgradeGuard(guard: RwLockGuard, to: "shared" | "upgradable"): void {
+    this.checkAttached();
+    this.checkHeld(guard, "exclusive", ...(to === "shared" ? (["upgradable"] as const) : []));
+    const { member } = this;
+    member.begin(UNLOCK, this.entry);
+    try {
+      if (to === "shared") {
+        words.store(this.words, this.countWord, this.count + 1);
+        this.count++;
+        this.owner = undefined;
+      }
+      guard.held = to;
+      if (to === "shared") this.leave();
+      else {
+        member.critical(0);
+        this.openGate();
+        member.committed();
+      }
+      member.end();
+    } catch (error) {
+      member.failed(error);
+    }
+  }
+
+  private upgrading(guard: RwLockGuard, isBlocking: boolean): Waitable<true> {
+    return this.waitable(this.upgrades, "upgrading", () => this.attemptUpgrade(guard, isBlocking));
+  }
+
+  private attemptUpgrade(guard: RwLockGuard, isBlocking: boolean): true | Blocked {
+    this.check();
+    this.checkHeld(guard, "upgradable");
+    if (isBlocking && this.count > 0) this.refuseDeadlock("read");
+    const { member } = this;
+    member.begin(LOCK, this.entry);
+    try {
+      this.isEntering = true;
+      if (!this.shutOut()) return this.waitEntering();
+      this.enter(guard);
+      this.isEntering = false;
+      member.committed();
+      member.end();
+      return true;
+    } catch (error) {
+      return member.failed(error);
+    }
+  }
+
+  /** @internal */
+  async upgradeGuard(guard: RwLockGuard, options?: WaitOptions): Promise<void> {
+    await this.context.waits.async(this.upgrading(guard, false), options);
+  }
+  /** @internal */
+  upgradeGuardSync(guard: RwLockGuard, options?: WaitOptions): void {
+    this.context.waits.sync(this.upgrading(guard, true), options);
+  }
+  /** @internal */
+  tryUpgradeGuard(guard: RwLockGuard): boolean {
+    return this.context.waits.try(this.upgrading(guard, false)) !== BLOCKED;
+  }
+
+  /** @internal Makes the shared words agree with the guards that there are. */
+  override forgetHeld(): void {
+    const { arriving } = this;
+    if (arriving?.held === "shared") this.count--;
+    else if (arriving !== undefined && this.owner === arriving) this.owner = undefined;
+    if (arriving !== undefined) arriving.held = undefined;
+    this.arriving = undefined;
+    this.stopCounting();
+    this.isEntering = false;
+    if (ownerOf(this.member, this.base) !== this.member.slot) return;
+    if (this.owner?.held === "exclusive") words.store(this.words, this.gate, this.entered);
+    else this.openGate();
+    if (this.owner === undefined) this.free();
+  }
+
+  protected override beforeDetach(): void {
+    if (this.owner !== undefined) this.giveBack(this.owner);
+    const { member } = this;
+    if (this.count === 0) return;
+    member.begin(UNLOCK, this.entry);
+    this.count = 0;
+    member.committed();
+    this.stopCounting();
+    member.end();
+  }
+}
+
+const guardOf = (guard: RwLockGuard | Blocked): RwLockGuard | undefined => (guard === BLOCKED ? undefined : guard);

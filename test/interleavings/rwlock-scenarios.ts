@@ -1,0 +1,167 @@
+/** Readers–writer locks: nobody reads while somebody writes, nobody is forgotten, whoever gives up or dies. */
+import assert from "node:assert/strict";
+import type { RwLock, RwLockGuard } from "shmkit";
+import { RWLOCK } from "#src/layout/rwlock.js";
+import { PAGE_BYTES } from "#src/layout/region-header.js";
+import { PENDING, type Model } from "./linearizability.js";
+import { survivor, TIMED_OUT, within, type Role, type Scenario, type Story } from "./scenario.js";
+import type { World } from "./world.js";
+
+interface Held {
+  readonly readers: number;
+  /** Holds it upgradable, or writes. */
+  readonly owners: number;
+  readonly writers: number;
+}
+const FREE: Held = { readers: 0, owners: 0, writers: 0 };
+
+/** Begins and ends of holding it. */
+const CHANGES: Readonly<Record<string, Partial<Held>>> = {
+  "lock shared": { readers: 1 },
+  "unlock shared": { readers: -1 },
+  lock: { owners: 1, writers: 1 },
+  unlock: { owners: -1, writers: -1 },
+  "lock upgradable": { owners: 1 },
+  "unlock upgradable": { owners: -1 },
+  upgrade: { writers: 1 },
+  "downgrade to shared": { readers: 1, owners: -1, writers: -1 },
+};
+
+function change(held: Held, name: string): Held | undefined {
+  const { readers = 0, owners = 0, writers = 0 } = CHANGES[name];
+  const after = { readers: held.readers + readers, owners: held.owners + owners, writers: held.writers + writers };
+  const isAllowed = after.owners <= 1 && (after.writers === 0 || after.readers === 0);
+  return isAllowed && after.readers >= 0 && after.owners >= 0 ? after : undefined;
+}
+
+const holding: Model<Held> = {
+  initial: FREE,
+  step(held, { name }, answer) {
+    if (answer === TIMED_OUT) return [held];
+    const after = change(held, name);
+    if (answer === PENDING) return after === undefined ? [held] : [held, after];
+    return after === undefined ? [] : [after];
+  },
+};
+
+/** With a death: what the dead one held is gone with its recovery, whatever that was. */
+const mortal = (before: readonly Held[]): Model<Held> => ({
+  ...holding,
+  step(held, what, answer, thread) {
+    if (what.name !== "recover") return holding.step(held, what, answer, thread);
+    return before
+      .map((dead) => ({
+        readers: held.readers - dead.readers,
+        owners: held.owners - dead.owners,
+        writers: held.writers - dead.writers,
+      }))
+      .filter(({ readers, owners, writers }) => readers >= 0 && owners >= 0 && writers >= 0);
+  },
+});
+
+type Act = (lock: RwLock, call: Parameters<Role["run"]>[0]) => void;
+
+const reads: Act = (lock, call) => {
+  let guard: RwLockGuard;
+  call({ name: "lock shared" }, () => void (guard = lock.lockSharedSync()));
+  call({ name: "unlock shared" }, () => guard.release());
+};
+const writes: Act = (lock, call) => {
+  let guard: RwLockGuard;
+  call({ name: "lock" }, () => void (guard = lock.lockSync()));
+  call({ name: "unlock" }, () => guard.release());
+};
+const triesToWrite: Act = (lock, call) => {
+  let guard: RwLockGuard | undefined;
+  call({ name: "lock" }, () => {
+    guard = lock.tryLock();
+    return guard === undefined ? TIMED_OUT : undefined;
+  });
+  if (guard !== undefined) call({ name: "unlock" }, () => guard!.release());
+};
+const readsOrNot: Act = (lock, call) => {
+  let guard: RwLockGuard | undefined;
+  call({ name: "lock shared" }, () => within((options) => void (guard = lock.lockSharedSync(options))));
+  if (guard !== undefined) call({ name: "unlock shared" }, () => guard!.release());
+};
+const writesOrNot: Act = (lock, call) => {
+  let guard: RwLockGuard | undefined;
+  call({ name: "lock" }, () => within((options) => void (guard = lock.lockSync(options))));
+  if (guard !== undefined) call({ name: "unlock" }, () => guard!.release());
+};
+const upgrades: Act = (lock, call) => {
+  let guard: RwLockGuard;
+  call({ name: "lock upgradable" }, () => void (guard = lock.lockUpgradableSync()));
+  call({ name: "upgrade" }, () => guard.upgradeSync());
+  call({ name: "downgrade to shared" }, () => guard.downgrade());
+  call({ name: "unlock shared" }, () => guard.release());
+};
+const upgradesOrNot: Act = (lock, call) => {
+  let guard: RwLockGuard;
+  call({ name: "lock upgradable" }, () => void (guard = lock.lockUpgradableSync()));
+  call({ name: "upgrade" }, () => within((options) => guard.upgradeSync(options)));
+  const isUpgraded = guard!.mode === "exclusive";
+  call({ name: isUpgraded ? "unlock" : "unlock upgradable" }, () => guard.release());
+};
+
+function on(
+  name: string,
+  acts: readonly Act[],
+  more: { deaths?: number; isAtTheEnd?: boolean; dead?: readonly Held[] } = {},
+): Scenario {
+  const { deaths = 0, isAtTheEnd = false, dead } = more;
+  return {
+    name: `rwlock-${name}`,
+    algorithm: "readers–writer lock",
+    members: acts.length,
+    deaths,
+    tell: (world: World): Story => {
+      const locks = world.members.map(({ region }) => region.rwlocks.openOrCreateSync("l"));
+      const base = (locks[0].ref.page * PAGE_BYTES) / 4;
+      if (isAtTheEnd) world.machine.words[base + RWLOCK.at.lastTurn / 4] = -2;
+      const impatient = [readsOrNot, writesOrNot, upgradesOrNot];
+      return {
+        roles: acts.map((act, i): Role => {
+          const role = {
+            name: `${act.name} ${i}`,
+            hasDeadline: impatient.includes(act),
+            run: (call: Parameters<Role["run"]>[0]) => act(locks[i], call),
+          };
+          return deaths > 0 && i > 0 ? survivor(role) : role;
+        }),
+        model: dead === undefined ? holding : mortal(dead),
+        check: (_, { region }) => {
+          const { takeovers, ...left } = region.rwlocks.openSync("l").statistics();
+          assert.deepEqual(left, {
+            readers: [],
+            writer: undefined,
+            owner: undefined,
+            waitingWriters: [],
+            waitingReaders: [],
+          });
+          assert.ok(takeovers <= deaths);
+        },
+      };
+    },
+  };
+}
+
+const READER_DEAD = [FREE, { readers: 1, owners: 0, writers: 0 }];
+const WRITER_DEAD = [FREE, { readers: 0, owners: 1, writers: 1 }];
+const UPGRADER_DEAD = [...WRITER_DEAD, ...READER_DEAD, { readers: 0, owners: 1, writers: 0 }];
+
+export const RWLOCK_SCENARIOS: readonly Scenario[] = [
+  on("reader-writer", [reads, writes]),
+  on("readers-writer", [reads, reads, writes]),
+  on("reader-writers", [reads, writes, writes]),
+  on("wrap", [writes, writes, reads], { isAtTheEnd: true }),
+  on("try", [reads, triesToWrite, writes]),
+  on("reader-gives-up", [readsOrNot, writes, writes]),
+  on("writer-gives-up", [writesOrNot, reads, writes]),
+  on("upgrade", [upgrades, reads]),
+  on("upgrade-writer", [upgrades, reads, writes]),
+  on("upgrade-gives-up", [upgradesOrNot, reads, reads]),
+  on("reader-dies", [reads, writes, reads], { deaths: 1, dead: READER_DEAD }),
+  on("writer-dies", [writes, reads, writes], { deaths: 1, dead: WRITER_DEAD }),
+  on("upgrader-dies", [upgrades, reads, writes], { deaths: 1, dead: UPGRADER_DEAD }),
+];
