@@ -474,11 +474,13 @@ export type RwLockMode = "shared" | "upgradable" | "exclusive";
 
 export type RwLockOptions = Record<never, never>;
 
+export interface RwLockReader {
+    readonly slot: number;
+    readonly count: number;
+}
+
 export interface RwLockStatistics {
-    readonly readers: readonly {
-        readonly slot: number;
-        readonly count: number;
-    }[];
+    readonly readers: readonly RwLockReader[];
     readonly writer: number | undefined;
     readonly owner: number | undefined;
     readonly waitingWriters: readonly number[];

@@ -32,7 +32,7 @@ export type { PipeStatistics } from "./channels/pipe-statistics.js";
 export { Counter, type Integer } from "./values/counter.js";
 export { Condition, type ConditionStatistics } from "./sync/condition.js";
 export { RwLock, RwLockGuard, type RwLockMode } from "./sync/rwlock.js";
-export { type RwLockStatistics } from "./sync/rwlock-words.js";
+export type { RwLockReader, RwLockStatistics } from "./sync/rwlock-words.js";
 export {
   Semaphore,
   SemaphoreLease,

@@ -21,10 +21,18 @@ export const COUNT_STRIDE = RWLOCK_READER_BYTES >> 2;
 /** @internal Word index of how often the member of a slot reads. */
 export const countWord = (base: number, slot: number): number => base + COUNTS + slot * COUNT_STRIDE;
 
+/** Who reads. */
+export interface RwLockReader {
+  /** The member. */
+  readonly slot: number;
+  /** How many guards it has. */
+  readonly count: number;
+}
+
 /** How a readers–writer lock is now. */
 export interface RwLockStatistics {
-  /** Members that read, by slot, and how often each. */
-  readonly readers: readonly { readonly slot: number; readonly count: number }[];
+  /** Members that read. */
+  readonly readers: readonly RwLockReader[];
   /** Slot of the member that writes; undefined while nobody does. */
   readonly writer: number | undefined;
   /** Slot of the member that holds it upgradable, or is the first to write and waits until nobody reads. */
@@ -40,7 +48,7 @@ export interface RwLockStatistics {
 /** @internal How the lock at a word index is. */
 export function rwLockStatistics(member: Member, base: number): RwLockStatistics {
   const shared = member.segment.words;
-  const readers = [];
+  const readers: RwLockReader[] = [];
   for (let slot = 0; slot < member.geometry.maxMembers; slot++) {
     const count = words.load(shared, countWord(base, slot)) >>> 0;
     if (count !== 0) readers.push({ slot, count });
