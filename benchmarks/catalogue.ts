@@ -292,6 +292,18 @@ export const BENCHMARKS: readonly Benchmark[] = [
     ],
   },
   {
+    name: "rwlock-read",
+    call: "lockSharedSync/release",
+    unit: "ns",
+    better: "lower",
+    contenders: [
+      ...shmkitSync(["alone"]),
+      node("shmkit-two-readers", "shmkit-sync.js", PAIR),
+      pthread("read"),
+      pthread("read-by-two", "c-pthread-two-readers"),
+    ],
+  },
+  {
     name: "semaphore",
     call: "acquireSync/release",
     unit: "ns",

@@ -37,6 +37,26 @@ async function semaphoreAlone(app: Region): Promise<void> {
   if (semaphore.available !== 1) wrong("permits", semaphore.available, 1);
 }
 
+async function read(app: Region): Promise<void> {
+  const lock = await app.rwlock("rwlock");
+  alone(() => lock.lockSharedSync().release());
+}
+
+/** One of two readers. */
+async function readBesideAnother(app: Region): Promise<void> {
+  await receiversReady(run);
+  await read(app);
+  (await app.counter("over")).setSync(1);
+}
+
+/** The other one: reads until the first one has read enough. */
+async function readOn(app: Region): Promise<void> {
+  const lock = await app.rwlock("rwlock");
+  const over = await app.counter("over");
+  announce(run);
+  while (over.value === 0n) for (let i = 0; i < BATCH; i++) lock.lockSharedSync().release();
+}
+
 /** What the words say that two processes count in under one mutex. */
 const CONTENDED = { count: 0, over: 1 } as const;
 
@@ -177,6 +197,7 @@ const SIDES: Record<string, Record<string, (app: Region) => Promise<void>>> = {
   mutex: { near: mutexAlone },
   "mutex-contended": { near: contend, far: contendToo },
   "lock-handover": { near: compete, far: compete },
+  "rwlock-read": { alone: read, near: readBesideAnother, far: readOn },
   semaphore: { near: semaphoreAlone },
   condition: { near: takeTurns, far: answerTurns },
 };
