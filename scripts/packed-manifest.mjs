@@ -1,11 +1,8 @@
 /** What only a checkout has use for. `private` keeps anything but the package from being published. */
 const OF_CHECKOUT = ["private", "scripts", "devDependencies", "overrides"];
 
-/** What is kept of the names that modules import by: the command line uses the first, declarations the types of the second. */
-const IMPORTS_KEPT = {
-  "#shmkit": (targets) => targets,
-  "#words": ({ types }) => ({ types }),
-};
+/** Of the names that modules import by, the one that the command line uses; the others lead to what the bundle was made of. */
+const IMPORTS_KEPT = ["#shmkit"];
 
 /** Conditions of the checkout's tests, for modules of which the package has the bundle instead. */
 const isOfTests = (condition) => condition.startsWith("shmkit-");
@@ -19,9 +16,7 @@ function withoutTestConditions(targets) {
 /** The package.json that travels in the package, made from the checkout's. */
 export function packedManifest(manifest) {
   const kept = Object.fromEntries(Object.entries(manifest).filter(([field]) => !OF_CHECKOUT.includes(field)));
-  const imports = Object.fromEntries(
-    Object.entries(IMPORTS_KEPT).map(([name, keep]) => [name, keep(manifest.imports[name])]),
-  );
+  const imports = Object.fromEntries(IMPORTS_KEPT.map((name) => [name, manifest.imports[name]]));
   return { ...kept, exports: withoutTestConditions(kept.exports), imports: withoutTestConditions(imports) };
 }
 

@@ -6,7 +6,7 @@ import { ShmkitError } from "../base/errors.js";
  * the lock's owner writes it, so a recoverer finds it through the lock.
  */
 export interface Journal {
-  readonly shared: words.Words;
+  readonly shared: Int32Array;
   /** Word index of the number of entries. */
   readonly entries: number;
   /** Word index of the pairs of word and old value. */
