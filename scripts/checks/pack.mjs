@@ -13,19 +13,31 @@ export function run(command, args, options) {
   return { status, stderr, output: `${stdout}${stderr}`.trim() };
 }
 
+const temporaryFolder = () => mkdtempSync(join(tmpdir(), "shmkit-package-"));
+
+let packed;
+
+/** The package as a release packs it, from a copy, so that whatever runs in the checkout meanwhile finds it as it is. */
+function pack(root) {
+  prebuildAddons(root);
+  const folder = temporaryFolder();
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const staged = join(folder, "package");
+  mkdirSync(staged);
+  stagePackage(root, staged);
+  const facts = npmPack(staged, folder);
+  return { archive: join(folder, facts.filename), facts: { ...facts, staged } };
+}
+
 /**
- * Packs the package as a release is, and calls with a folder of its own, which is removed afterwards, the archive, and what
- * npm says of it. Packed is a copy, so that whatever runs in the checkout meanwhile finds it as it is.
+ * Calls with a folder of its own, which is removed afterwards, the packed package, and what npm says of it. Gates of one run
+ * share the package.
  */
 export async function withPackage(root, use) {
-  prebuildAddons(root);
-  const folder = mkdtempSync(join(tmpdir(), "shmkit-package-"));
+  packed ??= pack(root);
+  const folder = temporaryFolder();
   try {
-    const staged = join(folder, "package");
-    mkdirSync(staged);
-    stagePackage(root, staged);
-    const packed = npmPack(staged, folder);
-    return await use(folder, join(folder, packed.filename), { ...packed, staged });
+    return await use(folder, packed.archive, packed.facts);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -28,6 +28,7 @@ interface Scripts {
   "checks/api-docs.mjs": { gate: { run: (context: { root: string }) => GateResult } };
   "checks/doc-examples.mjs": { gate: { run: (context: { root: string }) => Promise<GateResult> } };
   "inline-dependencies.mjs": { inlinedFiles: readonly string[] };
+  "package-files.mjs": { addonProblems: (root: string, files: readonly string[]) => string[] };
   "stage-package.mjs": { stagePackage: (root: string, folder: string) => void };
   "stale-outputs.mjs": { removeStaleOutputs: (root: string) => string[] };
 }
