@@ -187,7 +187,7 @@ class Trial {
 }
 
 function expect(what: string, holds: boolean): void {
-  if (!holds) throw new Error(`this was expected and is not so: ${what}`);
+  if (!holds) throw new Error(`it is not so that ${what}`);
 }
 
 /** Waits until something has arrived from another thread. */
