@@ -105,12 +105,28 @@ export interface Beginning {
 export const workerNumber = (host: number, worker: number): number => host * 1000 + worker;
 
 const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;
-const wallMs = (): number => performance.timeOrigin + performance.now();
 let clock = monotonicMs;
+
+const [FEWEST_LOOKS, LEAST_MS] = [1000, 5];
+/**
+ * The wall clock when `performance.now()` is 0. What a runtime says of that, its `timeOrigin`, is off by as long as the process
+ * had to wait between two looks at clocks: 160 ms have been seen on a busy machine. `Date.now()` says whole milliseconds, so
+ * of many looks the one closest behind a tick is right.
+ */
+function wallOrigin(): number {
+  const from = performance.now();
+  let origin = Number.NEGATIVE_INFINITY;
+  for (let looks = 0; looks < FEWEST_LOOKS || performance.now() - from < LEAST_MS; looks++) {
+    const wall = Date.now();
+    origin = Math.max(origin, wall - performance.now());
+  }
+  return origin;
+}
 
 /** For storms in other runtimes, some of which count hrtime from the start of the process. The wall clock may be set. */
 export function useWallClock(): void {
-  clock = wallMs;
+  const origin = wallOrigin();
+  clock = () => origin + performance.now();
 }
 
 /** Milliseconds on the clock that all processes of the storm share. */
