@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { MemberDeath, Region } from "shmkit";
 import { uniqueRegionName } from "../helpers/leftovers.js";
+import type { Scope } from "../fixtures/member-main.js";
 import type { Ending, MemberOptions, ProcessMember } from "../helpers/driven-member.js";
 import { exchangeBytes, exchangeValues } from "./exchange.js";
 import type { WorkerBeginning } from "./worker-main.js";
@@ -221,6 +222,30 @@ async function semaphore({ a, b, start, region }: Place): Promise<void> {
   const waiting = a.run(async ({ region: own }) => (await own.semaphore("permits")).wait());
   await b.run(async ({ region: own }) => (await own.semaphore("permits")).post());
   await waiting;
+}
+
+/** A word under the lock, waited for and announced; who was killed while it waited is not in the others' way. */
+async function condition({ a, b, start, region }: Place): Promise<void> {
+  const wait = async ({ region: own, say }: Scope): Promise<number> => {
+    const guard = await (await own.mutex("condition's")).lock();
+    say("waits");
+    await (await own.condition("changed")).waitFor(guard, () => guard.get(0) === 7);
+    const seen = guard.get(0);
+    guard.release();
+    return seen;
+  };
+  const victim = await start({ region });
+  void victim.run(wait).catch(() => undefined);
+  const waiting = b.run(wait);
+  await Promise.all([victim.next(), b.next()]);
+  await victim.kill();
+  await a.run(async ({ region: own }) => {
+    const guard = (await own.mutex("condition's")).lockSync();
+    guard.set(0, 7);
+    guard.release();
+    (await own.condition("changed")).notifyAll();
+  });
+  assert.equal(await waiting, 7);
 }
 
 /** A worker thread is a member of its own: it ends in order, or by `terminate()`, which is a death. */
@@ -453,6 +478,7 @@ export const SMOKE: Readonly<Record<string, Check>> = {
   "Sync waits": syncWaits,
   "a killed member's mutex, lease and death": killedMember,
   "a semaphore": semaphore,
+  "a condition variable": condition,
   "worker threads that end and are terminated": workerThreads,
   "processes that end without closing": endsWithoutClosing,
   "a pending wait keeps a process alive": pendingWaitKeepsAlive,
