@@ -10,7 +10,7 @@ const INTENDED = [
   /^package\.json$/,
   /^README\.md$/,
   /^LICENSE$/,
-  /^CHANGELOG\.md$/,
+  /^(?:ARCHITECTURE|CHANGELOG|CONTRIBUTING)\.md$/,
   /^docs\/[\w/-]+\.(?:md|svg)$/,
   /^docs\/guide\/cli-json\.schema\.json$/,
   /^man\/shmkit\.1$/,
@@ -48,6 +48,19 @@ function missingSources(root, map, files) {
   });
 }
 
+/** Links of packed pages to files that are not packed. */
+function deadLinks(root, files) {
+  return files
+    .filter((name) => name.endsWith(".md"))
+    .flatMap((page) => {
+      const targets = [...readFileSync(join(root, page), "utf8").matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map(
+        ([, to]) => to,
+      );
+      const dead = targets.filter((target) => !files.includes(posix.join(posix.dirname(page), target)));
+      return dead.map((target) => `${page} leads to ${target}, which is not packed`);
+    });
+}
+
 const kilobytes = (bytes) => `${Math.round(bytes / 1024)} KiB`;
 
 export const gate = {
@@ -73,6 +86,7 @@ export const gate = {
       for (const map of files.filter((name) => name.endsWith(".map"))) {
         for (const source of missingSources(root, map, files)) problems.push(`${map} points to ${source}, not packed`);
       }
+      problems.push(...deadLinks(root, files));
       const large = unpackedSize > LARGE_BYTES ? " (large)" : "";
       return {
         problems,
