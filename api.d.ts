@@ -64,6 +64,14 @@ export class Counter {
 
 export type CounterOptions = Record<never, never>;
 
+export interface DeadlockedMember {
+    readonly slot: number;
+    readonly pid: number;
+    readonly label: string;
+    readonly mutex: string;
+    readonly waitsFor: string;
+}
+
 export interface DiagnosticEvents {
     "shmkit:region:create": RegionEvent;
     "shmkit:region:attach": RegionEvent;
@@ -113,7 +121,7 @@ export const ERROR_CODES: {
     readonly ERR_NOT_ENCODABLE: "the value cannot be encoded";
     readonly ERR_BAD_MESSAGE: "a received message cannot be decoded; its bytes are attached";
     readonly ERR_NOT_HELD: "the lock or lease is not held by the caller";
-    readonly ERR_DEADLOCK: "waiting would never end, since the caller holds the lock itself";
+    readonly ERR_DEADLOCK: "waiting would never end: the caller holds the lock itself, or members wait for each other";
     readonly ERR_RUNTIME_LIMIT: "the JavaScript runtime cannot do that";
     readonly ERR_ADDON: "the native addon is missing or of another version";
     readonly ERR_SYSTEM: "a system call failed in an unexpected way";
@@ -129,6 +137,7 @@ export interface ErrorDetails {
     readonly errno?: number;
     readonly syscall?: string;
     readonly bytes?: Uint8Array;
+    readonly cycle?: readonly DeadlockedMember[];
 }
 
 export interface Facility {
@@ -167,6 +176,10 @@ export class Lease<T> {
 
 export type LifetimeName = "process" | "kernel";
 
+export interface LockOptions extends WaitOptions {
+    detectDeadlock?: boolean;
+}
+
 export interface MemberDeath {
     readonly slot: number;
     readonly generation: number;
@@ -203,11 +216,14 @@ export interface MemoryRange {
 export type MemoryUse = "header" | "members" | "deaths" | "pageMap" | "directory" | "object" | "block" | "free" | "reserved";
 
 export class Mutex {
-    lock(options?: WaitOptions): Promise<MutexGuard>;
-    lockSync(options?: WaitOptions): MutexGuard;
+    lock(options?: LockOptions): Promise<MutexGuard>;
+    lockSync(options?: LockOptions): MutexGuard;
     tryLock(): MutexGuard | undefined;
+    run<T>(callback: (guard: MutexGuard) => T | PromiseLike<T>, options?: LockOptions): Promise<T>;
+    runSync<T>(callback: (guard: MutexGuard) => T, options?: LockOptions): T;
     get ownerSlot(): number | undefined;
     get takeovers(): number;
+    statistics(): MutexStatistics;
     get wordCount(): number;
     readonly name: string;
     get address(): string;
@@ -226,6 +242,17 @@ export class MutexGuard {
 
 export interface MutexOptions {
     words?: number;
+    reentrant?: boolean;
+    detectDeadlock?: boolean;
+}
+
+export interface MutexStatistics {
+    readonly ownerSlot: number | undefined;
+    readonly heldSince: Date | undefined;
+    readonly waiting: readonly Waiter[];
+    readonly acquisitions: number;
+    readonly contended: number;
+    readonly takeovers: number;
 }
 
 export interface ObjectInfo extends ObjectFacts {
@@ -544,6 +571,7 @@ export class ShmkitError extends Error {
     readonly errno?: number;
     readonly syscall?: string;
     readonly bytes?: Uint8Array;
+    readonly cycle?: readonly DeadlockedMember[];
     constructor(code: ErrorCode, message: string, details?: ErrorDetails & {
     cause?: unknown;
 });
@@ -573,6 +601,11 @@ export interface WaitEvent {
 export interface WaitOptions {
     timeoutMs?: number;
     signal?: AbortSignal;
+}
+
+export interface Waiter {
+    readonly slot: number;
+    readonly since: Date;
 }
 
 export function open(name: string, options?: RegionOptions): Promise<Region>;

@@ -20,7 +20,7 @@ export type { Collection, OpenOptions } from "./region/collection.js";
 export type { PipeCollection } from "./region/pipe-collection.js";
 export type { InspectOptions, ObjectInfo, RegionInfo } from "./region/snapshot.js";
 export type { MemoryRange, MemoryUse } from "./region/memory-map.js";
-export type { MemberInfo } from "./region/members.js";
+export type { MemberInfo } from "./members/member-info.js";
 export type { MemberDeath } from "./members/deaths.js";
 export type { DiagnosticEvents, RegionEvent, WaitEvent } from "./members/diagnostics.js";
 export { Pipe, type ProcessOptions, type ReceiveOptions } from "./channels/pipe.js";
@@ -40,12 +40,15 @@ export {
   type SemaphoreOptions,
   type SemaphoreStatistics,
 } from "./sync/semaphore.js";
-export { Mutex, MutexGuard, type MutexOptions } from "./sync/mutex.js";
+export { Mutex, type LockOptions, type MutexOptions } from "./sync/mutex.js";
+export { MutexGuard } from "./sync/mutex-guard.js";
+export type { MutexStatistics, Waiter } from "./sync/mutex-statistics.js";
 export {
   ArgumentError,
   ArgumentRangeError,
   ERROR_CODES,
   ShmkitError,
+  type DeadlockedMember,
   type ErrorCode,
   type ErrorDetails,
 } from "./base/errors.js";

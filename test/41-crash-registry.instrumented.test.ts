@@ -28,6 +28,7 @@ const NOT_EXPLORED: Readonly<Record<string, string>> = {
   "Pipe.nodeReadable": "receives with a lease, ack and nack",
   "Pipe.writable": "sends, and closes if told to",
   "Pipe.nodeWritable": "sends, and closes if told to",
+  "Mutex.statistics": "looks only",
   "MutexGuard.get": "looks only",
   "ShmkitError.[Symbol.hasInstance]": "touches no shared memory",
 };

@@ -30,7 +30,7 @@
 #define SHMKIT_PAGE_MAP_BYTES 8
 #define SHMKIT_COUNTER_BYTES 192
 #define SHMKIT_LOCK_BYTES 64
-#define SHMKIT_MUTEX_BYTES 1024
+#define SHMKIT_MUTEX_BYTES 3072
 #define SHMKIT_MUTEX_WORDS 64
 #define SHMKIT_DEATH_BYTES 256
 #define SHMKIT_DEATH_RECORDS 64
@@ -336,7 +336,9 @@ struct shmkit_member_slot {
   uint32_t ledger_page;
   uint32_t argument;
   uint32_t reaping;
-  uint8_t reserved_144[48];
+  uint32_t sync_set;
+  uint32_t sync_waits;
+  uint8_t reserved_152[40];
   uint8_t label[64];
   uint8_t reserved_256[256];
 };
@@ -354,6 +356,8 @@ _Static_assert(offsetof(struct shmkit_member_slot, operation) == 128, "member_sl
 _Static_assert(offsetof(struct shmkit_member_slot, ledger_page) == 132, "member_slot.ledger_page");
 _Static_assert(offsetof(struct shmkit_member_slot, argument) == 136, "member_slot.argument");
 _Static_assert(offsetof(struct shmkit_member_slot, reaping) == 140, "member_slot.reaping");
+_Static_assert(offsetof(struct shmkit_member_slot, sync_set) == 144, "member_slot.sync_set");
+_Static_assert(offsetof(struct shmkit_member_slot, sync_waits) == 148, "member_slot.sync_waits");
 _Static_assert(offsetof(struct shmkit_member_slot, label) == 192, "member_slot.label");
 _Static_assert(sizeof(struct shmkit_member_slot) == 512, "member_slot");
 
@@ -548,17 +552,28 @@ struct shmkit_mutex {
   struct shmkit_lock lock;
   uint32_t journal_entries;
   uint32_t word_count;
-  uint8_t reserved_72[56];
+  uint32_t acquisitions;
+  uint32_t contended;
+  uint32_t found_taken;
+  uint8_t reserved_84[4];
+  double found_taken_at;
+  uint8_t reserved_96[32];
   uint32_t words[64];
   uint32_t journal[128];
   uint8_t reserved_896[128];
+  double waiting_since[256];
 };
 _Static_assert(offsetof(struct shmkit_mutex, lock) == 0, "mutex.lock");
 _Static_assert(offsetof(struct shmkit_mutex, journal_entries) == 64, "mutex.journal_entries");
 _Static_assert(offsetof(struct shmkit_mutex, word_count) == 68, "mutex.word_count");
+_Static_assert(offsetof(struct shmkit_mutex, acquisitions) == 72, "mutex.acquisitions");
+_Static_assert(offsetof(struct shmkit_mutex, contended) == 76, "mutex.contended");
+_Static_assert(offsetof(struct shmkit_mutex, found_taken) == 80, "mutex.found_taken");
+_Static_assert(offsetof(struct shmkit_mutex, found_taken_at) == 88, "mutex.found_taken_at");
 _Static_assert(offsetof(struct shmkit_mutex, words) == 128, "mutex.words");
 _Static_assert(offsetof(struct shmkit_mutex, journal) == 384, "mutex.journal");
-_Static_assert(sizeof(struct shmkit_mutex) == 1024, "mutex");
+_Static_assert(offsetof(struct shmkit_mutex, waiting_since) == 1024, "mutex.waiting_since");
+_Static_assert(sizeof(struct shmkit_mutex) == 3072, "mutex");
 
 struct shmkit_monitor {
   struct shmkit_lock lock;

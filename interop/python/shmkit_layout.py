@@ -19,7 +19,7 @@ OPTION_WORDS = 8
 PAGE_MAP_BYTES = 8
 COUNTER_BYTES = 192
 LOCK_BYTES = 64
-MUTEX_BYTES = 1024
+MUTEX_BYTES = 3072
 MUTEX_WORDS = 64
 DEATH_BYTES = 256
 DEATH_RECORDS = 64
@@ -195,6 +195,8 @@ MEMBER_SLOT = {
     "ledger_page": Field(132, "I", 1),
     "argument": Field(136, "I", 1),
     "reaping": Field(140, "I", 1),
+    "sync_set": Field(144, "I", 1),
+    "sync_waits": Field(148, "I", 1),
     "label": Field(192, "B", 64),
 }
 
@@ -304,13 +306,18 @@ COUNTER = {
     "change_waiters": Field(128, "I", 8),
 }
 
-MUTEX_SIZE = 1024
+MUTEX_SIZE = 3072
 MUTEX = {
     "lock": Field(0, "I", 16),
     "journal_entries": Field(64, "I", 1),
     "word_count": Field(68, "I", 1),
+    "acquisitions": Field(72, "I", 1),
+    "contended": Field(76, "I", 1),
+    "found_taken": Field(80, "I", 1),
+    "found_taken_at": Field(88, "d", 1),
     "words": Field(128, "I", 64),
     "journal": Field(384, "I", 128),
+    "waiting_since": Field(1024, "d", 256),
 }
 
 MONITOR_SIZE = 384

@@ -24,7 +24,7 @@ export const ERROR_CODES = {
   ERR_NOT_ENCODABLE: "the value cannot be encoded",
   ERR_BAD_MESSAGE: "a received message cannot be decoded; its bytes are attached",
   ERR_NOT_HELD: "the lock or lease is not held by the caller",
-  ERR_DEADLOCK: "waiting would never end, since the caller holds the lock itself",
+  ERR_DEADLOCK: "waiting would never end: the caller holds the lock itself, or members wait for each other",
   ERR_RUNTIME_LIMIT: "the JavaScript runtime cannot do that",
   ERR_ADDON: "the native addon is missing or of another version",
   ERR_SYSTEM: "a system call failed in an unexpected way",
@@ -32,6 +32,20 @@ export const ERROR_CODES = {
 
 /** A stable error code; match on it rather than on messages. */
 export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** One of the members that wait for each other in a circle, the first of them for what the second has, and so on. */
+export interface DeadlockedMember {
+  /** Its slot, as in `region.members()`. */
+  readonly slot: number;
+  /** Its process id, for people. */
+  readonly pid: number;
+  /** Its label. */
+  readonly label: string;
+  /** Address (`REGION/NAME`) of the lock that it has. */
+  readonly mutex: string;
+  /** Address of the lock that it waits for. */
+  readonly waitsFor: string;
+}
 
 /** Structured facts carried by an error; which are present depends on the code: see [errors](../../docs/errors.md). */
 export interface ErrorDetails {
@@ -49,6 +63,8 @@ export interface ErrorDetails {
   readonly syscall?: string;
   /** The bytes of a message that could not be decoded. */
   readonly bytes?: Uint8Array;
+  /** The members of a deadlock, the one that is told first. */
+  readonly cycle?: readonly DeadlockedMember[];
 }
 
 const BRAND = Symbol.for("shmkit.error");
@@ -91,6 +107,8 @@ export class ShmkitError extends Error {
   declare readonly syscall?: string;
   /** The bytes of a message that could not be decoded. */
   declare readonly bytes?: Uint8Array;
+  /** The members of a deadlock, the one that is told first. */
+  declare readonly cycle?: readonly DeadlockedMember[];
   constructor(code: ErrorCode, message: string, details: ErrorDetails & { cause?: unknown } = {}) {
     const { cause, ...rest } = details;
     super(message, cause === undefined ? undefined : { cause });

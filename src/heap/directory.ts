@@ -82,7 +82,7 @@ export class Directory {
     if (segment >= DIRECTORY_SEGMENTS) return 0;
     const page = words.load(this.member.segment.words, HEADER.directorySegments + segment) >>> 0;
     if (!this.heap.isBlock(page) || this.heap.pagesOf(page) < pagesFor(segmentBytes(segment))) return 0;
-    return page * PAGE_WORDS + (entry - FIRST_SEGMENT_ENTRIES * (2 ** segment - 1)) * (ENTRY_BYTES / 4);
+    return page * PAGE_WORDS + (entry - FIRST_SEGMENT_ENTRIES * ((1 << segment) - 1)) * (ENTRY_BYTES / 4);
   }
 
   get capacity(): number {

@@ -16,7 +16,7 @@ export const LOCK = struct(
 );
 
 export const MUTEX_WORDS = 64;
-export const MUTEX_BYTES = 1024;
+export const MUTEX_BYTES = 3072;
 export const MUTEX = struct(
   "mutex",
   MUTEX_BYTES,
@@ -26,8 +26,13 @@ export const MUTEX = struct(
     [0, "lock", "u32[16]", "lock", "see lock", "atomic", "the next owner is told once"],
     [64, "journalEntries", "u32", "entries to undo, 0–64; 0 commits", "owner; recoverer", "publish", "undone backwards before the lock is freed"],
     [68, "wordCount", "u32", "guarded words, 0–64", "creator", "fixed", "same"],
+    [72, "acquisitions", "u32", "times it was taken (wraps)", "owner, after taking it", "plain", "may lack the last one"],
+    [76, "contended", "u32", "those of them that had to wait (wraps)", "owner, after taking it", "plain", "statistic"],
+    [80, "foundTaken", "u32", "acquisitions when somebody who began to wait found it taken", "whoever finds another number, after foundTakenAt", "plain", "a hint for onlookers"],
+    [88, "foundTakenAt", "f64", "milliseconds since 1970 of that", "same", "plain", "same"],
     [128, "words", "u32[64]", "the guarded words", "owner, each change journalled first", "plain", "as the last commit left them, once recovered"],
     [384, "journal", "u32[128]", "pairs of word index and old value", "owner", "plain", "valid up to journalEntries"],
+    [1024, "waitingSince", "f64[256]", "by slot: milliseconds since 1970 when its member began to wait; counts while it is in waiters", "the member, before it enters waiters", "plain", "meaningless"],
   ],
 );
 

@@ -173,6 +173,7 @@ export class Deaths implements DeathWatch {
       this.file(slot);
       ringEverybody(this.member);
       words.store(shared, base + SLOT.armed, 0);
+      words.store(shared, base + SLOT.syncSet, 0);
       words.store(shared, base + SLOT.state, SlotState.free);
     }
     this.recovering = -1;

@@ -26,6 +26,8 @@ export class Member {
   readonly armedOffset: number;
   readonly ledger: number;
   readonly argument: number;
+  private readonly syncSet: number;
+  private readonly syncWaits: number;
   private readonly reaping: number;
   /** Member set that the attempt which just answered BLOCKED wants to wait in. */
   blockedOn = 0;
@@ -68,6 +70,8 @@ export class Member {
     this.argument = base + SLOT.argument;
     this.reaping = base + SLOT.reaping;
     this.operation = base + SLOT.operation;
+    this.syncSet = base + SLOT.syncSet;
+    this.syncWaits = base + SLOT.syncWaits;
   }
 
   /** @throws ERR_CLOSED, ERR_REGION_LOST */
@@ -93,6 +97,16 @@ export class Member {
   /** The lock is held; the publishing word may change from here on. `counter` is its value, or anything for state words. */
   critical(counter: number): void {
     words.storeRelease(this.words, this.operation, this.record | packOperation(0, Phase.critical, counter, 0));
+  }
+
+  /** Tells others that this thread goes to sleep in a wait of its own, another one than before. */
+  sleeps(): void {
+    words.write(this.words, this.syncWaits, words.read(this.words, this.syncWaits) + 1);
+  }
+
+  /** Tells others in which set it sleeps, 0 for none. */
+  sleepsIn(set: number): void {
+    words.storeRelease(this.words, this.syncSet, set);
   }
 
   /** Names the directory entry the operation turned out to concern. */

@@ -37,6 +37,8 @@ export const SLOT = {
   ledgerPage: slot.ledgerPage >> 2,
   argument: slot.argument >> 2,
   reaping: slot.reaping >> 2,
+  syncSet: slot.syncSet >> 2,
+  syncWaits: slot.syncWaits >> 2,
   label: slot.label,
 } as const;
 

@@ -24,6 +24,8 @@ export interface Waitable<T> {
   holder?(): unknown;
   /** A wait ended without success: gives back what waiting had taken, such as a turn, if nobody here waits on. Repeatable. */
   givenUp?(): void;
+  /** It has waited for a while and is the oldest here; what this throws ends the wait. `sync`: its thread sleeps. */
+  stalled?(sync: boolean): void;
 }
 
 /** The asynchronous waits of one kind on one object, oldest first. Only the head attempts. */
@@ -140,6 +142,8 @@ export class Waits {
     const { member } = this;
     const shared = member.segment.words;
     let lookAt = 0;
+    let isStalled = false;
+    member.sleeps();
     try {
       for (;;) {
         const sample = words.loadFresh(shared, member.bell);
@@ -147,6 +151,7 @@ export class Waits {
           if (this.syncSet !== 0) this.leave(this.syncSet, waitable);
           this.syncSet = member.blockedOn;
           this.enter(this.syncSet);
+          member.sleepsIn(this.syncSet);
         }
         // SYNC POINT: pairs with ringMember's look at the armed word, in doorbell.ts
         this.arm(Armed.sync);
@@ -155,14 +160,17 @@ export class Waits {
         if (member.blockedOn !== this.syncSet) continue;
         const left = deadline - now();
         if (left <= 0) throw timeoutError(waitable.what, options?.timeoutMs, waitable.holder?.());
+        if (isStalled) waitable.stalled?.(true);
         const again = this.deaths.look(now() >= lookAt);
         if (now() >= lookAt) lookAt = now() + (this.deaths.noticed ? ASYNC_PARK_MS : 0);
         const parked = native.park(member.segment.id, member.bellOffset, sample, Math.min(SYNC_PARK_MS, again, left));
-        if (parked < 0) this.ringOwner();
+        isStalled = parked < 0;
+        if (isStalled) this.ringOwner();
         member.checkUsable();
       }
     } finally {
       words.and(shared, member.armed, ~Armed.sync);
+      member.sleepsIn(0);
       this.syncWait = undefined;
       if (this.syncSet !== 0) this.leave(this.syncSet, waitable);
       this.syncSet = 0;
@@ -265,6 +273,7 @@ export class Waits {
           wait.set = member.blockedOn;
           this.enter(wait.set);
         }
+        if (result === BLOCKED && nudge) wait.waitable.stalled?.(false);
       } catch (error) {
         this.abandon(wait);
         wait.settle(error, true);
@@ -431,6 +440,7 @@ export class Waits {
     const { syncWait, syncSet: set } = this;
     if (syncWait === undefined) return;
     words.and(this.member.segment.words, this.member.armed, ~Armed.sync);
+    this.member.sleepsIn(0);
     if (set !== 0) {
       this.sets.delete(set);
       leaveSet(this.member.segment, set, this.member.slot);

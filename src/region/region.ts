@@ -15,14 +15,14 @@ import type { MemberDeath } from "../members/deaths.js";
 import { tell, type RegionEvent } from "../members/diagnostics.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
 import { Condition, conditionPlan } from "../sync/condition.js";
-import { Mutex, mutexPlan, type MutexOptions } from "../sync/mutex.js";
+import { Mutex, MUTEX_OPTIONS, mutexPlan, type MutexOptions } from "../sync/mutex.js";
 import { RwLock, rwlockPlan } from "../sync/rwlock.js";
 import { Semaphore, semaphorePlan, type SemaphoreOptions } from "../sync/semaphore.js";
 import { Counter, counterPlan } from "../values/counter.js";
 import { attach, clean, remove, run, runSync, type Attached, type OpenMode, type Steps } from "./attach.js";
 import { Collection } from "./collection.js";
 import type { LifetimeName } from "./geometry.js";
-import { readMembers, type MemberInfo } from "./members.js";
+import { readMembers, type MemberInfo } from "../members/member-info.js";
 import type { Membership } from "./membership.js";
 import { checkOptions, type RegionOptions } from "./options.js";
 import type { PipeCollection } from "./pipe-collection.js";
@@ -140,7 +140,7 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     });
     this.mutexes = new Collection(host, {
       kind: "mutex",
-      optionNames: ["words"],
+      optionNames: MUTEX_OPTIONS,
       plan: (options) => mutexPlan(member, options),
       make: (ref) => new Mutex(context, ref),
     });

@@ -17,7 +17,7 @@ import { inspectHeader, statOf } from "./region-file.js";
 import type { LifetimeName } from "./geometry.js";
 import { KIND_TABLE } from "./kinds.js";
 import { memoryMap, type MemoryRange } from "./memory-map.js";
-import { readMembers, type MemberInfo } from "./members.js";
+import { readMembers, type MemberInfo } from "../members/member-info.js";
 import { Membership } from "./membership.js";
 import { DIRECTORY, pathOf, PREFIX } from "./names.js";
 

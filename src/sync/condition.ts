@@ -16,7 +16,8 @@ import type { ObjectPlan } from "../heap/directory.js";
 import { NamedObject } from "../heap/named-object.js";
 import type { Blocked, Member } from "../members/member.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
-import { MutexGuard, type Mutex } from "./mutex.js";
+import type { Mutex } from "./mutex.js";
+import { MutexGuard } from "./mutex-guard.js";
 import { CONDITION_WORD, WakeUps } from "./wake-ups.js";
 
 const WAIT = Op["condition.wait"];
@@ -204,7 +205,7 @@ export class Condition extends NamedObject {
     const { mutex } = guard;
     if (!mutex.isOf(this.member))
       throw new ArgumentError("ERR_INVALID_ARGUMENT", `${mutex.address} is not a mutex of this handle's region`);
-    mutex.checkHeld(guard);
+    mutex.checkHeldOnce(guard);
     return mutex;
   }
 

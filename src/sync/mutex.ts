@@ -1,8 +1,8 @@
 import * as words from "#words";
-import { ShmkitError } from "../base/errors.js";
-import { wholeNumber } from "../base/arguments.js";
-import { onlyWaitOptions, type WaitOptions } from "../base/deadline.js";
-import { MUTEX, MUTEX_BYTES, MUTEX_WORDS } from "../layout/lock.js";
+import { ArgumentError, ShmkitError } from "../base/errors.js";
+import { flag, knownOptions, wholeNumber } from "../base/arguments.js";
+import { WAIT_OPTIONS, type WaitOptions } from "../base/deadline.js";
+import { MUTEX_BYTES, MUTEX_WORDS } from "../layout/lock.js";
 import { Op } from "../layout/member-slot.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
 import type { ObjectPlan } from "../heap/directory.js";
@@ -24,19 +24,23 @@ import {
   tryLock,
   unlock,
 } from "../locking/robust-lock.js";
+import { DeadlockWatch } from "./deadlock.js";
+import { MutexGuard } from "./mutex-guard.js";
+import { MUTEX_WORD, mutexStatistics, noteWaiting, type MutexStatistics } from "./mutex-statistics.js";
 
 const LOCK = Op["mutex.lock"];
 const UNLOCK = Op["mutex.unlock"];
-const WORD_COUNT = MUTEX.at.wordCount >> 2;
-const WORDS = MUTEX.at.words >> 2;
+
+/** Numbers of possessions stay small integers, which cost no memory. */
+const MAX_POSSESSION = 2 ** 30;
 
 /** @internal The journal of the words that the mutex at a word index guards. */
 export const mutexJournal = (segment: Segment, base: number): Journal => ({
   shared: segment.words,
-  entries: base + (MUTEX.at.journalEntries >> 2),
-  pairs: base + (MUTEX.at.journal >> 2),
+  entries: base + MUTEX_WORD.journalEntries,
+  pairs: base + MUTEX_WORD.journal,
   capacity: MUTEX_WORDS,
-  guarded: base + WORDS,
+  guarded: base + MUTEX_WORD.words,
   count: MUTEX_WORDS,
 });
 
@@ -44,7 +48,31 @@ export const mutexJournal = (segment: Segment, base: number): Journal => ({
 export interface MutexOptions {
   /** How many 32-bit words the mutex guards, 0 to 64; they are 0 at first. Default 8. */
   words?: number;
+  /**
+   * Whether the thread that holds the mutex can lock it again: each guard releases one level, and the last one the mutex.
+   * Asynchronous tasks of one thread then do not exclude each other. Default false.
+   */
+  reentrant?: boolean;
+  /** Whether waits for it look for deadlocks; see {@link LockOptions.detectDeadlock}. Default true. */
+  detectDeadlock?: boolean;
 }
+
+/** Options of locking. */
+export interface LockOptions extends WaitOptions {
+  /**
+   * Whether the wait ends with ERR_DEADLOCK when members wait for each other's mutexes in a circle. Looking costs nothing
+   * before a wait has lasted for 50 ms, and then some microseconds now and then, at most twenty times a second. Default
+   * true, unless the mutex was made with `detectDeadlock: false`.
+   */
+  detectDeadlock?: boolean;
+}
+
+/** @internal */
+export const MUTEX_OPTIONS = ["words", "reentrant", "detectDeadlock"];
+const LOCK_OPTIONS = [...WAIT_OPTIONS, "detectDeadlock"];
+
+const looks = ({ detectDeadlock }: LockOptions): boolean =>
+  detectDeadlock === undefined || flag(detectDeadlock, "detectDeadlock");
 
 /** @internal */
 export function mutexPlan(member: Member, options: MutexOptions): ObjectPlan {
@@ -52,70 +80,19 @@ export function mutexPlan(member: Member, options: MutexOptions): ObjectPlan {
   return {
     kind: "mutex",
     sizeBytes: MUTEX_BYTES,
-    options: [count],
-    given: [options.words !== undefined],
-    optionNames: ["words"],
-    init: (page) => words.write(member.segment.words, (page * PAGE_BYTES) / 4 + WORD_COUNT, count),
+    options: [count, Number(flag(options.reentrant, "reentrant")), Number(looks(options))],
+    given: [options.words !== undefined, options.reentrant !== undefined, options.detectDeadlock !== undefined],
+    optionNames: MUTEX_OPTIONS,
+    init: (page) => words.write(member.segment.words, (page * PAGE_BYTES) / 4 + MUTEX_WORD.wordCount, count),
   };
-}
-
-/** Possession of a {@link Mutex}, until `release()`. */
-export class MutexGuard {
-  /** True when the last owner died holding the mutex: told to the next owner only. The guarded words are as of its last commit. */
-  get abandoned(): boolean {
-    return this.wasAbandoned;
-  }
-  /** @internal */
-  readonly mutex: Mutex;
-  /** @internal Told anew whenever a wait on a condition has taken the mutex again. */
-  wasAbandoned: boolean;
-
-  /** @internal */
-  constructor(mutex: Mutex, abandoned: boolean) {
-    this.mutex = mutex;
-    this.wasAbandoned = abandoned;
-  }
-
-  /** A guarded word, as a signed 32-bit integer; `index` is 0 to `wordCount` - 1. @throws ERR_NOT_HELD, ERR_OUT_OF_RANGE */
-  get(index: number): number {
-    return this.mutex.readWord(this, index);
-  }
-
-  /**
-   * Changes a guarded word. The old value is journalled first: if this process dies before {@link commit} or
-   * {@link release}, every word goes back to what it was. `value` is -2^31 to 2^32 - 1, kept as 32 bits.
-   * @throws ERR_NOT_HELD, ERR_OUT_OF_RANGE
-   */
-  set(index: number, value: number): void {
-    this.mutex.writeWord(this, index, wholeNumber(value, "value", -(2 ** 31), 2 ** 32 - 1));
-  }
-
-  /** Makes what was set final without releasing. @throws ERR_NOT_HELD */
-  commit(): void {
-    this.mutex.commitWords(this);
-  }
-
-  /** Undoes what was set since the last commit. @throws ERR_NOT_HELD */
-  rollback(): void {
-    this.mutex.undoWords(this);
-  }
-
-  /** Commits and releases. @throws ERR_NOT_HELD when the guard was released already */
-  release(): void {
-    this.mutex.unlock(this);
-  }
-
-  /** Releases if still held. */
-  [Symbol.dispose](): void {
-    if (this.mutex.isHeldBy(this)) this.release();
-  }
 }
 
 /**
  * A named robust mutex. When its owner dies, what it had not committed is undone, and the next one gets the lock and is
  * told once (`guard.abandoned`), as with POSIX robust mutexes. Owned by a member (a process or worker thread): two
- * asynchronous tasks of one thread exclude each other too. It is not recursive.
- * @see pthread_mutexattr_setrobust(3); [abandoned mutexes](../../docs/guide/crash-safety.md#abandoned-mutexes)
+ * asynchronous tasks of one thread exclude each other too, unless it is re-entrant. Waiters compete: whoever comes first
+ * when it is released gets it.
+ * @see pthread_mutexattr_setrobust(3), pthread_mutexattr_settype(3); [synchronisation](../../docs/guide/synchronisation.md#mutex)
  * @example
  * ```ts
  * import { open } from "shmkit";
@@ -133,35 +110,66 @@ export class Mutex extends NamedObject {
   private readonly queue = new LocalQueue();
   /** Sync locking does not stand behind this thread's asynchronous waits: served while it blocks, they would hold the mutex. */
   private readonly syncQueue = new LocalQueue();
-  private guard: MutexGuard | undefined;
+  /** Number of this thread's possession, which its guards carry; 0 while it has none. A number, since storing an object costs more. */
+  private possession = 0;
+  private lastPossession = 0;
+  /** The guards of this thread's possession, where the mutex is re-entrant. */
+  private readonly guards = this.ref.options[1] === 1 ? new Set<MutexGuard>() : undefined;
+  /** Whether onlookers were told that this member waits. */
+  private isWaiting = false;
   private readonly journal = mutexJournal(this.member.segment, this.base);
-  private readonly locking: Waitable<MutexGuard> = {
+  private readonly watch = new DeadlockWatch(this.context, this.name, this.base);
+  private readonly watched = this.ref.options[2] === 1;
+  private readonly lockingUnwatched: Waitable<MutexGuard> = {
     what: `locking ${this.address}`,
     queue: this.queue,
     owner: this,
     attempt: () => this.attempt(),
     remains: () => isFree(this.member, this.base),
     holder: () => holderOf(this.member, this.base),
+    givenUp: () => void (this.isWaiting = this.queue.waits.length > 0),
   };
-  private readonly lockingSync: Waitable<MutexGuard> = {
-    ...this.locking,
+  private readonly lockingSyncUnwatched: Waitable<MutexGuard> = {
+    ...this.lockingUnwatched,
     queue: this.syncQueue,
     attempt: () => this.attemptSync(),
   };
+  private readonly locking = this.watching(this.lockingUnwatched);
+  private readonly lockingSync = this.watching(this.lockingSyncUnwatched);
 
-  /** Resolves to the guard. @throws ERR_TIMEOUT (its `owner` says who holds it), the signal's reason, ERR_CLOSED, ERR_REGION_LOST */
-  async lock(options?: WaitOptions): Promise<MutexGuard> {
-    return this.context.waits.async(this.locking, onlyWaitOptions(options, "lock"));
+  private watching(waitable: Waitable<MutexGuard>): Waitable<MutexGuard> {
+    return this.watched ? { ...waitable, stalled: (sync) => this.watch.look(sync) } : waitable;
   }
 
-  /** {@link lock}, blocking the thread. @throws ERR_DEADLOCK when this very thread holds it */
-  lockSync(options?: WaitOptions): MutexGuard {
-    onlyWaitOptions(options, "lockSync");
-    return this.context.waits.sync(this.lockingSync, options);
+  /**
+   * Resolves to the guard.
+   * @throws ERR_TIMEOUT (its `owner` says who holds it), ERR_DEADLOCK (its `cycle` says who waits for whom), the signal's
+   * reason, ERR_CLOSED, ERR_REGION_LOST
+   */
+  async lock(options?: LockOptions): Promise<MutexGuard> {
+    if (options !== undefined) {
+      const isWatched = looks(knownOptions(options, LOCK_OPTIONS, "lock"));
+      return this.context.waits.async(isWatched ? this.locking : this.lockingUnwatched, options);
+    }
+    if (this.queue.waits.length > 0) return this.context.waits.async(this.locking, undefined);
+    this.member.queued = false;
+    const guard = this.attempt();
+    return guard === BLOCKED ? this.context.waits.async(this.locking, undefined) : guard;
+  }
+
+  /** {@link lock}, blocking the thread. @throws ERR_DEADLOCK also when this very thread holds it and it is not re-entrant */
+  lockSync(options?: LockOptions): MutexGuard {
+    if (options !== undefined) {
+      const isWatched = looks(knownOptions(options, LOCK_OPTIONS, "lockSync"));
+      return this.context.waits.sync(isWatched ? this.lockingSync : this.lockingSyncUnwatched, options);
+    }
+    this.member.queued = false;
+    const guard = this.attemptSync();
+    return guard === BLOCKED ? this.context.waits.sync(this.lockingSync, undefined) : guard;
   }
 
   private attemptSync(guard?: MutexGuard): MutexGuard | Blocked {
-    if (this.guard === undefined) return this.attempt(guard);
+    if (this.possession === 0 || this.guards !== undefined) return this.attempt(guard);
     this.check();
     throw new ShmkitError(
       "ERR_DEADLOCK",
@@ -172,8 +180,50 @@ export class Mutex extends NamedObject {
 
   /** The guard, or undefined when somebody holds the mutex. Never waits. */
   tryLock(): MutexGuard | undefined {
-    const guard = this.context.waits.try(this.locking);
+    // A thread that has it does not stand behind its own waits for it.
+    this.member.queued = false;
+    const guard = this.possession === 0 ? this.context.waits.try(this.locking) : this.attempt();
     return guard === BLOCKED ? undefined : guard;
+  }
+
+  /**
+   * Calls a function while holding the mutex, and releases it whatever happens; resolves to what the function does. If that
+   * throws, the guarded words go back to the last commit.
+   * @throws as {@link lock}, and whatever the function throws
+   */
+  async run<T>(callback: (guard: MutexGuard) => T | PromiseLike<T>, options?: LockOptions): Promise<T> {
+    const guard = await this.lock(options);
+    try {
+      return await callback(guard);
+    } catch (error) {
+      this.undoOf(guard);
+      throw error;
+    } finally {
+      guard[Symbol.dispose]();
+    }
+  }
+
+  /**
+   * {@link run}, blocking the thread; the function must have done its work when it returns.
+   * @throws as {@link lockSync}, whatever the function throws, and ERR_INVALID_ARGUMENT when it returns a promise
+   */
+  runSync<T>(callback: (guard: MutexGuard) => T, options?: LockOptions): T {
+    const guard = this.lockSync(options);
+    try {
+      const result = callback(guard);
+      if (result instanceof Promise)
+        throw new ArgumentError("ERR_INVALID_ARGUMENT", "the function given to runSync returned a promise; use run");
+      return result;
+    } catch (error) {
+      this.undoOf(guard);
+      throw error;
+    } finally {
+      guard[Symbol.dispose]();
+    }
+  }
+
+  private undoOf(guard: MutexGuard): void {
+    if (this.isHeldBy(guard)) undo(this.journal);
   }
 
   /** Slot of the owner (as in `region.members()`), undefined when free. */
@@ -189,27 +239,85 @@ export class Mutex extends NamedObject {
     return takeovers(this.member, this.base);
   }
 
+  /** How it is now; looks without locking. */
+  statistics(): MutexStatistics {
+    this.check();
+    const statistics = mutexStatistics(this.member, this.base);
+    this.member.segment.checkNotLost();
+    return statistics;
+  }
+
+  /** @param guard one whose wait on a condition is over, instead of a new one */
   private attempt(guard?: MutexGuard): MutexGuard | Blocked {
     this.check();
     const { member, base } = this;
-    if (this.guard !== undefined) return member.waiting(lockWaiters(base));
+    if (this.possession !== 0) return this.attemptAgain(guard);
     member.begin(LOCK, this.entry);
     try {
-      if (!tryLock(member, base)) return blockedOnLock(member, base);
-      const abandoned = takeAbandoned(member, base);
-      if (guard !== undefined) guard.wasAbandoned = abandoned;
-      this.guard = guard ?? new MutexGuard(this, abandoned);
+      if (!tryLock(member, base)) {
+        this.waits();
+        return blockedOnLock(member, base);
+      }
+      const taken = this.taken(guard);
       member.committed();
       member.end();
-      return this.guard;
+      return taken;
     } catch (error) {
       return member.failed(error);
     }
   }
 
+  /** The lock is this member's. */
+  private taken(guard: MutexGuard | undefined): MutexGuard {
+    const possession = (this.lastPossession % MAX_POSSESSION) + 1;
+    this.lastPossession = possession;
+    const taken = guard ?? new MutexGuard(this);
+    taken.wasAbandoned = takeAbandoned(this.member, this.base);
+    taken.possession = possession;
+    this.guards?.clear();
+    this.guards?.add(taken);
+    this.possession = possession;
+    this.count(MUTEX_WORD.acquisitions);
+    if (this.isWaiting) this.waitedLongEnough();
+    return taken;
+  }
+
+  /** This thread has it. */
+  private attemptAgain(guard: MutexGuard | undefined): MutexGuard | Blocked {
+    if (this.guards !== undefined) {
+      const taken = guard ?? new MutexGuard(this);
+      taken.wasAbandoned = false;
+      taken.possession = this.possession;
+      this.guards.add(taken);
+      return taken;
+    }
+    this.waits();
+    return this.member.waiting(lockWaiters(this.base));
+  }
+
+  private count(word: number): void {
+    words.write(this.words, this.base + word, words.read(this.words, this.base + word) + 1);
+  }
+
+  private waits(): void {
+    if (!this.member.queued || this.isWaiting) return;
+    this.isWaiting = true;
+    this.watch.reset();
+    noteWaiting(this.member, this.base);
+  }
+
+  private waitedLongEnough(): void {
+    this.isWaiting = false;
+    this.count(MUTEX_WORD.contended);
+  }
+
   /** @internal */
   isHeldBy(guard: MutexGuard): boolean {
-    return this.guard === guard && !this.member.closed && isFree(this.member, this.base) === false;
+    return this.hasGuard(guard) && !this.member.closed && !isFree(this.member, this.base);
+  }
+
+  private hasGuard(guard: MutexGuard): boolean {
+    return guard.possession === this.possession && (this.guards === undefined || this.guards.has(guard));
   }
 
   // For conditions, which release and take the mutex within operations of their own.
@@ -224,7 +332,7 @@ export class Mutex extends NamedObject {
   }
   /** @internal Whether another task of this thread has it. */
   get isHeldHere(): boolean {
-    return this.guard !== undefined;
+    return this.possession !== 0;
   }
   /** @internal */
   isOf(member: Member): boolean {
@@ -235,42 +343,52 @@ export class Mutex extends NamedObject {
     this.check();
   }
 
+  /** @internal @throws ERR_NOT_HELD, and ERR_DEADLOCK when the thread would keep it by another guard */
+  checkHeldOnce(guard: MutexGuard): void {
+    this.checkHeld(guard);
+    if (this.guards === undefined || this.guards.size === 1) return;
+    throw new ShmkitError(
+      "ERR_DEADLOCK",
+      `${this.address} would stay locked by this thread, which has ${this.guards.size} guards of it; release the others first`,
+      { path: this.address },
+    );
+  }
+
   /** @internal Commits and releases, until {@link resume} takes it for the same guard. */
   suspend(guard: MutexGuard): void {
     this.checkHeld(guard);
     commit(this.journal);
-    this.guard = undefined;
+    this.possession = 0;
     unlock(this.member, this.base);
   }
   /** @internal */
   resume(guard: MutexGuard): Blocked | undefined {
     if (!tryLock(this.member, this.base)) return blockedOnLock(this.member, this.base);
-    guard.wasAbandoned = takeAbandoned(this.member, this.base);
-    this.guard = guard;
+    this.taken(guard);
     return undefined;
   }
   /** @internal The operation of a condition was cut off in which it was released or taken: then nobody has it. */
   relinquish(): void {
-    this.guard = undefined;
+    this.possession = 0;
     if (isOwnedBy(this.member, this.base, this.member.slot)) commit(this.journal);
     freeOwn(this.member, this.base);
   }
-  /** @internal Takes it again for a guard whose wait ended without. */
+  /** @internal Takes it again for a guard whose wait ended without: no deadlock ends that, since the caller is to have it. */
   resuming(guard: MutexGuard): Waitable<MutexGuard> {
-    return { ...this.locking, attempt: () => this.attempt(guard) };
+    return { ...this.lockingUnwatched, attempt: () => this.attempt(guard) };
   }
   /** @internal */
   resumingSync(guard: MutexGuard): Waitable<MutexGuard> {
-    return { ...this.lockingSync, attempt: () => this.attemptSync(guard) };
+    return { ...this.lockingSyncUnwatched, attempt: () => this.attemptSync(guard) };
   }
 
   /** @internal @throws ERR_NOT_HELD */
   checkHeld(guard: MutexGuard): void {
     this.check();
-    if (this.guard !== guard)
-      throw new ShmkitError("ERR_NOT_HELD", `this guard of ${this.address} was released; lock the mutex again`, {
-        path: this.address,
-      });
+    if (this.hasGuard(guard)) return;
+    throw new ShmkitError("ERR_NOT_HELD", `this guard of ${this.address} was released; lock the mutex again`, {
+      path: this.address,
+    });
   }
 
   /** Words the mutex guards. */
@@ -304,12 +422,17 @@ export class Mutex extends NamedObject {
   /** @internal */
   unlock(guard: MutexGuard): void {
     this.checkHeld(guard);
+    if (this.guards !== undefined && this.guards.size > 1) this.guards.delete(guard);
+    else this.giveUp();
+  }
+
+  private giveUp(): void {
     const { member, base } = this;
     member.begin(UNLOCK, this.entry);
     try {
       commit(this.journal);
       member.committed();
-      this.guard = undefined;
+      this.possession = 0;
       unlock(member, base);
       member.end();
     } catch (error) {
@@ -319,10 +442,10 @@ export class Mutex extends NamedObject {
 
   /** @internal Nobody will ever see the guard of an attempt that was cut off. */
   override forgetHeld(): void {
-    this.guard = undefined;
+    this.possession = 0;
   }
 
   protected override beforeDetach(): void {
-    if (this.guard !== undefined) this.unlock(this.guard);
+    if (this.possession !== 0) this.giveUp();
   }
 }

@@ -132,7 +132,8 @@ export function callsOf(hands: Hands, random: Random): Call[] {
     ),
     call("lock", async () => (await mutex.lock(soon)).release()),
     call("lockSync", () => mutex.lockSync(soon).release()),
-    call("owner", () => [mutex.ownerSlot, mutex.takeovers]),
+    call("owner", () => [mutex.ownerSlot, mutex.takeovers, mutex.statistics()]),
+    call("run", () => mutex.run((held) => held.set(1, 3), soon)),
     call("lock, set and roll back", () => {
       const held = mutex.tryLock();
       if (held === undefined) return;

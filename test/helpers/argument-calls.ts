@@ -157,4 +157,6 @@ export const WITH_OPTIONS: Record<
   ),
   lock: { call: ({ mutex }, o) => loose(mutex, "lock")(o), misspelt: "timeout", meant: "timeoutMs" },
   lockSync: { call: ({ mutex }, o) => loose(mutex, "lockSync")(o), misspelt: "timeout", meant: "timeoutMs" },
+  run: { call: ({ mutex }, o) => loose(mutex, "run")(() => 0, o), misspelt: "timeout", meant: "timeoutMs" },
+  runSync: { call: ({ mutex }, o) => loose(mutex, "runSync")(() => 0, o), misspelt: "timeout", meant: "timeoutMs" },
 };

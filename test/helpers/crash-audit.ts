@@ -142,6 +142,7 @@ class Auditor {
       if (active) assert.equal(this.u32(base + at.ledgerPage), 0, `the ledger of member ${slot} is empty`);
       if (active) assert.equal(this.u32(base + at.reaping), 0, `member ${slot} is freeing nothing`);
       if (!active) assert.equal(this.u32(base + at.armed) & Armed.mask, 0, `nobody in slot ${slot} is armed`);
+      if (!active) assert.equal(this.u32(base + at.syncSet), 0, `nobody in slot ${slot} sleeps`);
     }
   }
 

@@ -171,9 +171,12 @@ class MutexStage {
   readonly others: Mutex;
   private readonly base: number;
 
-  constructor(readonly world: World) {
+  constructor(
+    readonly world: World,
+    reentrant = false,
+  ) {
     const { first, victim } = world;
-    this.others = first.do(() => first.region.mutexes.createSync(GATE, { words: BEFORE.length }));
+    this.others = first.do(() => first.region.mutexes.createSync(GATE, { words: BEFORE.length, reentrant }));
     first.do(() => {
       const guard = this.others.tryLock()!;
       BEFORE.forEach((value, i) => guard.set(i, value));
@@ -283,7 +286,36 @@ function ownsChanged(
   return owns(stage, after, act, more, guard);
 }
 
+/** Locks, changes the words and releases, all in one call. */
+function runs(stage: MutexStage, act: (change: (guard: MutexGuard) => void) => void): Scene {
+  let held: MutexGuard | undefined;
+  return {
+    act: () =>
+      act((guard) => {
+        held = guard;
+        change(guard);
+      }),
+    claims: [],
+    object: GATE,
+    effect: (witness) => {
+      const words = stage.next(witness).words.join();
+      assert.ok([BEFORE.join(), AFTER.join()].includes(words), `the words are ${words}`);
+      return words === AFTER.join() ? true : undefined;
+    },
+    goOn: () => {
+      touchMarker(stage.world.victim);
+      if (held !== undefined && stage.mine.isHeldBy(held)) held.rollback();
+      stage.mine.detach();
+    },
+  };
+}
+
 const RELEASES: Partial<Scene> = { claims: ["mutex.unlock"] };
+
+/** The same of a re-entrant mutex. */
+function onReentrant(name: string, covers: readonly string[], prepare: (stage: MutexStage) => Scene): CrashOperation {
+  return operation(`re-entrant mutex ${name}`, covers, SMALL, (world) => prepare(new MutexStage(world, true)));
+}
 
 const MUTEXES: CrashOperation[] = [
   onMutex("lock", ["Mutex.tryLock"], (stage) => locks(stage, () => stage.mine.tryLock())),
@@ -348,6 +380,34 @@ const MUTEXES: CrashOperation[] = [
   onMutex("dispose of a guard", ["MutexGuard.[Symbol.dispose]"], (stage) =>
     ownsChanged(stage, AFTER, (guard) => guard[Symbol.dispose](), { ...RELEASES, mayBeVoid: true }),
   ),
+  onMutex("run", ["Mutex.runSync"], (stage) =>
+    runs(stage, (change) => {
+      stage.mine.runSync(change);
+    }),
+  ),
+  onMutex("run asynchronously", ["Mutex.run"], (stage) => ({
+    ...runs(stage, (change) => ignore(stage.mine.run(change))),
+    pending: true,
+    effect: (witness) => void stage.next(witness),
+  })),
+  onReentrant("lock again and release", ["Mutex.tryLock"], (stage) =>
+    owns(stage, BEFORE, () => stage.mine.tryLock()!.release()),
+  ),
+  onReentrant("release all guards", ["MutexGuard.release"], (stage) => {
+    const outer = stage.held();
+    const inner = stage.held();
+    stage.world.victim.do(() => change(inner));
+    const act = (): void => {
+      outer.release();
+      inner.release();
+    };
+    const goOn = (): void => {
+      touchMarker(stage.world.victim);
+      if (stage.mine.isHeldBy(inner)) inner.rollback();
+      for (const guard of [inner, outer]) if (stage.mine.isHeldBy(guard)) guard.release();
+    };
+    return owns(stage, AFTER, act, { ...RELEASES, goOn }, inner);
+  }),
   onMutex("give up the handle of what is held", ["Mutex.detach"], (stage) => ({
     ...ownsChanged(stage, AFTER, () => stage.mine.detach(), RELEASES),
     claims: [],

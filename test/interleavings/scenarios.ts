@@ -1,5 +1,6 @@
 import { CLOSE_SCENARIOS } from "./close-scenarios.js";
 import { CONDITION_SCENARIOS } from "./condition-scenarios.js";
+import { DEADLOCK_SCENARIOS } from "./deadlock-scenarios.js";
 import { HEAP_SCENARIOS } from "./heap-scenarios.js";
 import { LEAVER_SCENARIOS } from "./leaver-scenarios.js";
 import { LEASE_SCENARIOS } from "./lease-scenarios.js";
@@ -22,6 +23,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...PIPE_SCENARIOS,
   ...CLOSE_SCENARIOS,
   ...LEASE_SCENARIOS,
+  ...DEADLOCK_SCENARIOS,
   ...HEAP_SCENARIOS,
   ...MEMBER_SCENARIOS,
   ...WAIT_SCENARIOS,

@@ -3,7 +3,7 @@ import { native } from "../native/addon.js";
 import { LABEL_BYTES, OPERATIONS, operationCode, SlotState, type OperationName } from "../layout/member-slot.js";
 import { LOCK_BASE } from "../layout/region-header.js";
 import type { Segment } from "../memory/segment.js";
-import { SLOT, slotWord, type Geometry } from "../members/region-words.js";
+import { SLOT, slotWord, type Geometry } from "./region-words.js";
 
 /** A member as its slot shows it. */
 export interface MemberInfo {
@@ -25,23 +25,31 @@ export interface MemberInfo {
   readonly operation: OperationName;
 }
 
+/** The member of a slot, undefined when nobody has it; `self` is the caller's slot, or -1. */
+export function readMember(
+  segment: Segment,
+  geometry: Geometry,
+  descriptor: number,
+  self: number,
+  slot: number,
+): MemberInfo | undefined {
+  const base = slotWord(geometry, slot);
+  if (words.load(segment.words, base + SLOT.state) === SlotState.free) return undefined;
+  const labelBytes = Math.min(words.read(segment.words, base + SLOT.labelBytes) >>> 0, LABEL_BYTES);
+  return {
+    slot,
+    generation: words.read(segment.words, base + SLOT.generation) >>> 0,
+    pid: words.read(segment.words, base + SLOT.pid),
+    threadId: words.read(segment.words, base + SLOT.threadId),
+    label: Buffer.from(words.copy(segment, base * 4 + SLOT.label, labelBytes)).toString(),
+    joinedAt: new Date(words.readFloat(segment.floats, base / 2 + SLOT.joinedAt)),
+    alive: slot === self || native.probe(descriptor, LOCK_BASE + 1 + slot, 1) === 1,
+    operation: OPERATIONS[operationCode(words.load(segment.words, base + SLOT.operation))] ?? "none",
+  };
+}
+
 /** The members of a region; `self` is the caller's slot, or -1. */
 export function readMembers(segment: Segment, geometry: Geometry, descriptor: number, self: number): MemberInfo[] {
-  const members: MemberInfo[] = [];
-  for (let slot = 0; slot < geometry.maxMembers; slot++) {
-    const base = slotWord(geometry, slot);
-    if (words.load(segment.words, base + SLOT.state) === SlotState.free) continue;
-    const labelBytes = Math.min(words.read(segment.words, base + SLOT.labelBytes) >>> 0, LABEL_BYTES);
-    members.push({
-      slot,
-      generation: words.read(segment.words, base + SLOT.generation) >>> 0,
-      pid: words.read(segment.words, base + SLOT.pid),
-      threadId: words.read(segment.words, base + SLOT.threadId),
-      label: Buffer.from(words.copy(segment, base * 4 + SLOT.label, labelBytes)).toString(),
-      joinedAt: new Date(words.readFloat(segment.floats, base / 2 + SLOT.joinedAt)),
-      alive: slot === self || native.probe(descriptor, LOCK_BASE + 1 + slot, 1) === 1,
-      operation: OPERATIONS[operationCode(words.load(segment.words, base + SLOT.operation))] ?? "none",
-    });
-  }
-  return members;
+  const slots = Array.from({ length: geometry.maxMembers }, (_, slot) => slot);
+  return slots.flatMap((slot) => readMember(segment, geometry, descriptor, self, slot) ?? []);
 }
