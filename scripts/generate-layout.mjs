@@ -12,6 +12,7 @@ import { TYPE_BYTES } from "../dist/layout/descriptor.js";
 import * as condition from "../dist/layout/condition.js";
 import * as heap from "../dist/layout/heap.js";
 import { LOCK, LOCK_BYTES } from "../dist/layout/lock.js";
+import * as lockManager from "../dist/layout/lock-manager.js";
 import * as memberSlot from "../dist/layout/member-slot.js";
 import * as pipe from "../dist/layout/pipe.js";
 import { LAYOUT_VERSION } from "../dist/layout/region-header.js";
@@ -89,6 +90,16 @@ const PACKED = [
       ["waits", 16, condition.conditionWaits],
     ],
     pack: ({ waits, wakes }) => condition.packConditionWaits(waits, wakes),
+  },
+  {
+    name: "request",
+    where: "`state` of lock_request",
+    bits: [
+      ["state", 3, lockManager.requestState],
+      ["shared", 1, lockManager.requestShared],
+      ["owner", 28, lockManager.requestOwner],
+    ],
+    pack: ({ state, shared, owner }) => lockManager.packRequest(state, shared === 1, owner),
   },
   {
     name: "recordKind",

@@ -44,6 +44,17 @@ export { Mutex, type LockOptions, type MutexOptions } from "./sync/mutex.js";
 export { MutexGuard } from "./sync/mutex-guard.js";
 export type { MutexStatistics, Waiter } from "./sync/mutex-statistics.js";
 export {
+  Lock,
+  LockManager,
+  type LockGrantedCallback,
+  type LockInfo,
+  type LockManagerSnapshot,
+  type LockMode,
+  type LockOptions,
+} from "./sync/lock-manager.js";
+export type { LockEntry, LocksStatistics } from "./sync/lock-requests.js";
+export { Mutex, MutexGuard, type MutexOptions } from "./sync/mutex.js";
+export {
   ArgumentError,
   ArgumentRangeError,
   ERROR_CODES,

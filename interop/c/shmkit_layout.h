@@ -28,6 +28,11 @@
 #define SHMKIT_MAX_RUN_PAGES UINT32_C(0xfffff)
 #define SHMKIT_OPTION_WORDS 8
 #define SHMKIT_PAGE_MAP_BYTES 8
+#define SHMKIT_FIRST_LOCK_REQUESTS 16
+#define SHMKIT_INLINE_NAME_BYTES 208
+#define SHMKIT_LOCK_MANAGER_BYTES 256
+#define SHMKIT_LOCK_REQUEST_BYTES 240
+#define SHMKIT_LOCK_SEGMENTS 16
 #define SHMKIT_COUNTER_BYTES 192
 #define SHMKIT_LOCK_BYTES 64
 #define SHMKIT_MUTEX_BYTES 3072
@@ -75,6 +80,19 @@ enum shmkit_run_state {
   SHMKIT_RUN_STATE_INTERIOR = 0,
   SHMKIT_RUN_STATE_FREE = 1,
   SHMKIT_RUN_STATE_USED = 2,
+};
+
+enum shmkit_name_encoding {
+  SHMKIT_NAME_ENCODING_LATIN1 = 0,
+  SHMKIT_NAME_ENCODING_UTF16 = 1,
+};
+
+enum shmkit_request_state {
+  SHMKIT_REQUEST_STATE_FREE = 0,
+  SHMKIT_REQUEST_STATE_WAITING = 1,
+  SHMKIT_REQUEST_STATE_HELD = 2,
+  SHMKIT_REQUEST_STATE_STEALING = 3,
+  SHMKIT_REQUEST_STATE_STOLEN = 4,
 };
 
 enum shmkit_armed {
@@ -134,6 +152,7 @@ enum shmkit_kind {
   SHMKIT_KIND_SEMAPHORE = 4,
   SHMKIT_KIND_CONDITION = 5,
   SHMKIT_KIND_RWLOCK = 6,
+  SHMKIT_KIND_LOCKS = 7,
 };
 #define SHMKIT_KIND_NAMES {\
     "none",\
@@ -143,6 +162,7 @@ enum shmkit_kind {
     "semaphore",\
     "condition",\
     "rwlock",\
+    "locks",\
 }
 
 enum shmkit_operation {
@@ -171,6 +191,8 @@ enum shmkit_operation {
   SHMKIT_OPERATION_CONDITION_NOTIFY = 22,
   SHMKIT_OPERATION_RWLOCK_LOCK = 23,
   SHMKIT_OPERATION_RWLOCK_UNLOCK = 24,
+  SHMKIT_OPERATION_LOCKS_REQUEST = 25,
+  SHMKIT_OPERATION_LOCKS_RELEASE = 26,
 };
 #define SHMKIT_OPERATION_NAMES {\
     "none",\
@@ -198,6 +220,8 @@ enum shmkit_operation {
     "condition.notify",\
     "rwlock.lock",\
     "rwlock.unlock",\
+    "locks.request",\
+    "locks.release",\
 }
 
 /* run of page_map_entry */
@@ -235,6 +259,15 @@ enum shmkit_operation {
 #define SHMKIT_CONDITION_WAITS_PACK(wakes, waits) \
   ((((uint32_t)(wakes) & UINT32_C(0xffff)) << 0) | \
    (((uint32_t)(waits) & UINT32_C(0xffff)) << 16))
+
+/* state of lock_request */
+#define SHMKIT_REQUEST_STATE(word) (((uint32_t)(word) >> 0) & UINT32_C(0x7))
+#define SHMKIT_REQUEST_SHARED(word) (((uint32_t)(word) >> 3) & UINT32_C(0x1))
+#define SHMKIT_REQUEST_OWNER(word) (((uint32_t)(word) >> 4) & UINT32_C(0xfffffff))
+#define SHMKIT_REQUEST_PACK(state, shared, owner) \
+  ((((uint32_t)(state) & UINT32_C(0x7)) << 0) | \
+   (((uint32_t)(shared) & UINT32_C(0x1)) << 3) | \
+   (((uint32_t)(owner) & UINT32_C(0xfffffff)) << 4))
 
 /* kind of record */
 #define SHMKIT_RECORD_KIND_KIND(word) (((uint32_t)(word) >> 0) & UINT32_C(0xff))
@@ -648,5 +681,45 @@ struct shmkit_rwlock_reader {
 };
 _Static_assert(offsetof(struct shmkit_rwlock_reader, count) == 0, "rwlock_reader.count");
 _Static_assert(sizeof(struct shmkit_rwlock_reader) == 64, "rwlock_reader");
+
+struct shmkit_lock_manager {
+  struct shmkit_lock lock;
+  uint32_t last_order;
+  uint32_t used;
+  uint32_t rover;
+  uint32_t changes;
+  uint8_t reserved_80[16];
+  uint32_t waiters[8];
+  uint32_t segments[16];
+  uint32_t segment_generations[16];
+};
+_Static_assert(offsetof(struct shmkit_lock_manager, lock) == 0, "lock_manager.lock");
+_Static_assert(offsetof(struct shmkit_lock_manager, last_order) == 64, "lock_manager.last_order");
+_Static_assert(offsetof(struct shmkit_lock_manager, used) == 68, "lock_manager.used");
+_Static_assert(offsetof(struct shmkit_lock_manager, rover) == 72, "lock_manager.rover");
+_Static_assert(offsetof(struct shmkit_lock_manager, changes) == 76, "lock_manager.changes");
+_Static_assert(offsetof(struct shmkit_lock_manager, waiters) == 96, "lock_manager.waiters");
+_Static_assert(offsetof(struct shmkit_lock_manager, segments) == 128, "lock_manager.segments");
+_Static_assert(offsetof(struct shmkit_lock_manager, segment_generations) == 192, "lock_manager.segment_generations");
+_Static_assert(sizeof(struct shmkit_lock_manager) == 256, "lock_manager");
+
+struct shmkit_lock_request {
+  uint32_t state;
+  uint32_t order;
+  uint32_t name_hash;
+  uint32_t name_bytes;
+  uint32_t encoding;
+  uint32_t name_page;
+  uint8_t reserved_24[8];
+  uint8_t name[208];
+};
+_Static_assert(offsetof(struct shmkit_lock_request, state) == 0, "lock_request.state");
+_Static_assert(offsetof(struct shmkit_lock_request, order) == 4, "lock_request.order");
+_Static_assert(offsetof(struct shmkit_lock_request, name_hash) == 8, "lock_request.name_hash");
+_Static_assert(offsetof(struct shmkit_lock_request, name_bytes) == 12, "lock_request.name_bytes");
+_Static_assert(offsetof(struct shmkit_lock_request, encoding) == 16, "lock_request.encoding");
+_Static_assert(offsetof(struct shmkit_lock_request, name_page) == 20, "lock_request.name_page");
+_Static_assert(offsetof(struct shmkit_lock_request, name) == 32, "lock_request.name");
+_Static_assert(sizeof(struct shmkit_lock_request) == 240, "lock_request");
 
 #endif

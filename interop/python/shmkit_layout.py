@@ -17,6 +17,11 @@ ENTRY_BYTES = 256
 MAX_RUN_PAGES = 0xfffff
 OPTION_WORDS = 8
 PAGE_MAP_BYTES = 8
+FIRST_LOCK_REQUESTS = 16
+INLINE_NAME_BYTES = 208
+LOCK_MANAGER_BYTES = 256
+LOCK_REQUEST_BYTES = 240
+LOCK_SEGMENTS = 16
 COUNTER_BYTES = 192
 LOCK_BYTES = 64
 MUTEX_BYTES = 3072
@@ -60,6 +65,15 @@ RUN_STATE_INTERIOR = 0
 RUN_STATE_FREE = 1
 RUN_STATE_USED = 2
 
+NAME_ENCODING_LATIN1 = 0
+NAME_ENCODING_UTF16 = 1
+
+REQUEST_STATE_FREE = 0
+REQUEST_STATE_WAITING = 1
+REQUEST_STATE_HELD = 2
+REQUEST_STATE_STEALING = 3
+REQUEST_STATE_STOLEN = 4
+
 ARMED_EVENT_LOOP = 1
 ARMED_SYNC = 2
 ARMED_MASK = 3
@@ -101,6 +115,7 @@ KINDS = (
     "semaphore",
     "condition",
     "rwlock",
+    "locks",
 )
 
 OPERATIONS = (
@@ -129,6 +144,8 @@ OPERATIONS = (
     "condition.notify",
     "rwlock.lock",
     "rwlock.unlock",
+    "locks.request",
+    "locks.release",
 )
 
 
@@ -362,6 +379,29 @@ RWLOCK_READER = {
     "count": Field(0, "I", 1),
 }
 
+LOCK_MANAGER_SIZE = 256
+LOCK_MANAGER = {
+    "lock": Field(0, "I", 16),
+    "last_order": Field(64, "I", 1),
+    "used": Field(68, "I", 1),
+    "rover": Field(72, "I", 1),
+    "changes": Field(76, "I", 1),
+    "waiters": Field(96, "I", 8),
+    "segments": Field(128, "I", 16),
+    "segment_generations": Field(192, "I", 16),
+}
+
+LOCK_REQUEST_SIZE = 240
+LOCK_REQUEST = {
+    "state": Field(0, "I", 1),
+    "order": Field(4, "I", 1),
+    "name_hash": Field(8, "I", 1),
+    "name_bytes": Field(12, "I", 1),
+    "encoding": Field(16, "I", 1),
+    "name_page": Field(20, "I", 1),
+    "name": Field(32, "B", 208),
+}
+
 
 def run_pages(word: int) -> int:
     return (word >> 0) & 0xfffff
@@ -409,6 +449,18 @@ def condition_waits_wakes(word: int) -> int:
 
 def condition_waits_waits(word: int) -> int:
     return (word >> 16) & 65535
+
+
+def request_state(word: int) -> int:
+    return (word >> 0) & 7
+
+
+def request_shared(word: int) -> int:
+    return (word >> 3) & 1
+
+
+def request_owner(word: int) -> int:
+    return (word >> 4) & 0xfffffff
 
 
 def record_kind_kind(word: int) -> int:

@@ -133,6 +133,13 @@ export class ArgumentError extends TypeError {
   }
 }
 
+/** Misuse where an interface of the platform is kept to, which throws plain `TypeError`s. It has a code like all. */
+export function platformTypeError(code: ErrorCode, message: string): TypeError {
+  const error = new TypeError(message);
+  brand(error, code, {});
+  return error;
+}
+
 /** Misuse: a number outside its range. It is a `RangeError`, and `instanceof ShmkitError` holds as well. */
 export class ArgumentRangeError extends RangeError {
   /** Which error it is. */

@@ -37,6 +37,8 @@ export interface ObjectKind<Facts extends object = object> {
   releaseOwn(place: ObjectPlace, operation: CutOff | undefined): boolean;
   /** The member sets in the object. */
   sets(place: ObjectPlace): readonly number[];
+  /** Whether a block belongs to the object for good: then the ledger of whoever died in adding it does not own it any more. */
+  holds?(place: ObjectPlace, page: number): boolean;
   /** Frees what the object holds beside its block, before that goes. */
   empty?(place: ObjectPlace): void;
   /** How it is, for an onlooker. */

@@ -317,6 +317,11 @@ export class PageHeap {
     return runState(run) === RunState.used && runPages(run) > 0 && page + runPages(run) <= this.committed;
   }
 
+  /** Word index of the end of what is backed. */
+  get endWord(): number {
+    return this.committed * PAGE_WORDS;
+  }
+
   pagesOf(page: number): number {
     return runPages(words.load(this.member.segment.words, this.entry(page)));
   }

@@ -35,6 +35,7 @@ export const KINDS = [
   "semaphore",
   "condition",
   "rwlock",
+  "locks",
 ] as const;
 /** What an object is. @useDeclaredType */
 export type Kind = Exclude<(typeof KINDS)[number], "none">;

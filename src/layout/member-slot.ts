@@ -64,6 +64,8 @@ export const OPERATIONS = [
   "condition.notify",
   "rwlock.lock",
   "rwlock.unlock",
+  "locks.request",
+  "locks.release",
 ] as const;
 /** What a member does or did last: `KIND.VERB`, or `none`. @useDeclaredType */
 export type OperationName = (typeof OPERATIONS)[number];

@@ -2,6 +2,7 @@ import type { Struct } from "./descriptor.js";
 import { CONDITION } from "./condition.js";
 import { DIRECTORY_ENTRY, PAGE_MAP_ENTRY } from "./heap.js";
 import { COUNTER, LOCK, MUTEX } from "./lock.js";
+import { LOCK_MANAGER, LOCK_REQUEST } from "./lock-manager.js";
 import { DEATH_RECORD, MEMBER_SLOT } from "./member-slot.js";
 import { MONITOR } from "./monitor.js";
 import { LEASE_SLOT, PIPE, RECORD } from "./pipe.js";
@@ -27,4 +28,6 @@ export const STRUCTS: readonly Struct[] = [
   CONDITION,
   RWLOCK,
   RWLOCK_READER,
+  LOCK_MANAGER,
+  LOCK_REQUEST,
 ].map((declared) => declared.struct);

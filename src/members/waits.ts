@@ -22,6 +22,8 @@ export interface Waitable<T> {
   readonly owner: object;
   /** Who stands in the way, for ERR_TIMEOUT. */
   holder?(): unknown;
+  /** A wait for what may never come and nobody asked for: it does not keep the process alive, and no subscriber is told of it. */
+  readonly isBackground?: boolean;
   /** A wait ended without success: gives back what waiting had taken, such as a turn, if nobody here waits on. Repeatable. */
   givenUp?(): void;
   /** It has waited for a while and is the oldest here; what this throws ends the wait. `sync`: its thread sleeps. */
@@ -73,6 +75,8 @@ export class Waits {
   private readonly queues = new Set<LocalQueue>();
   private readonly withdrawn: PendingWait<unknown>[] = [];
   private pending = 0;
+  /** Those of the pending waits that keep the process alive. */
+  private holding = 0;
   private referenced = true;
   private spins = 64;
   private timer: NodeJS.Timeout | undefined;
@@ -200,7 +204,8 @@ export class Waits {
     resolve: (value: T) => void,
     reject: (reason: unknown) => void,
   ): void {
-    const ended = waitBegins(this.member.regionName, waitable.what, false);
+    const isBackground = waitable.isBackground === true;
+    const ended = isBackground ? undefined : waitBegins(this.member.regionName, waitable.what, false);
     let timer: NodeJS.Timeout | undefined;
     const expire = (): void => {
       const left = deadline - now();
@@ -226,7 +231,7 @@ export class Waits {
       conclude: () => {
         clearTimeout(timer);
         signal?.removeEventListener("abort", abort);
-        this.forget();
+        this.forget(isBackground);
       },
       settle: (error, failed, value) => {
         if (failed) reject(error);
@@ -238,7 +243,8 @@ export class Waits {
     signal?.addEventListener("abort", abort, { once: true });
     waitable.queue.waits.push(wait);
     this.queues.add(waitable.queue);
-    if (this.pending++ === 0 && this.referenced) native.refWaiter(this.member.segment.id);
+    this.pending++;
+    if (!isBackground && this.holding++ === 0 && this.referenced) native.refWaiter(this.member.segment.id);
     this.keepTimer();
     this.pump(waitable.queue);
   }
@@ -251,7 +257,7 @@ export class Waits {
   reference(referenced: boolean): void {
     this.referenced = referenced;
     for (const queue of this.queues) for (const wait of queue.waits) wait.hold(referenced);
-    if (this.pending === 0) return;
+    if (this.holding === 0) return;
     if (referenced) native.refWaiter(this.member.segment.id);
     else native.unrefWaiter(this.member.segment.id);
   }
@@ -317,10 +323,9 @@ export class Waits {
     wait.set = 0;
   }
 
-  private forget(): void {
-    if (--this.pending > 0) return;
-    words.and(this.member.segment.words, this.member.armed, ~Armed.eventLoop);
-    native.unrefWaiter(this.member.segment.id);
+  private forget(isBackground: boolean): void {
+    if (--this.pending === 0) words.and(this.member.segment.words, this.member.armed, ~Armed.eventLoop);
+    if (!isBackground && --this.holding === 0) native.unrefWaiter(this.member.segment.id);
   }
 
   /** Says that a sleeper wants the doorbell, and that what follows is a new look at the object. */

@@ -2,6 +2,7 @@ import { pipeKind } from "../channels/pipe-kind.js";
 import type { ObjectKind } from "../heap/object-kind.js";
 import type { Kind } from "../layout/heap.js";
 import { conditionKind } from "../sync/condition-kind.js";
+import { lockTableKind } from "../sync/lock-table-kind.js";
 import { mutexKind } from "../sync/mutex-kind.js";
 import { rwlockKind } from "../sync/rwlock-kind.js";
 import { semaphoreKind } from "../sync/semaphore-kind.js";
@@ -16,4 +17,5 @@ export const KIND_TABLE: Readonly<Record<Kind, ObjectKind<ObjectFacts>>> = {
   semaphore: semaphoreKind,
   condition: conditionKind,
   rwlock: rwlockKind,
+  locks: lockTableKind,
 };

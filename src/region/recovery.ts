@@ -22,7 +22,7 @@ import { HEADER, SLOT, slotWord } from "../members/region-words.js";
 import { KIND_TABLE } from "./kinds.js";
 
 /** Operations whose ledger block is to be freed when they took effect; the others' when they did not. */
-const FREEING = new Set([Op["pipe.receive"], Op["pipe.ack"], Op["pipe.receive-returned"]]);
+const FREEING = new Set([Op["pipe.receive"], Op["pipe.ack"], Op["pipe.receive-returned"], Op["locks.release"]]);
 
 /** What to undo and release in a region; {@link KIND_TABLE} knows it of each kind of object. Every step may be repeated: its doer may die, too. */
 export class RegionRecovery implements Recovery {
@@ -86,13 +86,13 @@ export class RegionRecovery implements Recovery {
     const shared = this.member.segment.words;
     const ledger = slotWord(this.member.geometry, slot) + SLOT.ledgerPage;
     const page = words.load(shared, ledger) >>> 0;
-    if (page !== 0 && this.isDue(slot) && !this.directory.isSegment(page)) this.heap.freeIfOwnedBy(page, slot);
+    if (page !== 0 && this.isDue(slot, page) && !this.directory.isSegment(page)) this.heap.freeIfOwnedBy(page, slot);
     words.store(shared, ledger, 0);
     words.store(shared, slotWord(this.member.geometry, slot) + SLOT.reaping, 0);
   }
 
   /** Whether the block in the ledger is to be freed: it was taken off what held it, or was not put there. */
-  private isDue(slot: number): boolean {
+  private isDue(slot: number, page: number): boolean {
     const shared = this.member.segment.words;
     const reaping = words.load(shared, slotWord(this.member.geometry, slot) + SLOT.reaping);
     if (reaping !== 0) {
@@ -100,7 +100,13 @@ export class RegionRecovery implements Recovery {
       return base !== 0 && this.directory.stateOf(base) === EntryState.free;
     }
     const word = words.load(shared, this.operation(slot));
+    if (this.isPartOfObject(slot, operationEntry(word), page)) return false;
     return FREEING.has(operationCode(word)) === (operationPhase(word) === Phase.committed);
+  }
+
+  private isPartOfObject(slot: number, entry: number, page: number): boolean {
+    const object = this.directory.openedBy(slot).find((opened) => opened.entry === entry);
+    return object !== undefined && KIND_TABLE[object.kind].holds?.(this.place(object.page), page) === true;
   }
 
   release(slot: number, own: boolean): void {

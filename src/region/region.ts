@@ -7,20 +7,24 @@ import { formatBytes, sizeBytes, type Size } from "../base/sizes.js";
 import { Pipe } from "../channels/pipe.js";
 import { pipePlan, type PipeOptions } from "../channels/pipe-options.js";
 import type { ObjectRef } from "../heap/directory.js";
-import type { NamedObject } from "../heap/named-object.js";
+import type { NamedObject, ObjectContext } from "../heap/named-object.js";
 import type { HeapStatistics } from "../heap/page-heap.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
 import { native } from "../native/addon.js";
 import type { MemberDeath } from "../members/deaths.js";
 import { tell, type RegionEvent } from "../members/diagnostics.js";
+import { BLOCKED } from "../members/member.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
 import { Condition, conditionPlan } from "../sync/condition.js";
 import { Mutex, MUTEX_OPTIONS, mutexPlan, type MutexOptions } from "../sync/mutex.js";
+import { LockManager, type LockTableSource } from "../sync/lock-manager.js";
+import { LOCKS_NAME, locksPlan, LockTable } from "../sync/lock-table.js";
+import { Mutex, mutexPlan, type MutexOptions } from "../sync/mutex.js";
 import { RwLock, rwlockPlan } from "../sync/rwlock.js";
 import { Semaphore, semaphorePlan, type SemaphoreOptions } from "../sync/semaphore.js";
 import { Counter, counterPlan } from "../values/counter.js";
 import { attach, clean, remove, run, runSync, type Attached, type OpenMode, type Steps } from "./attach.js";
-import { Collection } from "./collection.js";
+import { Collection, type CollectionHost } from "./collection.js";
 import type { LifetimeName } from "./geometry.js";
 import { readMembers, type MemberInfo } from "../members/member-info.js";
 import type { Membership } from "./membership.js";
@@ -85,6 +89,12 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
   readonly conditions: Collection<ConditionOptions, Condition>;
   /** Named readers–writer locks. */
   readonly rwlocks: Collection<RwLockOptions, RwLock>;
+  /**
+   * The named locks of the region, with the interface of Web Locks: what `navigator.locks` is to a page. Made at the first
+   * request.
+   */
+  readonly locks: LockManager;
+  private readonly lockTables: LockTableSource;
   private readonly membership: Membership;
   private readonly handles = new Map<string, NamedObject>();
 
@@ -162,7 +172,25 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
       plan: () => rwlockPlan(member),
       make: (ref) => new RwLock(context, ref),
     });
+    this.lockTables = this.lockTableSource(context, host);
+    this.locks = LockManager.over(this.lockTables);
     tell(attached.created ? "shmkit:region:create" : "shmkit:region:attach", () => this.event());
+  }
+
+  private lockTableSource(context: ObjectContext, host: CollectionHost): LockTableSource {
+    const { directory, waits } = host;
+    const make = (ref: ObjectRef): LockTable => host.handle(ref, () => new LockTable(context, ref));
+    const opening = (): Waitable<LockTable> => {
+      host.check();
+      return directory.opening(LOCKS_NAME, locksPlan(), "openOrCreate", false, make);
+    };
+    return {
+      tryOpen: () => {
+        const table = waits.try(opening());
+        return table === BLOCKED ? undefined : table;
+      },
+      open: async () => waits.async(opening(), undefined),
+    };
   }
 
   // Making and finding regions.

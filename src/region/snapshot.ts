@@ -11,6 +11,7 @@ import { PAGE_BYTES } from "../layout/region-header.js";
 import type { Member } from "../members/member.js";
 import type { ConditionStatistics } from "../sync/condition.js";
 import type { RwLockStatistics } from "../sync/rwlock-words.js";
+import type { LocksStatistics } from "../sync/lock-requests.js";
 import type { SemaphoreStatistics } from "../sync/semaphore.js";
 import { Segment } from "../memory/segment.js";
 import { inspectHeader, statOf } from "./region-file.js";
@@ -39,6 +40,8 @@ export interface ObjectFacts {
   readonly condition?: ConditionStatistics;
   /** Of a readers–writer lock: who has it, and who waits. */
   readonly rwlock?: RwLockStatistics;
+  /** Of the lock manager: the locks that are held and the requests that wait. */
+  readonly locks?: LocksStatistics;
 }
 
 /** A named object as seen from outside. */

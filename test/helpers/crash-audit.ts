@@ -15,6 +15,18 @@ import {
 } from "#src/layout/heap.js";
 import { CONDITION, conditionWaits, conditionWakes } from "#src/layout/condition.js";
 import { COUNTER, LOCK, MUTEX } from "#src/layout/lock.js";
+import {
+  FIRST_LOCK_REQUESTS,
+  INLINE_NAME_BYTES,
+  LOCK_MANAGER,
+  LOCK_REQUEST,
+  LOCK_REQUEST_BYTES,
+  LOCK_SEGMENTS,
+  requestOwner,
+  requestShared,
+  RequestState,
+  requestState,
+} from "#src/layout/lock-manager.js";
 import { MONITOR } from "#src/layout/monitor.js";
 import { RWLOCK, RWLOCK_BYTES, RWLOCK_READER_BYTES } from "#src/layout/rwlock.js";
 import { SEMAPHORE } from "#src/layout/semaphore.js";
@@ -209,6 +221,7 @@ class Auditor {
     else if (kind === "mutex") this.mutex(base, name);
     else if (kind === "condition") this.condition(base, name);
     else if (kind === "semaphore") this.semaphore(base, name);
+    else if (kind === "locks") this.lockManager(base, name);
     else {
       assert.equal(kind, "rwlock", `${name} is of a known kind`);
       this.rwlock(base, name);
@@ -237,6 +250,40 @@ class Auditor {
       this.setOfTheLiving(base + set, `waiting for ${name}`, set !== at.favoured);
     this.ofTheLiving(base + at.turns, `the turn at ${name}`);
     this.ofTheLiving(base + RWLOCK_BYTES, `reading ${name}`, RWLOCK_READER_BYTES);
+  }
+
+  private lockManager(base: number, name: string): void {
+    this.lockIsFree(base + LOCK_MANAGER.at.lock, `the lock of ${name}`);
+    this.setOfTheLiving(base + LOCK_MANAGER.at.waiters, `who have locks of ${name}`);
+    const held = new Map<string, boolean[]>();
+    let index = 0;
+    for (let k = 0; k < LOCK_SEGMENTS; k++) {
+      const page = this.u32(base + LOCK_MANAGER.at.segments + 4 * k);
+      if (page === 0) continue;
+      this.owns(page, `segment ${k} of ${name}`);
+      const count = FIRST_LOCK_REQUESTS << k;
+      for (let i = 0; i < count; i++, index++)
+        this.lockRequest(base, index, page * PAGE_BYTES + 4 * count + i * LOCK_REQUEST_BYTES, held);
+    }
+    for (const [text, shared] of held)
+      assert.ok(shared.length === 1 || shared.every(Boolean), `${text} is held by one alone, or by all together`);
+  }
+
+  private lockRequest(base: number, index: number, request: number, held: Map<string, boolean[]>): void {
+    const at = LOCK_REQUEST.at;
+    const word = this.u32(request + at.state);
+    const state = requestState(word);
+    if (state === RequestState.free) return;
+    assert.ok(index < this.u32(base + LOCK_MANAGER.at.used), `request ${index} is among those in use`);
+    assert.ok(this.alive.has(requestOwner(word) - 1), `the member of request ${index} lives`);
+    assert.ok(state !== RequestState.stealing && state <= RequestState.stolen, `request ${index} is in state ${state}`);
+    const bytes = this.u32(request + at.nameBytes);
+    const page = this.u32(request + at.namePage);
+    if (page !== 0) assert.ok(bytes <= this.owns(page, `the name of request ${index}`) * PAGE_BYTES);
+    else assert.ok(bytes <= INLINE_NAME_BYTES, `the name of request ${index} fits it`);
+    const where = page === 0 ? request + at.name : page * PAGE_BYTES;
+    const text = Buffer.from(this.bytes.buffer as ArrayBuffer, where, bytes).toString("latin1");
+    if (state === RequestState.held) held.set(text, [...(held.get(text) ?? []), requestShared(word)]);
   }
 
   private semaphore(base: number, name: string): void {

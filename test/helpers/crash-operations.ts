@@ -1,6 +1,7 @@
 /** Every operation that is explored at every step. */
 import type { CrashOperation } from "./crash-explore.js";
 import { CONDITION_OPERATIONS } from "./crash-condition-operations.js";
+import { LOCK_OPERATIONS } from "./crash-lock-operations.js";
 import { OBJECT_OPERATIONS } from "./crash-object-operations.js";
 import { PIPE_OPERATIONS } from "./crash-pipe-operations.js";
 import { REGION_OPERATIONS } from "./crash-region-operations.js";
@@ -14,6 +15,7 @@ export const CRASH_OPERATIONS: readonly CrashOperation[] = [
   ...SEMAPHORE_OPERATIONS,
   ...CONDITION_OPERATIONS,
   ...RWLOCK_OPERATIONS,
+  ...LOCK_OPERATIONS,
   ...OBJECT_OPERATIONS,
   ...REGION_OPERATIONS,
 ];

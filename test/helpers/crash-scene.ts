@@ -9,6 +9,7 @@ import {
   type MemberDeath,
   type Mutex,
   type Pipe,
+  type Region,
   type RegionOptions,
   type RwLock,
   type Semaphore,
@@ -16,6 +17,8 @@ import {
 import type { OperationName } from "#src/layout/member-slot.js";
 import { countIgnored, refuses } from "./crash-calls.js";
 import type { Attempt, CrashOperation, Fate } from "./crash-explore.js";
+import { hasLocks, lockTable, TestClaim } from "./lock-claims.js";
+import { LOCKS_NAME } from "#src/sync/lock-table.js";
 import { World, type Actor } from "./crash-world.js";
 import { leftovers } from "./leftovers.js";
 
@@ -161,9 +164,19 @@ export function useEverything({ region }: Pick<Actor, "region">): void {
   for (const name of region.conditions.list()) useCondition(region.conditions.openSync(name), { region });
   useCondition(region.conditions.createSync("newcomer's condition"), { region });
   useRwLock(region.rwlocks.createSync("newcomer's rwlock"));
+  if (hasLocks(region)) useLocks(region);
 }
 
-function removeEverything({ region }: Actor): void {
+function useLocks(region: Region): void {
+  const table = lockTable(region);
+  const claim = new TestClaim("newcomer's lock", "ifAvailable");
+  table.request(claim);
+  assert.deepEqual(claim.told, ["granted"]);
+  assert.equal(table.leave(claim), true);
+}
+
+function removeEverything({ region, membership }: Actor): void {
+  if (hasLocks(region)) membership.waits.sync(membership.directory.removing(LOCKS_NAME, "locks"), undefined);
   for (const name of region.pipes.list()) region.pipes.removeSync(name);
   for (const name of region.mutexes.list()) region.mutexes.removeSync(name);
   for (const name of region.counters.list()) region.counters.removeSync(name);

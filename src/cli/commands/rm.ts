@@ -67,7 +67,10 @@ async function removeObject(regionName: string, name: string, patience: Patience
       semaphore: region.semaphores,
       condition: region.conditions,
       rwlock: region.rwlocks,
+      // What users cannot make they cannot remove.
+      locks: undefined,
     }[kind];
+    if (collection === undefined) return false;
     return await collection.remove(name, patience.options());
   } finally {
     await region.close();
