@@ -9,7 +9,7 @@ _shmkit_names() {
 _shmkit() {
   local word="${COMP_WORDS[COMP_CWORD]}" words=""
   if [ "$COMP_CWORD" -eq 1 ]; then
-    words="demo ls inspect top send recv rm clean doctor bench example completion --help --version"
+    words="demo ls inspect top send recv lock rm clean doctor bench example completion --help --version"
   elif [[ "$word" == -* ]]; then
     case "${COMP_WORDS[1]}" in
       demo) words="--quick --only --limit-mib --json --help" ;;
@@ -18,6 +18,7 @@ _shmkit() {
       top) words="--interval --once --json --help" ;;
       send) words="--bytes --keep --timeout --capacity --size --max-size --help" ;;
       recv) words="--count --follow --timeout --help" ;;
+      lock) words="--shared --timeout --no-wait --conflict-exit-code --json --help" ;;
       rm) words="--json --force --timeout --help" ;;
       clean) words="--kernel --dry-run --json --help" ;;
       doctor) words="--json --help" ;;
@@ -32,6 +33,7 @@ _shmkit() {
       top) _shmkit_names regions; return ;;
       send) _shmkit_names addresses; return ;;
       recv) _shmkit_names addresses; return ;;
+      lock) _shmkit_names addresses; return ;;
       rm) _shmkit_names addresses; return ;;
       clean) words="" ;;
       doctor) words="" ;;

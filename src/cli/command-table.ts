@@ -8,6 +8,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command 
   top: () => import("./commands/top.js"),
   send: () => import("./commands/send.js"),
   recv: () => import("./commands/recv.js"),
+  lock: () => import("./commands/lock.js"),
   rm: () => import("./commands/rm.js"),
   clean: () => import("./commands/clean.js"),
   doctor: () => import("./commands/doctor.js"),

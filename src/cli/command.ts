@@ -38,6 +38,8 @@ export interface Command {
   readonly completes?: readonly string[] | "regions" | "addresses";
   /** Fewest and most positional arguments. */
   readonly arguments: readonly [minimum: number, maximum: number];
+  /** Signals are for a program that it runs, and whose exit code counts. */
+  readonly passesSignals?: boolean;
   /** Resolves to the exit code, 0 if nothing. */
   run(invocation: Invocation): Promise<number | void>;
 }

@@ -10,6 +10,8 @@ export const EXIT_CODES = {
   3: "timeout: --timeout passed without progress",
   4: "not found: no such region, object or file",
   5: "no permission: it belongs to another user, or the system refused access",
+  126: "lock: the program is there, but cannot be run",
+  127: "lock: there is no such program",
   129: "ended by SIGHUP",
   130: "ended by SIGINT (Ctrl-C)",
   141: "the reader of standard output went away (broken pipe)",

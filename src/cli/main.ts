@@ -64,7 +64,9 @@ async function run(args: readonly string[]): Promise<number> {
     await terminal.write(helpOf(command));
     return 0;
   }
-  return (await command.run(invocation)) ?? 0;
+  const code = (await command.run(invocation)) ?? 0;
+  if (command.passesSignals !== true) ending.signal.throwIfAborted();
+  return code;
 }
 
 /** By the looks of it: a command line that cannot be parsed is an error to be told as well. */
@@ -85,7 +87,6 @@ async function main(): Promise<void> {
   let code: number;
   try {
     code = await run(args);
-    ending.signal.throwIfAborted();
   } catch (thrown) {
     // What else fails once everything is being ended fails because of that.
     const error: unknown = ending.signal.aborted ? ending.signal.reason : thrown;

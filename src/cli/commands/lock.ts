@@ -1,0 +1,132 @@
+import { spawn } from "node:child_process";
+import { constants } from "node:os";
+import { Region, type MutexGuard, type RwLockGuard, type WaitOptions } from "#shmkit";
+import { objectAddress } from "../address.js";
+import type { Command, Invocation } from "../command.js";
+import { CommandError, errorJson, errorLine, Interrupted, usageError } from "../exit-codes.js";
+import { isTimeout, Patience } from "../patience.js";
+
+export const command: Command = {
+  name: "lock",
+  summary: "run a program while holding a lock",
+  usage: ["REGION/NAME -- PROGRAM [ARGUMENTS]"],
+  about: `Waits for the lock NAME of REGION, runs the program, and releases the lock when the program has ended; the exit code is
+the program's, or 128 and the number of the signal that ended it. As flock(1), but between everybody who uses that lock,
+programs of this library included. NAME may be a mutex or a readers-writer lock; if it does not exist, it is made as a
+readers-writer lock, in a region that goes with its last user. SIGTERM, SIGHUP and SIGINT are passed on to the program, and
+the lock is held until it has ended. If shmkit itself is killed by SIGKILL the lock is free at once, although the program
+may go on. The program finds SHMKIT_ABANDONED=1 in its environment when the last owner died while it had the lock.`,
+  options: {
+    shared: { type: "boolean", short: "s", about: "together with others that lock it shared; not of a mutex" },
+    timeout: {
+      type: "string",
+      short: "t",
+      value: "TIME",
+      about: "give up when it is not free by then (500ms, 5s, 2m)",
+    },
+    "no-wait": { type: "boolean", short: "n", about: "give up when it is not free now" },
+    "conflict-exit-code": {
+      type: "string",
+      short: "E",
+      value: "CODE",
+      about: "exit code when --timeout or --no-wait gave up, 0 to 255; by default 3",
+    },
+    json: { type: "boolean", short: "j", about: "errors of shmkit as JSON, on standard error" },
+  },
+  exitCodes: [1, 3, 5, 126, 127],
+  examples: [
+    "shmkit lock build/cache -- make -j4",
+    "shmkit lock --shared build/cache -- tar -cf cache.tar cache",
+    "shmkit lock --no-wait --conflict-exit-code 0 jobs/nightly -- ./nightly.sh",
+  ],
+  completes: "addresses",
+  arguments: [2, Number.POSITIVE_INFINITY],
+  passesSignals: true,
+  run: lock,
+};
+
+async function lock(invocation: Invocation): Promise<number> {
+  const [address, program, ...args] = invocation.positionals;
+  const { region: regionName, name } = objectAddress(address);
+  const conflictCode = conflictCodeOf(invocation.text("conflict-exit-code"));
+  if (invocation.flag("no-wait") && invocation.text("timeout") !== undefined)
+    throw usageError("--no-wait and --timeout exclude each other");
+  const timeout = invocation.flag("no-wait") ? "0" : invocation.text("timeout");
+  const { signal } = invocation;
+  const patience = Patience.of(timeout, signal);
+  // Not with the deadline: joining takes a moment even where nobody is to be waited for.
+  const region = await Region.openOrCreate(regionName, { label: `shmkit lock ${name}`, signal });
+  try {
+    const take = await taking(region, name, invocation.flag("shared"), signal);
+    let guard: Guard;
+    try {
+      guard = await take(patience.options());
+    } catch (error) {
+      if (conflictCode === undefined || !isTimeout(error)) throw error;
+      invocation.terminal.error((invocation.flag("json") ? errorJson : errorLine)(error));
+      return conflictCode;
+    }
+    try {
+      return await runProgram(program, args, guard.abandoned, signal);
+    } finally {
+      guard.release();
+    }
+  } finally {
+    await region.close();
+  }
+}
+
+type Guard = MutexGuard | RwLockGuard;
+
+/** How the lock of that name is taken: a mutex if it is one, and a readers-writer lock otherwise, made if need be. */
+async function taking(
+  region: Region,
+  name: string,
+  shared: boolean,
+  signal: AbortSignal,
+): Promise<(options: WaitOptions) => Promise<Guard>> {
+  if (!shared && region.mutexes.list().includes(name)) {
+    const mutex = await region.mutexes.open(name, { signal });
+    return (options) => mutex.lock(options);
+  }
+  const lock = await region.rwlock(name, { signal });
+  return (options) => (shared ? lock.lockShared(options) : lock.lock(options));
+}
+
+function conflictCodeOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^\d{1,3}$/.test(text) || Number(text) > 255)
+    throw usageError(`--conflict-exit-code must be a number from 0 to 255, not ${JSON.stringify(text)}`);
+  return Number(text);
+}
+
+/** Resolves to the exit code of a program that has this process's terminal and gets its signals. */
+async function runProgram(
+  program: string,
+  args: readonly string[],
+  abandoned: boolean,
+  signal: AbortSignal,
+): Promise<number> {
+  const { SHMKIT_ABANDONED: _inherited, ...inherited } = process.env;
+  const env = abandoned ? { ...inherited, SHMKIT_ABANDONED: "1" } : inherited;
+  signal.throwIfAborted();
+  const child = spawn(program, args, { stdio: "inherit", env });
+  const passOn = (): void => {
+    if (!(signal.reason instanceof Interrupted)) return;
+    // Ctrl-C goes to the program by itself.
+    if (signal.reason.signalName !== "SIGINT" || !process.stdin.isTTY) child.kill(signal.reason.signalName);
+  };
+  signal.addEventListener("abort", passOn);
+  try {
+    return await new Promise((resolve, reject) => {
+      child.once("error", (error: NodeJS.ErrnoException) => {
+        const isMissing = error.code === "ENOENT";
+        const code = isMissing ? "ERR_NO_PROGRAM" : "ERR_NOT_EXECUTABLE";
+        reject(new CommandError(code, `cannot run ${program}: ${error.code}`, isMissing ? 127 : 126));
+      });
+      child.once("exit", (code, endedBy) => resolve(code ?? 128 + constants.signals[endedBy!]));
+    });
+  } finally {
+    signal.removeEventListener("abort", passOn);
+  }
+}

@@ -1,0 +1,129 @@
+/** `shmkit lock`: a program runs while a mutex is held, and its exit code is passed on. */
+import assert from "node:assert/strict";
+import { constants } from "node:os";
+import { describe, test } from "node:test";
+import { Region } from "shmkit";
+import { run, start, until } from "./helpers/cli-process.js";
+import { joined, regionName } from "./helpers/cli-regions.js";
+
+const NODE = process.execPath;
+const program = (script: string): string[] => ["--", NODE, "-e", script];
+
+describe("shmkit lock", () => {
+  test("runs a program with the mutex, and passes its exit code and terminal on", async () => {
+    const region = regionName();
+    const script = `
+      const { Region } = await import(${JSON.stringify(import.meta.resolve("shmkit"))});
+      const { members, objects } = Region.inspect(${JSON.stringify(region)});
+      console.log(objects[0].kind, members[0].label, process.argv.slice(1), process.env.SHMKIT_ABANDONED);
+      process.exitCode = 7;`;
+    const ended = await run([
+      "lock",
+      `${region}/m`,
+      "--",
+      NODE,
+      "--input-type=module",
+      "-e",
+      script,
+      "--",
+      "-n",
+      "x y",
+    ]);
+    assert.deepEqual(
+      [ended.code, ended.text, ended.errors],
+      [7, "rwlock shmkit lock m [ '-n', 'x y' ] undefined\n", ""],
+    );
+    assert.equal(Region.inspect(region), undefined, "the region went with its last user");
+  });
+
+  test("waits until the mutex is free, or gives up", async () => {
+    const region = await joined();
+    const mutex = await region.mutex("m");
+    const guard = await mutex.lock();
+    const address = `${region.name}/m`;
+    const waiting = start(["lock", address, ...program("")]);
+    const refused = await Promise.all([
+      run(["lock", "--no-wait", address, ...program("")]),
+      run(["lock", "--timeout", "20ms", "-E", "42", "--json", address, ...program("")]),
+    ]);
+    assert.deepEqual(
+      refused.map(({ code }) => code),
+      [3, 42],
+    );
+    assert.match(refused[0].errors, /^shmkit: ERR_TIMEOUT: .*held by "member 0"\n$/);
+    assert.equal((JSON.parse(refused[1].errors) as { error: { code: string } }).error.code, "ERR_TIMEOUT");
+    guard.release();
+    assert.equal((await waiting.ended).code, 0);
+    assert.equal(mutex.ownerSlot, undefined);
+  });
+
+  test("shares a readers-writer lock, unless it is a mutex", async () => {
+    const region = await joined();
+    const address = `${region.name}/config`;
+    const reader = start(["lock", "--shared", address, ...program("process.stdin.resume(); console.log()")], {
+      interactive: true,
+    });
+    await until(() => reader.soFar !== "");
+    const [shared, exclusive] = await Promise.all([
+      run(["lock", "-s", "-n", address, ...program("")]),
+      run(["lock", "-n", address, ...program("")]),
+    ]);
+    assert.deepEqual([shared.code, exclusive.code], [0, 3]);
+    reader.endInput();
+    assert.equal((await reader.ended).code, 0);
+    assert.equal((await run(["lock", "-n", address, ...program("")])).code, 0);
+    await region.mutex("m");
+    const refused = await run(["lock", "-s", `${region.name}/m`, ...program("")]);
+    assert.match(refused.errors, /^shmkit: ERR_WRONG_KIND: /);
+  });
+
+  test("passes signals on, and holds the mutex until the program has ended", async () => {
+    const region = await joined();
+    const mutex = await region.mutex("m");
+    for (const [script, code] of [
+      ["setInterval(() => {}, 1000); console.log()", 128 + constants.signals.SIGTERM],
+      ["setInterval(() => {}, 1000); process.on('SIGTERM', () => process.exit(5)); console.log()", 5],
+    ] as const) {
+      const cli = start(["lock", `${region.name}/m`, ...program(script)]);
+      await until(() => cli.soFar !== "");
+      assert.notEqual(mutex.ownerSlot, undefined);
+      cli.kill("SIGTERM");
+      const ended = await cli.ended;
+      assert.deepEqual([ended.code, ended.signal], [code, null]);
+      assert.equal(mutex.ownerSlot, undefined);
+    }
+  });
+
+  test("that is killed passes the mutex on, and tells the next program", async () => {
+    const region = await joined();
+    const mutex = await region.mutex("m");
+    const cli = start(["lock", `${region.name}/m`, ...program("process.stdin.resume()")], { interactive: true });
+    await until(() => mutex.ownerSlot !== undefined);
+    cli.kill("SIGKILL");
+    cli.endInput(); // which ends the program
+    await cli.ended;
+    const next = await run(["lock", `${region.name}/m`, ...program("console.log(process.env.SHMKIT_ABANDONED)")]);
+    assert.deepEqual([next.code, next.text], [0, "1\n"]);
+  });
+
+  test("says what is wrong with its arguments and its program", async () => {
+    const name = regionName();
+    for (const [args, code] of [
+      [[`${name}/m`], 2],
+      [[name, "true"], 2],
+      [["-E", "256", `${name}/m`, "true"], 2],
+      [["-n", "-t", "1", `${name}/m`, "true"], 2],
+      [["-t", "x", `${name}/m`, "true"], 2],
+      [[`${name}/m`, "/no/such/program"], 127],
+      [[`${name}/m`, "/etc"], 126],
+    ] as const) {
+      const ended = await run(["lock", ...args]);
+      assert.equal(ended.code, code, ended.errors);
+      assert.match(ended.errors, /^shmkit: ERR_\w+: .+\n$/);
+    }
+    const counter = await Region.create(name);
+    await counter.counter("m");
+    assert.match((await run(["lock", `${name}/m`, "true"])).errors, /ERR_WRONG_KIND/);
+    await counter.close();
+  });
+});
