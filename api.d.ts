@@ -162,7 +162,7 @@ export interface InspectOptions {
 
 export type Integer = number | bigint;
 
-export type Kind = "condition" | "counter" | "mutex" | "pipe" | "rwlock" | "semaphore";
+export type Kind = "condition" | "counter" | "locks" | "mutex" | "pipe" | "rwlock" | "semaphore";
 
 export class Lease<T> {
     readonly value: T;
@@ -176,8 +176,55 @@ export class Lease<T> {
 
 export type LifetimeName = "process" | "kernel";
 
+export class Lock {
+    #private;
+    get name(): string;
+    get mode(): LockMode;
+}
+
+export interface LockEntry {
+    readonly name: string;
+    readonly mode: "exclusive" | "shared";
+    readonly slot: number;
+}
+
+export type LockGrantedCallback<T> = (lock: Lock | null) => T;
+
+export interface LockInfo {
+    name: string;
+    mode: LockMode;
+    clientId: string;
+}
+
+export class LockManager {
+    #private;
+    request<T>(name: string, callback: LockGrantedCallback<T>): Promise<Awaited<T>>;
+    request<T>(name: string, options: LockRequestOptions, callback: LockGrantedCallback<T>): Promise<Awaited<T>>;
+    query(): Promise<LockManagerSnapshot>;
+}
+
+export interface LockManagerSnapshot {
+    held: LockInfo[];
+    pending: LockInfo[];
+}
+
+export type LockMode = "exclusive" | "shared";
+
 export interface LockOptions extends WaitOptions {
     detectDeadlock?: boolean;
+}
+
+export interface LockRequestOptions {
+    mode?: LockMode;
+    ifAvailable?: boolean;
+    steal?: boolean;
+    signal?: AbortSignal;
+    timeoutMs?: number;
+}
+
+export interface LocksStatistics {
+    readonly held: readonly LockEntry[];
+    readonly pending: readonly LockEntry[];
 }
 
 export interface MemberDeath {
@@ -267,7 +314,7 @@ export interface OpenOptions extends WaitOptions {
     wait?: boolean;
 }
 
-export type OperationName = "condition.notify" | "condition.wait" | "counter.update" | "heap.allocate" | "mutex.lock" | "mutex.unlock" | "none" | "object.create" | "object.detach" | "object.open" | "object.remove" | "pipe.ack" | "pipe.close" | "pipe.lease" | "pipe.lease-returned" | "pipe.nack" | "pipe.receive" | "pipe.receive-returned" | "pipe.send" | "rwlock.lock" | "rwlock.unlock" | "semaphore.acquire" | "semaphore.post" | "semaphore.release" | "semaphore.wait";
+export type OperationName = "condition.notify" | "condition.wait" | "counter.update" | "heap.allocate" | "locks.release" | "locks.request" | "mutex.lock" | "mutex.unlock" | "none" | "object.create" | "object.detach" | "object.open" | "object.remove" | "pipe.ack" | "pipe.close" | "pipe.lease" | "pipe.lease-returned" | "pipe.nack" | "pipe.receive" | "pipe.receive-returned" | "pipe.send" | "rwlock.lock" | "rwlock.unlock" | "semaphore.acquire" | "semaphore.post" | "semaphore.release" | "semaphore.wait";
 
 export class Pipe<T = unknown> {
     get capacity(): number;
@@ -383,6 +430,7 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     readonly semaphores: Collection<SemaphoreOptions, Semaphore>;
     readonly conditions: Collection<ConditionOptions, Condition>;
     readonly rwlocks: Collection<RwLockOptions, RwLock>;
+    readonly locks: LockManager;
     static create(name: string, options?: RegionOptions): Promise<Region>;
     static createSync(name: string, options?: RegionOptions): Region;
     static open(name: string, options?: RegionOptions): Promise<Region>;
@@ -653,4 +701,5 @@ interface ObjectFacts {
     readonly semaphore?: SemaphoreStatistics;
     readonly condition?: ConditionStatistics;
     readonly rwlock?: RwLockStatistics;
+    readonly locks?: LocksStatistics;
 }

@@ -50,10 +50,9 @@ export {
   type LockInfo,
   type LockManagerSnapshot,
   type LockMode,
-  type LockOptions,
+  type LockRequestOptions,
 } from "./sync/lock-manager.js";
 export type { LockEntry, LocksStatistics } from "./sync/lock-requests.js";
-export { Mutex, MutexGuard, type MutexOptions } from "./sync/mutex.js";
 export {
   ArgumentError,
   ArgumentRangeError,

@@ -1,7 +1,7 @@
 /** Web Locks between processes: one order for all, theft from another, death, and a holder that is stopped. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Region, type LockManagerSnapshot, type LockOptions } from "shmkit";
+import { Region, type LockManagerSnapshot, type LockRequestOptions } from "shmkit";
 import { uniqueRegionName } from "./helpers/leftovers.js";
 import { ProcessMember } from "./helpers/process-member.js";
 import { joinRegion, testRegion } from "./helpers/process-regions.js";
@@ -9,7 +9,12 @@ import { joinRegion, testRegion } from "./helpers/process-regions.js";
 const start = (region: Region): Promise<ProcessMember> => ProcessMember.start({ region: region.name });
 
 /** Requests a lock in another process and holds it until `letGo` of that label is called there. */
-async function request(member: ProcessMember, label: string, name: string, options: LockOptions = {}): Promise<void> {
+async function request(
+  member: ProcessMember,
+  label: string,
+  name: string,
+  options: LockRequestOptions = {},
+): Promise<void> {
   await member.run(
     ({ region, kept }, { label, name, options }) => {
       const outcome = region.locks.request(

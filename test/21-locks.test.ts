@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Lock, LockManager, Region, ShmkitError, type LockOptions } from "shmkit";
+import { Lock, LockManager, Region, ShmkitError, type LockRequestOptions } from "shmkit";
 import { SMALL, testRegion } from "./helpers/process-regions.js";
 
 const tagOf = (value: object): string => Object.prototype.toString.call(value);
@@ -16,7 +16,7 @@ const coded = (code: string) => (error: unknown) => error instanceof ShmkitError
 const unreached = (): never => assert.fail("the callback is not called");
 
 /** Requests a lock and holds it until it is let go. */
-async function held(locks: LockManager, name: string, options: LockOptions = {}) {
+async function held(locks: LockManager, name: string, options: LockRequestOptions = {}) {
   let letGo!: (value?: unknown) => void;
   const until = new Promise<unknown>((resolve) => (letGo = resolve));
   let released!: Promise<unknown>;
@@ -125,7 +125,7 @@ describe("a request", () => {
   test("refuses reserved names and options that contradict each other", async (t) => {
     const { locks } = await testRegion(t, "locks-unsupported");
     const { signal } = new AbortController();
-    const refused: [string, LockOptions][] = [
+    const refused: [string, LockRequestOptions][] = [
       ["-", {}],
       ["-a", {}],
       ["a", { steal: true, ifAvailable: true }],
@@ -167,7 +167,7 @@ describe("the order of grants", () => {
     const { locks } = await testRegion(t, "locks-order");
     const first = await held(locks, "a");
     const granted: string[] = [];
-    const ask = (label: string, options: LockOptions = {}): Promise<unknown> =>
+    const ask = (label: string, options: LockRequestOptions = {}): Promise<unknown> =>
       locks.request("a", options, async () => {
         granted.push(`${label} ${modes((await locks.query()).held, "a").length}`);
         await sleep(1);

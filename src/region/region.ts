@@ -19,7 +19,6 @@ import { Condition, conditionPlan } from "../sync/condition.js";
 import { Mutex, MUTEX_OPTIONS, mutexPlan, type MutexOptions } from "../sync/mutex.js";
 import { LockManager, type LockTableSource } from "../sync/lock-manager.js";
 import { LOCKS_NAME, locksPlan, LockTable } from "../sync/lock-table.js";
-import { Mutex, mutexPlan, type MutexOptions } from "../sync/mutex.js";
 import { RwLock, rwlockPlan } from "../sync/rwlock.js";
 import { Semaphore, semaphorePlan, type SemaphoreOptions } from "../sync/semaphore.js";
 import { Counter, counterPlan } from "../values/counter.js";

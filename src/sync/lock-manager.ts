@@ -11,7 +11,7 @@ import type { Claim, LockTable } from "./lock-table.js";
 export type LockMode = "exclusive" | "shared";
 
 /** Options of {@link LockManager.request}, as Web Locks have them, and one more. What else is in the object is not looked at. */
-export interface LockOptions {
+export interface LockRequestOptions {
   /** Alone, or together with others who share it. Default `"exclusive"`. */
   mode?: LockMode;
   /** If the lock cannot be had at once, the callback is called with null instead. Default false. */
@@ -134,7 +134,7 @@ export class LockManager {
    * reason. Beyond them ERR_TIMEOUT, ERR_OUT_OF_RANGE, ERR_REGION_FULL, ERR_NO_SPACE, ERR_CLOSED, ERR_REGION_LOST
    */
   request<T>(name: string, callback: LockGrantedCallback<T>): Promise<Awaited<T>>;
-  request<T>(name: string, options: LockOptions, callback: LockGrantedCallback<T>): Promise<Awaited<T>>;
+  request<T>(name: string, options: LockRequestOptions, callback: LockGrantedCallback<T>): Promise<Awaited<T>>;
   request<T>(...given: [name: unknown, second?: unknown, third?: unknown]): Promise<Awaited<T>> {
     try {
       const source = this.#source;
@@ -210,7 +210,7 @@ function readOptions(given: unknown): RequestOptions {
   if (given === undefined) return DEFAULTS;
   if (given !== null && typeof given !== "object" && typeof given !== "function")
     throw wrong(`the options must be an object, not ${show(given)}`);
-  const options = (given ?? {}) as Record<keyof LockOptions, unknown>;
+  const options = (given ?? {}) as Record<keyof LockRequestOptions, unknown>;
   const ifAvailable = Boolean(options.ifAvailable);
   const mode = readMode(options.mode);
   const { signal } = options;
