@@ -14,7 +14,7 @@ import { uniqueRegionName } from "../helpers/leftovers.js";
 import { Journal, readJournal } from "../storm/journal.js";
 import { originOf } from "../storm/message.js";
 import { judge, type Part } from "../storm/model.js";
-import { COUNTERS, MUTEXES, useWallClock } from "../storm/plan.js";
+import { COUNTERS, MUTEXES, useWallClock, WALL_CLOCK_ERROR_MS } from "../storm/plan.js";
 
 /** What the crowd came to. */
 export interface CrowdReport {
@@ -152,7 +152,8 @@ export async function crowd(
       entries: readJournal(journalOf(number)),
       deaths: deaths.filter(({ label }) => label === `${number}`),
     }));
-    const { violations, messages } = judge(judged, { counters: zeroes(COUNTERS), mutexes: zeroes(MUTEXES) });
+    const sums = { counters: zeroes(COUNTERS), mutexes: zeroes(MUTEXES) };
+    const { violations, messages } = judge(judged, sums, WALL_CLOCK_ERROR_MS);
     assert.deepEqual(violations, []);
     assert.equal(deaths.length, kinds);
     audit(region.buffer, { isAlive: (slot) => slot === region.slot });

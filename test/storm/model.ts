@@ -97,6 +97,7 @@ class Model {
   constructor(
     private readonly parts: readonly Part[],
     private readonly remains: Remains,
+    private readonly clockErrorMs: number,
   ) {}
 
   private violation(text: string): void {
@@ -260,7 +261,8 @@ class Model {
         this.violation(`${key} came out of ${name} and ${state === "unknown" ? "nobody sent it" : "was not sent"}`);
       if (done.length > 1) this.violation(`${key} of ${name} was received ${done.length} times`);
       const doneAt = done.length > 0 ? Math.min(...done) : KEPT_UNTIL;
-      if (leased.some((time) => time > doneAt)) this.violation(`${key} of ${name} came again after it was done with`);
+      if (leased.some((time) => time > doneAt + this.clockErrorMs))
+        this.violation(`${key} of ${name} came again after it was done with`);
       if (state === "sent" && done.length === 0 && !uncertain) {
         missing++;
         example ||= key;
@@ -282,7 +284,12 @@ class Model {
   }
 }
 
-/** Judges a storm. */
-export function judge(parts: readonly Part[], remains: Remains): Verdict {
-  return new Model(parts, remains).run();
+/**
+ * Judges a storm.
+ *
+ * @param clockErrorMs how far the clocks of two members may be apart. What comes again within that time is found when it is
+ * done with for the second time
+ */
+export function judge(parts: readonly Part[], remains: Remains, clockErrorMs = 0): Verdict {
+  return new Model(parts, remains, clockErrorMs).run();
 }

@@ -111,7 +111,7 @@ const [FEWEST_LOOKS, LEAST_MS] = [1000, 5];
 /**
  * The wall clock when `performance.now()` is 0. What a runtime says of that, its `timeOrigin`, is off by as long as the process
  * had to wait between two looks at clocks: 160 ms have been seen on a busy machine. `Date.now()` says whole milliseconds, so
- * of many looks the one closest behind a tick is right.
+ * of many looks the one closest behind a tick is taken.
  */
 function wallOrigin(): number {
   const from = performance.now();
@@ -122,6 +122,9 @@ function wallOrigin(): number {
   }
   return origin;
 }
+
+/** How far the wall clocks of two processes may still be apart: 0.3 ms have been seen. */
+export const WALL_CLOCK_ERROR_MS = 5;
 
 /** For storms in other runtimes, some of which count hrtime from the start of the process. The wall clock may be set. */
 export function useWallClock(): void {

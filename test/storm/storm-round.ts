@@ -21,6 +21,7 @@ import {
   PIPE_NAMES,
   REGION,
   STEPS,
+  WALL_CLOCK_ERROR_MS,
   type Beginning,
   type Objects,
 } from "./plan.js";
@@ -309,6 +310,7 @@ export class Round {
     const verdict = judge(
       [...others, ...own.map(({ entries }) => ({ number: 0, deaths: [], entries: [...entries, LEFT] }))],
       remains,
+      this.runtime === undefined ? 0 : WALL_CLOCK_ERROR_MS,
     );
     const { report } = this;
     report.violations.push(...verdict.violations);
