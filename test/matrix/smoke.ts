@@ -248,6 +248,35 @@ async function condition({ a, b, start, region }: Place): Promise<void> {
   assert.equal(await waiting, 7);
 }
 
+/** A writer that is killed lets the readers in, who hold it side by side; the next writer is told. */
+async function rwlock({ a, b, start, region }: Place): Promise<void> {
+  const victim = await start({ region });
+  await victim.run(
+    async ({ region: own, kept }) => void kept.set("writing", await (await own.rwlock("shared")).lock()),
+  );
+  const reading = [a, b].map((member) =>
+    member.run(async ({ region: own, kept, say }) => {
+      const lock = await own.rwlock("shared");
+      const waiting = lock.lockShared();
+      say("waits");
+      const guard = await waiting;
+      kept.set("reading", guard);
+      return guard.mode;
+    }),
+  );
+  await Promise.all([a.next(), b.next()]);
+  await victim.kill();
+  assert.deepEqual(await Promise.all(reading), ["shared", "shared"]);
+  for (const member of [a, b])
+    await member.run(({ kept }) => (kept.get("reading") as import("shmkit").RwLockGuard).release());
+  const isTold = await a.run(async ({ region: own }) => {
+    const guard = (await own.rwlock("shared")).lockSync();
+    guard.release();
+    return guard.abandoned;
+  });
+  assert.ok(isTold);
+}
+
 /** A worker thread is a member of its own: it ends in order, or by `terminate()`, which is a death. */
 async function workerThreads({ a, b }: Place): Promise<void> {
   for (const isTerminated of [false, true]) {
@@ -479,6 +508,7 @@ export const SMOKE: Readonly<Record<string, Check>> = {
   "a killed member's mutex, lease and death": killedMember,
   "a semaphore": semaphore,
   "a condition variable": condition,
+  "a readers–writer lock": rwlock,
   "worker threads that end and are terminated": workerThreads,
   "processes that end without closing": endsWithoutClosing,
   "a pending wait keeps a process alive": pendingWaitKeepsAlive,
