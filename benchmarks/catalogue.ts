@@ -318,6 +318,17 @@ export const BENCHMARKS: readonly Benchmark[] = [
     contenders: [...shmkitSync(PAIR), pthread("condition")],
   },
   {
+    name: "web-locks",
+    call: "locks.request",
+    unit: "ns",
+    better: "lower",
+    contenders: [
+      ...shmkit(["shmkit"], "web-locks.js"),
+      node("navigator.locks-in-process", "web-locks.js", ["navigator"], "node24"),
+      properLockfile("async"),
+    ],
+  },
+  {
     name: "attach",
     call: "open",
     unit: "ns",
