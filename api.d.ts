@@ -14,6 +14,58 @@ export class ArgumentRangeError extends RangeError {
     constructor(code: ErrorCode, message: string, details?: ErrorDetails);
 }
 
+export class Counter {
+    get value(): bigint;
+    add(delta?: Integer, options?: WaitOptions): Promise<bigint>;
+    addSync(delta?: Integer, options?: WaitOptions): bigint;
+    sub(delta?: Integer, options?: WaitOptions): Promise<bigint>;
+    subSync(delta?: Integer, options?: WaitOptions): bigint;
+    exchange(value: Integer, options?: WaitOptions): Promise<bigint>;
+    exchangeSync(value: Integer, options?: WaitOptions): bigint;
+    compareExchange(expected: Integer, value: Integer, options?: WaitOptions): Promise<bigint>;
+    compareExchangeSync(expected: Integer, value: Integer, options?: WaitOptions): bigint;
+    set(value: Integer, options?: WaitOptions): Promise<bigint>;
+    setSync(value: Integer, options?: WaitOptions): bigint;
+    waitFor(minimum: Integer, options?: WaitOptions): Promise<bigint>;
+    waitForSync(minimum: Integer, options?: WaitOptions): bigint;
+    readonly name: string;
+    get address(): string;
+    detach(): void;
+}
+
+export class Barrier {
+    get parties(): number;
+    enrol(options?: WaitOptions): Promise<void>;
+    enrolSync(options?: WaitOptions): void;
+    arrive(options?: WaitOptions): Promise<void>;
+    arriveSync(options?: WaitOptions): void;
+    wait(options?: WaitOptions): Promise<BarrierResult>;
+    waitSync(options?: WaitOptions): BarrierResult;
+    statistics(): BarrierStatistics;
+    readonly name: string;
+    get address(): string;
+    detach(): void;
+}
+
+export interface BarrierOptions {
+    parties?: number;
+}
+
+export interface BarrierResult {
+    readonly generation: number;
+    readonly leader: boolean;
+    readonly lost: readonly number[];
+}
+
+export interface BarrierStatistics {
+    readonly parties: number;
+    readonly generation: number;
+    readonly arrived: readonly number[];
+    readonly expected: readonly number[];
+    readonly lost: readonly number[];
+    readonly free: number;
+}
+
 export class Collection<Options extends object, O extends NamedObject> {
     create(name: string, options?: Options & WaitOptions): Promise<O>;
     createSync(name: string, options?: Options & WaitOptions): O;
@@ -53,6 +105,12 @@ export class Counter {
     get value(): bigint;
     add(delta?: Integer, options?: WaitOptions): Promise<bigint>;
     addSync(delta?: Integer, options?: WaitOptions): bigint;
+    sub(delta?: Integer, options?: WaitOptions): Promise<bigint>;
+    subSync(delta?: Integer, options?: WaitOptions): bigint;
+    exchange(value: Integer, options?: WaitOptions): Promise<bigint>;
+    exchangeSync(value: Integer, options?: WaitOptions): bigint;
+    compareExchange(expected: Integer, value: Integer, options?: WaitOptions): Promise<bigint>;
+    compareExchangeSync(expected: Integer, value: Integer, options?: WaitOptions): bigint;
     set(value: Integer, options?: WaitOptions): Promise<bigint>;
     setSync(value: Integer, options?: WaitOptions): bigint;
     waitFor(minimum: Integer, options?: WaitOptions): Promise<bigint>;
@@ -140,6 +198,17 @@ export interface ErrorDetails {
     readonly cycle?: readonly DeadlockedMember[];
 }
 
+export interface EventOptions {
+    manualReset?: boolean;
+    set?: boolean;
+}
+
+export interface EventStatistics {
+    readonly isSet: boolean;
+    readonly manualReset: boolean;
+    readonly waits: number;
+}
+
 export interface Facility {
     readonly name: FacilityName;
     readonly works: boolean;
@@ -148,6 +217,23 @@ export interface Facility {
 }
 
 export type FacilityName = "O_TMPFILE" | "fallocate" | "punch hole" | "reopen through /proc" | "link through /proc" | "OFD locks" | "shared mapping" | "pinned lock" | "futex" | "thread" | "inotify" | "SharedArrayBuffer of foreign memory";
+
+export class Flag {
+    get value(): boolean;
+    testAndSet(options?: WaitOptions): Promise<boolean>;
+    testAndSetSync(options?: WaitOptions): boolean;
+    set(options?: WaitOptions): Promise<void>;
+    setSync(options?: WaitOptions): void;
+    clear(options?: WaitOptions): Promise<void>;
+    clearSync(options?: WaitOptions): void;
+    waitFor(value: boolean, options?: WaitOptions): Promise<void>;
+    waitForSync(value: boolean, options?: WaitOptions): void;
+    readonly name: string;
+    get address(): string;
+    detach(): void;
+}
+
+export type FlagOptions = Record<never, never>;
 
 export interface HeapStatistics {
     readonly committedBytes: number;
@@ -162,7 +248,39 @@ export interface InspectOptions {
 
 export type Integer = number | bigint;
 
-export type Kind = "condition" | "counter" | "locks" | "mutex" | "pipe" | "rwlock" | "semaphore";
+export type Kind = "barrier" | "condition" | "counter" | "event" | "flag" | "latch" | "locks" | "mutex" | "once" | "pipe" | "rwlock" | "semaphore";
+
+export class Latch {
+    get remaining(): number;
+    countDown(by?: number): void;
+    enrol(count?: number): void;
+    wait(options?: WaitOptions): Promise<LatchResult>;
+    waitSync(options?: WaitOptions): LatchResult;
+    tryWait(): LatchResult | undefined;
+    statistics(): LatchStatistics;
+    readonly name: string;
+    get address(): string;
+    detach(): void;
+}
+
+export interface LatchOptions {
+    count?: number;
+}
+
+export interface LatchResult {
+    readonly lost: readonly {
+        readonly slot: number;
+        readonly count: number;
+    }[];
+}
+
+export interface LatchStatistics extends LatchResult {
+    readonly remaining: number;
+    readonly promised: readonly {
+        readonly slot: number;
+        readonly count: number;
+    }[];
+}
 
 export class Lease<T> {
     readonly value: T;
@@ -310,11 +428,31 @@ export interface ObjectInfo extends ObjectFacts {
     readonly lengthBytes: number;
 }
 
+export class Once {
+    get isDone(): boolean;
+    run(initialise: (abandoned: boolean) => OnceResult | Promise<OnceResult>, options?: WaitOptions): Promise<OnceResult>;
+    runSync(initialise: (abandoned: boolean) => OnceResult, options?: WaitOptions): OnceResult;
+    statistics(): OnceStatistics;
+    readonly name: string;
+    get address(): string;
+    detach(): void;
+}
+
+export type OnceOptions = Record<never, never>;
+
+export type OnceResult = Uint8Array | undefined;
+
+export interface OnceStatistics {
+    readonly isDone: boolean;
+    readonly runner?: number;
+    readonly takeovers: number;
+}
+
 export interface OpenOptions extends WaitOptions {
     wait?: boolean;
 }
 
-export type OperationName = "condition.notify" | "condition.wait" | "counter.update" | "heap.allocate" | "locks.release" | "locks.request" | "mutex.lock" | "mutex.unlock" | "none" | "object.create" | "object.detach" | "object.open" | "object.remove" | "pipe.ack" | "pipe.close" | "pipe.lease" | "pipe.lease-returned" | "pipe.nack" | "pipe.receive" | "pipe.receive-returned" | "pipe.send" | "rwlock.lock" | "rwlock.unlock" | "semaphore.acquire" | "semaphore.post" | "semaphore.release" | "semaphore.wait";
+export type OperationName = "barrier.arrive" | "barrier.enrol" | "condition.notify" | "condition.wait" | "counter.update" | "event.reset" | "event.set" | "event.wait" | "flag.update" | "heap.allocate" | "latch.count-down" | "latch.enrol" | "locks.release" | "locks.request" | "mutex.lock" | "mutex.unlock" | "none" | "object.create" | "object.detach" | "object.open" | "object.remove" | "once.begin" | "once.finish" | "pipe.ack" | "pipe.close" | "pipe.lease" | "pipe.lease-returned" | "pipe.nack" | "pipe.receive" | "pipe.receive-returned" | "pipe.send" | "rwlock.lock" | "rwlock.unlock" | "semaphore.acquire" | "semaphore.post" | "semaphore.release" | "semaphore.wait";
 
 export class Pipe<T = unknown> {
     get capacity(): number;
@@ -431,6 +569,11 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     readonly conditions: Collection<ConditionOptions, Condition>;
     readonly rwlocks: Collection<RwLockOptions, RwLock>;
     readonly locks: LockManager;
+    readonly events: Collection<EventOptions, SharedEvent>;
+    readonly barriers: Collection<BarrierOptions, Barrier>;
+    readonly latches: Collection<LatchOptions, Latch>;
+    readonly onces: Collection<OnceOptions, Once>;
+    readonly flags: Collection<FlagOptions, Flag>;
     static create(name: string, options?: RegionOptions): Promise<Region>;
     static createSync(name: string, options?: RegionOptions): Region;
     static open(name: string, options?: RegionOptions): Promise<Region>;
@@ -460,6 +603,16 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     conditionSync(name: string, options?: WaitOptions): Condition;
     rwlock(name: string, options?: WaitOptions): Promise<RwLock>;
     rwlockSync(name: string, options?: WaitOptions): RwLock;
+    event(name: string, options?: EventOptions & WaitOptions): Promise<SharedEvent>;
+    eventSync(name: string, options?: EventOptions & WaitOptions): SharedEvent;
+    barrier(name: string, options?: BarrierOptions & WaitOptions): Promise<Barrier>;
+    barrierSync(name: string, options?: BarrierOptions & WaitOptions): Barrier;
+    latch(name: string, options?: LatchOptions & WaitOptions): Promise<Latch>;
+    latchSync(name: string, options?: LatchOptions & WaitOptions): Latch;
+    doOnce(name: string, options?: WaitOptions): Promise<Once>;
+    doOnceSync(name: string, options?: WaitOptions): Once;
+    flag(name: string, options?: WaitOptions): Promise<Flag>;
+    flagSync(name: string, options?: WaitOptions): Flag;
     get sizeBytes(): number;
     get maxSizeBytes(): number;
     get slot(): number;
@@ -610,6 +763,21 @@ export interface SemaphoreStatistics {
     readonly contended: number;
 }
 
+export class SharedEvent {
+    readonly manualReset: boolean;
+    get isSet(): boolean;
+    set(): void;
+    reset(options?: WaitOptions): Promise<void>;
+    resetSync(options?: WaitOptions): void;
+    wait(options?: WaitOptions): Promise<void>;
+    waitSync(options?: WaitOptions): void;
+    tryWait(): boolean;
+    statistics(): EventStatistics;
+    readonly name: string;
+    get address(): string;
+    detach(): void;
+}
+
 export class ShmkitError extends Error {
     readonly code: ErrorCode;
     readonly path?: string;
@@ -702,4 +870,9 @@ interface ObjectFacts {
     readonly condition?: ConditionStatistics;
     readonly rwlock?: RwLockStatistics;
     readonly locks?: LocksStatistics;
+    readonly event?: EventStatistics;
+    readonly barrier?: BarrierStatistics;
+    readonly latch?: LatchStatistics;
+    readonly once?: OnceStatistics;
+    readonly flag?: boolean;
 }

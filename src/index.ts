@@ -10,6 +10,8 @@ export {
   type CounterOptions,
   type RegionEvents,
   type RwLockOptions,
+  type FlagOptions,
+  type OnceOptions,
 } from "./region/region.js";
 export { probeSystem, type Facility, type FacilityName, type SystemReport } from "./region/facilities.js";
 export type { LifetimeName } from "./region/geometry.js";
@@ -29,10 +31,15 @@ export { Lease } from "./channels/lease.js";
 export type { PipeReadableOptions, StreamMode, PipeWritableOptions } from "./channels/stream-options.js";
 export type { PipeOptions } from "./channels/pipe-options.js";
 export type { PipeStatistics } from "./channels/pipe-statistics.js";
-export { Counter, type Integer } from "./values/counter.js";
+export { Counter, Counter as AtomicInt64, type Integer } from "./values/counter.js";
 export { Condition, type ConditionStatistics } from "./sync/condition.js";
 export { RwLock, RwLockGuard, type RwLockMode } from "./sync/rwlock.js";
 export type { RwLockReader, RwLockStatistics } from "./sync/rwlock-words.js";
+export { Barrier, type BarrierOptions, type BarrierResult, type BarrierStatistics } from "./sync/barrier.js";
+export { Flag } from "./sync/flag.js";
+export { Latch, type LatchOptions, type LatchResult, type LatchStatistics } from "./sync/latch.js";
+export { Once, type OnceResult, type OnceStatistics } from "./sync/once.js";
+export { SharedEvent, type EventOptions, type EventStatistics } from "./sync/event.js";
 export {
   Semaphore,
   SemaphoreLease,

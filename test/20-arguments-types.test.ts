@@ -66,7 +66,7 @@ describe("wrong types everywhere", () => {
     for (const verb of ["waitFor", "waitForSync"]) made[verb] = (junk) => loose(counter, verb)(junk, now);
     for (const [label, { call }] of Object.entries(WITH_OPTIONS)) {
       // An empty object is no junk to these: they would wait, or make something.
-      const waits = /^(process|open|lock|condition\.|Region\.(create|open).*)/;
+      const waits = /^(process|open|lock|event of|barrier of|latch of|condition\.|Region\.(create|open).*)/;
       made[`options of ${label}`] = (junk) =>
         waits.test(label) &&
         (typeof junk !== "object" || junk === null || Object.keys(junk).length > 0 || Array.isArray(junk)) &&

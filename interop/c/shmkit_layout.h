@@ -20,14 +20,19 @@
 #define SHMKIT_DIRECTORY "/dev/shm"
 #define SHMKIT_PREFIX "shmkit."
 
+#define SHMKIT_BARRIER_BYTES 2560
+#define SHMKIT_PLACE_LOST UINT32_C(0x10000)
 #define SHMKIT_CONDITION_BYTES 2176
 #define SHMKIT_CONDITION_WAIT UINT32_C(0x10000)
 #define SHMKIT_CONDITION_WAKE 1
 #define SHMKIT_MAX_CONDITION_WAITS 65535
+#define SHMKIT_EVENT_BYTES 2176
+#define SHMKIT_FLAG_BYTES 128
 #define SHMKIT_ENTRY_BYTES 256
 #define SHMKIT_MAX_RUN_PAGES UINT32_C(0xfffff)
 #define SHMKIT_OPTION_WORDS 8
 #define SHMKIT_PAGE_MAP_BYTES 8
+#define SHMKIT_LATCH_BYTES 3200
 #define SHMKIT_FIRST_LOCK_REQUESTS 16
 #define SHMKIT_INLINE_NAME_BYTES 208
 #define SHMKIT_LOCK_MANAGER_BYTES 256
@@ -43,6 +48,8 @@
 #define SHMKIT_NO_ENTRY UINT32_C(0xfffff)
 #define SHMKIT_SLOT_BYTES 512
 #define SHMKIT_MONITOR_JOURNAL 30
+#define SHMKIT_ONCE_BYTES 4096
+#define SHMKIT_ONCE_RESULT_BYTES 4000
 #define SHMKIT_BLOCK_REFERENCE_BYTES 8
 #define SHMKIT_COPY_BYTES 32
 #define SHMKIT_IN_BLOCK 256
@@ -153,6 +160,11 @@ enum shmkit_kind {
   SHMKIT_KIND_CONDITION = 5,
   SHMKIT_KIND_RWLOCK = 6,
   SHMKIT_KIND_LOCKS = 7,
+  SHMKIT_KIND_EVENT = 8,
+  SHMKIT_KIND_BARRIER = 9,
+  SHMKIT_KIND_LATCH = 10,
+  SHMKIT_KIND_ONCE = 11,
+  SHMKIT_KIND_FLAG = 12,
 };
 #define SHMKIT_KIND_NAMES {\
     "none",\
@@ -163,6 +175,11 @@ enum shmkit_kind {
     "condition",\
     "rwlock",\
     "locks",\
+    "event",\
+    "barrier",\
+    "latch",\
+    "once",\
+    "flag",\
 }
 
 enum shmkit_operation {
@@ -193,6 +210,16 @@ enum shmkit_operation {
   SHMKIT_OPERATION_RWLOCK_UNLOCK = 24,
   SHMKIT_OPERATION_LOCKS_REQUEST = 25,
   SHMKIT_OPERATION_LOCKS_RELEASE = 26,
+  SHMKIT_OPERATION_EVENT_SET = 27,
+  SHMKIT_OPERATION_EVENT_WAIT = 28,
+  SHMKIT_OPERATION_EVENT_RESET = 29,
+  SHMKIT_OPERATION_BARRIER_ENROL = 30,
+  SHMKIT_OPERATION_BARRIER_ARRIVE = 31,
+  SHMKIT_OPERATION_LATCH_ENROL = 32,
+  SHMKIT_OPERATION_LATCH_COUNT_DOWN = 33,
+  SHMKIT_OPERATION_ONCE_BEGIN = 34,
+  SHMKIT_OPERATION_ONCE_FINISH = 35,
+  SHMKIT_OPERATION_FLAG_UPDATE = 36,
 };
 #define SHMKIT_OPERATION_NAMES {\
     "none",\
@@ -222,6 +249,16 @@ enum shmkit_operation {
     "rwlock.unlock",\
     "locks.request",\
     "locks.release",\
+    "event.set",\
+    "event.wait",\
+    "event.reset",\
+    "barrier.enrol",\
+    "barrier.arrive",\
+    "latch.enrol",\
+    "latch.count-down",\
+    "once.begin",\
+    "once.finish",\
+    "flag.update",\
 }
 
 /* run of page_map_entry */
@@ -721,5 +758,82 @@ _Static_assert(offsetof(struct shmkit_lock_request, encoding) == 16, "lock_reque
 _Static_assert(offsetof(struct shmkit_lock_request, name_page) == 20, "lock_request.name_page");
 _Static_assert(offsetof(struct shmkit_lock_request, name) == 32, "lock_request.name");
 _Static_assert(sizeof(struct shmkit_lock_request) == 240, "lock_request");
+
+struct shmkit_event {
+  struct shmkit_lock lock;
+  uint32_t initial;
+  uint32_t manual_reset;
+  uint32_t taken;
+  uint8_t reserved_76[20];
+  uint32_t waiters[8];
+  uint32_t posted[256];
+  uint32_t waits[256];
+};
+_Static_assert(offsetof(struct shmkit_event, lock) == 0, "event.lock");
+_Static_assert(offsetof(struct shmkit_event, initial) == 64, "event.initial");
+_Static_assert(offsetof(struct shmkit_event, manual_reset) == 68, "event.manual_reset");
+_Static_assert(offsetof(struct shmkit_event, taken) == 72, "event.taken");
+_Static_assert(offsetof(struct shmkit_event, waiters) == 96, "event.waiters");
+_Static_assert(offsetof(struct shmkit_event, posted) == 128, "event.posted");
+_Static_assert(offsetof(struct shmkit_event, waits) == 1152, "event.waits");
+_Static_assert(sizeof(struct shmkit_event) == 2176, "event");
+
+struct shmkit_barrier {
+  uint32_t monitor[96];
+  uint32_t parties;
+  uint32_t generation;
+  uint8_t reserved_392[24];
+  uint32_t waiters[8];
+  uint32_t lost[8];
+  uint8_t reserved_480[32];
+  uint32_t places[256];
+  uint32_t arrived[256];
+};
+_Static_assert(offsetof(struct shmkit_barrier, monitor) == 0, "barrier.monitor");
+_Static_assert(offsetof(struct shmkit_barrier, parties) == 384, "barrier.parties");
+_Static_assert(offsetof(struct shmkit_barrier, generation) == 388, "barrier.generation");
+_Static_assert(offsetof(struct shmkit_barrier, waiters) == 416, "barrier.waiters");
+_Static_assert(offsetof(struct shmkit_barrier, lost) == 448, "barrier.lost");
+_Static_assert(offsetof(struct shmkit_barrier, places) == 512, "barrier.places");
+_Static_assert(offsetof(struct shmkit_barrier, arrived) == 1536, "barrier.arrived");
+_Static_assert(sizeof(struct shmkit_barrier) == 2560, "barrier");
+
+struct shmkit_latch {
+  uint32_t count;
+  uint8_t reserved_4[28];
+  uint32_t waiters[8];
+  uint8_t reserved_64[64];
+  uint32_t down[256];
+  uint32_t promised[256];
+  uint32_t lost[256];
+};
+_Static_assert(offsetof(struct shmkit_latch, count) == 0, "latch.count");
+_Static_assert(offsetof(struct shmkit_latch, waiters) == 32, "latch.waiters");
+_Static_assert(offsetof(struct shmkit_latch, down) == 128, "latch.down");
+_Static_assert(offsetof(struct shmkit_latch, promised) == 1152, "latch.promised");
+_Static_assert(offsetof(struct shmkit_latch, lost) == 2176, "latch.lost");
+_Static_assert(sizeof(struct shmkit_latch) == 3200, "latch");
+
+struct shmkit_once {
+  struct shmkit_lock lock;
+  uint32_t outcome;
+  uint8_t reserved_68[28];
+  uint8_t result[4000];
+};
+_Static_assert(offsetof(struct shmkit_once, lock) == 0, "once.lock");
+_Static_assert(offsetof(struct shmkit_once, outcome) == 64, "once.outcome");
+_Static_assert(offsetof(struct shmkit_once, result) == 96, "once.result");
+_Static_assert(sizeof(struct shmkit_once) == 4096, "once");
+
+struct shmkit_flag {
+  struct shmkit_lock lock;
+  uint32_t value;
+  uint8_t reserved_68[28];
+  uint32_t waiters[8];
+};
+_Static_assert(offsetof(struct shmkit_flag, lock) == 0, "flag.lock");
+_Static_assert(offsetof(struct shmkit_flag, value) == 64, "flag.value");
+_Static_assert(offsetof(struct shmkit_flag, waiters) == 96, "flag.waiters");
+_Static_assert(sizeof(struct shmkit_flag) == 128, "flag");
 
 #endif

@@ -9,14 +9,19 @@ from typing import NamedTuple
 DIRECTORY = "/dev/shm"
 PREFIX = "shmkit."
 
+BARRIER_BYTES = 2560
+PLACE_LOST = 0x10000
 CONDITION_BYTES = 2176
 CONDITION_WAIT = 0x10000
 CONDITION_WAKE = 1
 MAX_CONDITION_WAITS = 65535
+EVENT_BYTES = 2176
+FLAG_BYTES = 128
 ENTRY_BYTES = 256
 MAX_RUN_PAGES = 0xfffff
 OPTION_WORDS = 8
 PAGE_MAP_BYTES = 8
+LATCH_BYTES = 3200
 FIRST_LOCK_REQUESTS = 16
 INLINE_NAME_BYTES = 208
 LOCK_MANAGER_BYTES = 256
@@ -32,6 +37,8 @@ LABEL_BYTES = 64
 NO_ENTRY = 0xfffff
 SLOT_BYTES = 512
 MONITOR_JOURNAL = 30
+ONCE_BYTES = 4096
+ONCE_RESULT_BYTES = 4000
 BLOCK_REFERENCE_BYTES = 8
 COPY_BYTES = 32
 IN_BLOCK = 256
@@ -116,6 +123,11 @@ KINDS = (
     "condition",
     "rwlock",
     "locks",
+    "event",
+    "barrier",
+    "latch",
+    "once",
+    "flag",
 )
 
 OPERATIONS = (
@@ -146,6 +158,16 @@ OPERATIONS = (
     "rwlock.unlock",
     "locks.request",
     "locks.release",
+    "event.set",
+    "event.wait",
+    "event.reset",
+    "barrier.enrol",
+    "barrier.arrive",
+    "latch.enrol",
+    "latch.count-down",
+    "once.begin",
+    "once.finish",
+    "flag.update",
 )
 
 
@@ -400,6 +422,51 @@ LOCK_REQUEST = {
     "encoding": Field(16, "I", 1),
     "name_page": Field(20, "I", 1),
     "name": Field(32, "B", 208),
+}
+
+EVENT_SIZE = 2176
+EVENT = {
+    "lock": Field(0, "I", 16),
+    "initial": Field(64, "I", 1),
+    "manual_reset": Field(68, "I", 1),
+    "taken": Field(72, "I", 1),
+    "waiters": Field(96, "I", 8),
+    "posted": Field(128, "I", 256),
+    "waits": Field(1152, "I", 256),
+}
+
+BARRIER_SIZE = 2560
+BARRIER = {
+    "monitor": Field(0, "I", 96),
+    "parties": Field(384, "I", 1),
+    "generation": Field(388, "I", 1),
+    "waiters": Field(416, "I", 8),
+    "lost": Field(448, "I", 8),
+    "places": Field(512, "I", 256),
+    "arrived": Field(1536, "I", 256),
+}
+
+LATCH_SIZE = 3200
+LATCH = {
+    "count": Field(0, "I", 1),
+    "waiters": Field(32, "I", 8),
+    "down": Field(128, "I", 256),
+    "promised": Field(1152, "I", 256),
+    "lost": Field(2176, "I", 256),
+}
+
+ONCE_SIZE = 4096
+ONCE = {
+    "lock": Field(0, "I", 16),
+    "outcome": Field(64, "I", 1),
+    "result": Field(96, "B", 4000),
+}
+
+FLAG_SIZE = 128
+FLAG = {
+    "lock": Field(0, "I", 16),
+    "value": Field(64, "I", 1),
+    "waiters": Field(96, "I", 8),
 }
 
 

@@ -36,6 +36,11 @@ export const KINDS = [
   "condition",
   "rwlock",
   "locks",
+  "event",
+  "barrier",
+  "latch",
+  "once",
+  "flag",
 ] as const;
 /** What an object is. @useDeclaredType */
 export type Kind = Exclude<(typeof KINDS)[number], "none">;

@@ -66,6 +66,16 @@ export const OPERATIONS = [
   "rwlock.unlock",
   "locks.request",
   "locks.release",
+  "event.set",
+  "event.wait",
+  "event.reset",
+  "barrier.enrol",
+  "barrier.arrive",
+  "latch.enrol",
+  "latch.count-down",
+  "once.begin",
+  "once.finish",
+  "flag.update",
 ] as const;
 /** What a member does or did last: `KIND.VERB`, or `none`. @useDeclaredType */
 export type OperationName = (typeof OPERATIONS)[number];

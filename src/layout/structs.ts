@@ -1,5 +1,10 @@
 import type { Struct } from "./descriptor.js";
 import { CONDITION } from "./condition.js";
+import { EVENT } from "./event.js";
+import { BARRIER } from "./barrier.js";
+import { LATCH } from "./latch.js";
+import { ONCE } from "./once.js";
+import { FLAG } from "./flag.js";
 import { DIRECTORY_ENTRY, PAGE_MAP_ENTRY } from "./heap.js";
 import { COUNTER, LOCK, MUTEX } from "./lock.js";
 import { LOCK_MANAGER, LOCK_REQUEST } from "./lock-manager.js";
@@ -30,4 +35,9 @@ export const STRUCTS: readonly Struct[] = [
   RWLOCK_READER,
   LOCK_MANAGER,
   LOCK_REQUEST,
+  EVENT,
+  BARRIER,
+  LATCH,
+  ONCE,
+  FLAG,
 ].map((declared) => declared.struct);

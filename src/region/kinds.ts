@@ -3,6 +3,11 @@ import type { ObjectKind } from "../heap/object-kind.js";
 import type { Kind } from "../layout/heap.js";
 import { conditionKind } from "../sync/condition-kind.js";
 import { lockTableKind } from "../sync/lock-table-kind.js";
+import { eventKind } from "../sync/event-kind.js";
+import { barrierKind } from "../sync/barrier-kind.js";
+import { latchKind } from "../sync/latch-kind.js";
+import { onceKind } from "../sync/once-kind.js";
+import { flagKind } from "../sync/flag-kind.js";
 import { mutexKind } from "../sync/mutex-kind.js";
 import { rwlockKind } from "../sync/rwlock-kind.js";
 import { semaphoreKind } from "../sync/semaphore-kind.js";
@@ -18,4 +23,9 @@ export const KIND_TABLE: Readonly<Record<Kind, ObjectKind<ObjectFacts>>> = {
   condition: conditionKind,
   rwlock: rwlockKind,
   locks: lockTableKind,
+  event: eventKind,
+  barrier: barrierKind,
+  latch: latchKind,
+  once: onceKind,
+  flag: flagKind,
 };

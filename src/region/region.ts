@@ -20,6 +20,11 @@ import { Mutex, MUTEX_OPTIONS, mutexPlan, type MutexOptions } from "../sync/mute
 import { LockManager, type LockTableSource } from "../sync/lock-manager.js";
 import { LOCKS_NAME, locksPlan, LockTable } from "../sync/lock-table.js";
 import { RwLock, rwlockPlan } from "../sync/rwlock.js";
+import { SharedEvent, eventPlan, type EventOptions } from "../sync/event.js";
+import { Barrier, barrierPlan, type BarrierOptions } from "../sync/barrier.js";
+import { Latch, latchPlan, type LatchOptions } from "../sync/latch.js";
+import { Once, oncePlan } from "../sync/once.js";
+import { Flag, flagPlan } from "../sync/flag.js";
 import { Semaphore, semaphorePlan, type SemaphoreOptions } from "../sync/semaphore.js";
 import { Counter, counterPlan } from "../values/counter.js";
 import { attach, clean, remove, run, runSync, type Attached, type OpenMode, type Steps } from "./attach.js";
@@ -44,6 +49,12 @@ export type CounterOptions = Record<never, never>;
 export type ConditionOptions = Record<never, never>;
 /** Options of a {@link RwLock}: none yet. */
 export type RwLockOptions = Record<never, never>;
+
+/** Options of a {@link Once}: none yet. */
+export type OnceOptions = Record<never, never>;
+
+/** Options of a {@link Flag}: none yet. */
+export type FlagOptions = Record<never, never>;
 
 /**
  * A named region of memory that processes share. An attached region does not keep its process alive; a pending wait does.
@@ -94,6 +105,16 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
    */
   readonly locks: LockManager;
   private readonly lockTables: LockTableSource;
+  /** Named events. */
+  readonly events: Collection<EventOptions, SharedEvent>;
+  /** Named barriers. */
+  readonly barriers: Collection<BarrierOptions, Barrier>;
+  /** Named latches. */
+  readonly latches: Collection<LatchOptions, Latch>;
+  /** Named things that are done once. */
+  readonly onces: Collection<OnceOptions, Once>;
+  /** Named flags. */
+  readonly flags: Collection<FlagOptions, Flag>;
   private readonly membership: Membership;
   private readonly handles = new Map<string, NamedObject>();
 
@@ -171,9 +192,39 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
       plan: () => rwlockPlan(member),
       make: (ref) => new RwLock(context, ref),
     });
+    this.events = new Collection(host, {
+      kind: "event",
+      optionNames: ["manualReset", "set"],
+      plan: (options) => eventPlan(member, options),
+      make: (ref) => new SharedEvent(context, ref),
+    });
+    this.barriers = new Collection(host, {
+      kind: "barrier",
+      optionNames: ["parties"],
+      plan: (options) => barrierPlan(member, options),
+      make: (ref) => new Barrier(context, ref),
+    });
+    this.latches = new Collection(host, {
+      kind: "latch",
+      optionNames: ["count"],
+      plan: (options) => latchPlan(member, options),
+      make: (ref) => new Latch(context, ref),
+    });
+    this.onces = new Collection(host, {
+      kind: "once",
+      optionNames: [],
+      plan: () => oncePlan(),
+      make: (ref) => new Once(context, ref),
+    });
+    this.flags = new Collection(host, {
+      kind: "flag",
+      optionNames: [],
+      plan: () => flagPlan(),
+      make: (ref) => new Flag(context, ref),
+    });
     this.lockTables = this.lockTableSource(context, host);
     this.locks = LockManager.over(this.lockTables);
-    tell(attached.created ? "shmkit:region:create" : "shmkit:region:attach", () => this.event());
+    tell(attached.created ? "shmkit:region:create" : "shmkit:region:attach", () => this.eventOf());
   }
 
   private lockTableSource(context: ObjectContext, host: CollectionHost): LockTableSource {
@@ -360,6 +411,51 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     return this.rwlocks.openOrCreateSync(name, options);
   }
 
+  /** Opens an event, or makes it. Shorthand for `events.openOrCreate`. @throws as {@link Collection.openOrCreate} */
+  event(name: string, options?: EventOptions & WaitOptions): Promise<SharedEvent> {
+    return this.events.openOrCreate(name, options);
+  }
+  /** {@link event}, blocking the thread. */
+  eventSync(name: string, options?: EventOptions & WaitOptions): SharedEvent {
+    return this.events.openOrCreateSync(name, options);
+  }
+
+  /** Opens a barrier, or makes it. Shorthand for `barriers.openOrCreate`. @throws as {@link Collection.openOrCreate} */
+  barrier(name: string, options?: BarrierOptions & WaitOptions): Promise<Barrier> {
+    return this.barriers.openOrCreate(name, options);
+  }
+  /** {@link barrier}, blocking the thread. */
+  barrierSync(name: string, options?: BarrierOptions & WaitOptions): Barrier {
+    return this.barriers.openOrCreateSync(name, options);
+  }
+
+  /** Opens a latch, or makes it. Shorthand for `latches.openOrCreate`. @throws as {@link Collection.openOrCreate} */
+  latch(name: string, options?: LatchOptions & WaitOptions): Promise<Latch> {
+    return this.latches.openOrCreate(name, options);
+  }
+  /** {@link latch}, blocking the thread. */
+  latchSync(name: string, options?: LatchOptions & WaitOptions): Latch {
+    return this.latches.openOrCreateSync(name, options);
+  }
+
+  /** Opens something to be done once, or makes it. Shorthand for `onces.openOrCreate`. @throws as {@link Collection.openOrCreate} */
+  doOnce(name: string, options?: WaitOptions): Promise<Once> {
+    return this.onces.openOrCreate(name, options);
+  }
+  /** {@link doOnce}, blocking the thread. */
+  doOnceSync(name: string, options?: WaitOptions): Once {
+    return this.onces.openOrCreateSync(name, options);
+  }
+
+  /** Opens a flag, or makes it. Shorthand for `flags.openOrCreate`. @throws as {@link Collection.openOrCreate} */
+  flag(name: string, options?: WaitOptions): Promise<Flag> {
+    return this.flags.openOrCreate(name, options);
+  }
+  /** {@link flag}, blocking the thread. */
+  flagSync(name: string, options?: WaitOptions): Flag {
+    return this.flags.openOrCreateSync(name, options);
+  }
+
   // State.
 
   /** Bytes backed for objects and messages now. */
@@ -509,11 +605,11 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     this.handles.clear();
     // Last, so that a close which was cut off can be repeated.
     this.closed = true;
-    tell("shmkit:region:close", () => this.event());
+    tell("shmkit:region:close", () => this.eventOf());
     return closing;
   }
 
-  private event(): RegionEvent {
+  private eventOf(): RegionEvent {
     return { region: this.name, path: this.path, epoch: this.epoch, slot: this.slot };
   }
 

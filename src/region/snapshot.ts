@@ -12,6 +12,10 @@ import type { Member } from "../members/member.js";
 import type { ConditionStatistics } from "../sync/condition.js";
 import type { RwLockStatistics } from "../sync/rwlock-words.js";
 import type { LocksStatistics } from "../sync/lock-requests.js";
+import type { EventStatistics } from "../sync/event.js";
+import type { BarrierStatistics } from "../sync/barrier.js";
+import type { LatchStatistics } from "../sync/latch.js";
+import type { OnceStatistics } from "../sync/once.js";
 import type { SemaphoreStatistics } from "../sync/semaphore.js";
 import { Segment } from "../memory/segment.js";
 import { inspectHeader, statOf } from "./region-file.js";
@@ -42,6 +46,16 @@ export interface ObjectFacts {
   readonly rwlock?: RwLockStatistics;
   /** Of the lock manager: the locks that are held and the requests that wait. */
   readonly locks?: LocksStatistics;
+  /** Of an event: its figures. */
+  readonly event?: EventStatistics;
+  /** Of a barrier: its parties. */
+  readonly barrier?: BarrierStatistics;
+  /** Of a latch: what is missing. */
+  readonly latch?: LatchStatistics;
+  /** Of something to be done once: whether it was. */
+  readonly once?: OnceStatistics;
+  /** Of a flag: its value. */
+  readonly flag?: boolean;
 }
 
 /** A named object as seen from outside. */

@@ -43,13 +43,16 @@ function integer(value: unknown, name: string): bigint {
   return big;
 }
 
+const after = (_old: bigint, value: bigint): bigint => value;
+const before = (old: bigint): bigint => old;
+
 /** @internal */
 export function counterPlan(): ObjectPlan {
   return { kind: "counter", sizeBytes: COUNTER_BYTES, options: [], given: [], optionNames: [], init: () => undefined };
 }
 
 /**
- * A named signed 64-bit integer that every member of the region sees. Reads take no lock. A member that dies while it
+ * A named signed 64-bit integer that every member of the region sees: an AtomicInt64 between processes. Reads take no lock. A member that dies while it
  * updates either did or did not: never half, and the region's `memberDied` event says which.
  * @example
  * ```ts
@@ -96,6 +99,57 @@ export class Counter extends NamedObject {
     );
   }
 
+  /** Subtracts `delta` (default 1) and resolves to the value after. Otherwise as {@link add}. */
+  async sub(delta: Integer = 1, options?: WaitOptions): Promise<bigint> {
+    const by = integer(delta, "delta");
+    return this.context.waits.async(
+      this.updating((old) => BigInt.asIntN(64, old - by)),
+      onlyWaitOptions(options, "sub"),
+    );
+  }
+  /** {@link sub}, blocking the thread if it must wait. */
+  subSync(delta: Integer = 1, options?: WaitOptions): bigint {
+    const by = integer(delta, "delta");
+    return this.context.waits.sync(
+      this.updating((old) => BigInt.asIntN(64, old - by)),
+      onlyWaitOptions(options, "subSync"),
+    );
+  }
+
+  /** Stores a value and resolves to the one before. Errors as {@link add}. */
+  async exchange(value: Integer, options?: WaitOptions): Promise<bigint> {
+    const to = integer(value, "value");
+    return this.context.waits.async(
+      this.updating(() => to, before),
+      onlyWaitOptions(options, "exchange"),
+    );
+  }
+  /** {@link exchange}, blocking the thread if it must wait. */
+  exchangeSync(value: Integer, options?: WaitOptions): bigint {
+    const to = integer(value, "value");
+    return this.context.waits.sync(
+      this.updating(() => to, before),
+      onlyWaitOptions(options, "exchangeSync"),
+    );
+  }
+
+  /** Stores a value if the counter is `expected`; resolves to what it was, as `Atomics.compareExchange`. Errors as {@link add}. */
+  async compareExchange(expected: Integer, value: Integer, options?: WaitOptions): Promise<bigint> {
+    const [from, to] = [integer(expected, "expected"), integer(value, "value")];
+    return this.context.waits.async(
+      this.updating((old) => (old === from ? to : old), before),
+      onlyWaitOptions(options, "compareExchange"),
+    );
+  }
+  /** {@link compareExchange}, blocking the thread if it must wait. */
+  compareExchangeSync(expected: Integer, value: Integer, options?: WaitOptions): bigint {
+    const [from, to] = [integer(expected, "expected"), integer(value, "value")];
+    return this.context.waits.sync(
+      this.updating((old) => (old === from ? to : old), before),
+      onlyWaitOptions(options, "compareExchangeSync"),
+    );
+  }
+
   /** Stores a value and resolves to it. Errors as {@link add}. */
   async set(value: Integer, options?: WaitOptions): Promise<bigint> {
     const to = integer(value, "value");
@@ -125,18 +179,19 @@ export class Counter extends NamedObject {
     return this.context.waits.sync(this.reaching(integer(minimum, "minimum")), onlyWaitOptions(options, "waitForSync"));
   }
 
-  private updating(next: (old: bigint) => bigint): Waitable<bigint> {
+  /** `next`: the value after; `answer`: what the call says. */
+  private updating(next: (old: bigint) => bigint, answer = after): Waitable<bigint> {
     return {
       what: `updating ${this.address}`,
       queue: this.updates,
       owner: this,
-      attempt: () => this.attemptUpdate(next),
+      attempt: () => this.attemptUpdate(next, answer),
       remains: () => isFree(this.member, this.lock),
       holder: () => holderOf(this.member, this.lock),
     };
   }
 
-  private attemptUpdate(next: (old: bigint) => bigint): bigint | Blocked {
+  private attemptUpdate(next: (old: bigint) => bigint, answer: typeof after): bigint | Blocked {
     this.check();
     const { member, lock } = this;
     const { longs } = member.segment;
@@ -144,7 +199,8 @@ export class Counter extends NamedObject {
     member.begin(Op["counter.update"], this.entry);
     try {
       if (!tryLock(member, lock)) return blockedOnLock(member, lock);
-      const value = next(words.load64(longs, base / 2 + COUNTER_WORD.value));
+      const old = words.load64(longs, base / 2 + COUNTER_WORD.value);
+      const value = next(old);
       words.store64(longs, base / 2 + COUNTER_WORD.target, value);
       member.critical(0);
       // SYNC POINT: the update is this store; target and the operation word are visible with it
@@ -153,7 +209,7 @@ export class Counter extends NamedObject {
       unlock(member, lock);
       ringAll(member, base + COUNTER_WORD.changeWaiters);
       member.end();
-      return value;
+      return answer(old, value);
     } catch (error) {
       return member.failed(error);
     }

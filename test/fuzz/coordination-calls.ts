@@ -1,5 +1,16 @@
 /** Calls on the objects by which members wait for each other. */
-import type { Condition, Mutex, Region } from "shmkit";
+import {
+  ShmkitError,
+  type Barrier,
+  type Condition,
+  type Flag,
+  type Latch,
+  type Mutex,
+  type Once,
+  type Region,
+  type Semaphore,
+  type SharedEvent,
+} from "shmkit";
 
 /** Every call that may wait: what is damaged may never come about. */
 export const soon = { timeoutMs: 3 } as const;
@@ -9,15 +20,60 @@ export interface Coordination {
   readonly condition: Condition;
   /** Of the condition. */
   readonly gate: Mutex;
+  readonly semaphore: Semaphore;
+  readonly event: SharedEvent;
+  readonly pulse: SharedEvent;
+  readonly barrier: Barrier;
+  readonly latch: Latch;
+  readonly once: Once;
+  readonly flag: Flag;
 }
 
 export async function openCoordination(region: Region): Promise<Coordination> {
-  return { condition: await region.condition("condition", soon), gate: await region.mutex("gate", soon) };
+  return {
+    condition: await region.condition("condition", soon),
+    gate: await region.mutex("gate", soon),
+    semaphore: await region.semaphore("semaphore", { permits: 3, ...soon }),
+    event: await region.event("event", soon),
+    pulse: await region.event("pulse", { manualReset: false, ...soon }),
+    barrier: await region.barrier("barrier", { parties: 2, ...soon }),
+    latch: await region.latch("latch", { count: 1000, ...soon }),
+    once: await region.doOnce("once", soon),
+    flag: await region.flag("flag", soon),
+  };
 }
 
 /** Each by its name for people. */
-export function coordinationCalls({ condition, gate }: Coordination): Record<string, () => unknown> {
+export function coordinationCalls(coordination: Coordination): Record<string, () => unknown> {
+  const { condition, gate, semaphore, event, pulse, barrier, latch, once, flag } = coordination;
   return {
+    "lease a permit": async () => (await semaphore.acquire(soon)).release(),
+    "post and wait": () => [semaphore.post(2), semaphore.waitSync(soon)],
+    "semaphore's statistics": () => semaphore.statistics(),
+    "set events": () => [event.set(), pulse.set(), event.isSet],
+    "wait for an event": () => event.wait(soon),
+    "wait for a pulse": () => pulse.wait(soon),
+    "wait for a pulse blocking": () => pulse.waitSync(soon),
+    "reset events": async () => [event.resetSync(soon), await pulse.reset(soon), pulse.tryWait()],
+    "events' statistics": () => [event.statistics(), pulse.statistics()],
+    "enrol at a barrier": () => barrier.enrol(soon),
+    "wait at a barrier": () => barrier.wait(soon),
+    "wait at a barrier blocking": () => [barrier.arriveSync(soon), barrier.waitSync(soon)],
+    "barrier's statistics": () => barrier.statistics(),
+    "count down": () => [latch.enrol(2), latch.countDown(), latch.remaining],
+    "wait for a latch": () => latch.wait(soon),
+    "wait for a latch blocking": () => [latch.tryWait(), latch.waitSync(soon)],
+    "latch's statistics": () => latch.statistics(),
+    "do once": () => once.run(async () => new Uint8Array(300), soon),
+    "do once blocking": () =>
+      once.runSync(() => {
+        throw new ShmkitError("ERR_TIMEOUT", "not yet");
+      }, soon),
+    "once's statistics": () => once.statistics(),
+    "set a flag": async () => [await flag.set(soon), flag.testAndSetSync(soon), flag.value],
+    "clear a flag": async () => [await flag.clear(soon), await flag.testAndSet(soon), flag.clearSync(soon)],
+    "wait for a flag": () => flag.waitFor(true, soon),
+    "wait for a flag blocking": () => flag.waitForSync(true, soon),
     "wait for a condition": async () => {
       using guard = await gate.lock(soon);
       await condition.wait(guard, soon);

@@ -9,9 +9,16 @@ import {
   PAGE_MAP_ENTRY,
   runPages,
 } from "#src/layout/heap.js";
+import { BARRIER } from "#src/layout/barrier.js";
+import { EVENT } from "#src/layout/event.js";
+import { FLAG } from "#src/layout/flag.js";
+import { SEMAPHORE } from "#src/layout/semaphore.js";
+import { LATCH } from "#src/layout/latch.js";
+import { ONCE } from "#src/layout/once.js";
 import { CONDITION } from "#src/layout/condition.js";
 import { COUNTER, LOCK, MUTEX } from "#src/layout/lock.js";
 import { DEATH_BYTES, DEATH_RECORD, MEMBER_SLOT, SLOT_BYTES } from "#src/layout/member-slot.js";
+import { MONITOR } from "#src/layout/monitor.js";
 import { LEASE_SLOT, PIPE, RECORD } from "#src/layout/pipe.js";
 import { DIRECTORY_SEGMENTS, FIRST_SEGMENT_ENTRIES, PAGE_BYTES, REGION_HEADER } from "#src/layout/region-header.js";
 
@@ -74,10 +81,26 @@ class Finder {
       this.add(COUNTER, base);
       this.add(LOCK, base + COUNTER.at.lock);
     } else if (kind === "condition") this.add(CONDITION, base);
+    else if (kind === "latch") this.add(LATCH, base);
+    else if (kind === "once") this.withLock(ONCE, base);
+    else if (kind === "semaphore") this.withMonitor(SEMAPHORE, base);
+    else if (kind === "event") this.withLock(EVENT, base);
+    else if (kind === "barrier") this.withMonitor(BARRIER, base);
+    else if (kind === "flag") this.withLock(FLAG, base);
     else {
       this.add(MUTEX, base);
       this.add(LOCK, base + MUTEX.at.lock);
     }
+  }
+
+  private withLock(struct: { readonly struct: Struct }, base: number): void {
+    this.add(struct, base);
+    this.add(LOCK, base);
+  }
+
+  private withMonitor(struct: { readonly struct: Struct }, base: number): void {
+    this.withLock(struct, base);
+    this.add(MONITOR, base);
   }
 
   private pipe(base: number): void {

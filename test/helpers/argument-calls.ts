@@ -1,4 +1,17 @@
-import { open, Region, type Condition, type Counter, type Mutex, type MutexGuard, type Pipe } from "shmkit";
+import {
+  open,
+  Region,
+  type Barrier,
+  type Condition,
+  type Flag,
+  type Latch,
+  type Once,
+  type SharedEvent,
+  type Counter,
+  type Mutex,
+  type MutexGuard,
+  type Pipe,
+} from "shmkit";
 import { loose, type Loose } from "./argument-failures.js";
 import { uniqueRegionName } from "./leftovers.js";
 
@@ -9,6 +22,11 @@ export interface Things {
   readonly counter: Counter;
   readonly mutex: Mutex;
   readonly condition: Condition;
+  readonly event: SharedEvent;
+  readonly barrier: Barrier;
+  readonly latch: Latch;
+  readonly once: Once;
+  readonly flag: Flag;
   /** Of another mutex. */
   readonly guard: MutexGuard;
 }
@@ -19,6 +37,11 @@ export const makeThings = async (region: Region): Promise<Things> => ({
   counter: await region.counter("counter"),
   mutex: await region.mutex("mutex"),
   condition: await region.condition("condition"),
+  event: await region.event("event", { set: true }),
+  barrier: await region.barrier("barrier", { parties: 1 }),
+  latch: await region.latch("latch", { count: 0 }),
+  once: await region.doOnce("once"),
+  flag: await region.flag("flag"),
   guard: await (await region.mutex("gate")).lock(),
 });
 
@@ -144,6 +167,69 @@ export const WITH_OPTIONS: Record<
       },
     ]),
   ),
+  ...Object.fromEntries(
+    (
+      [
+        ["event", "reset"],
+        ["event", "resetSync"],
+        ["event", "wait"],
+        ["event", "waitSync"],
+        ["barrier", "enrol"],
+        ["barrier", "enrolSync"],
+        ["barrier", "arrive"],
+        ["barrier", "arriveSync"],
+        ["barrier", "wait"],
+        ["barrier", "waitSync"],
+        ["latch", "wait"],
+        ["latch", "waitSync"],
+        ["flag", "set"],
+        ["flag", "setSync"],
+        ["flag", "clear"],
+        ["flag", "clearSync"],
+        ["flag", "testAndSet"],
+        ["flag", "testAndSetSync"],
+      ] as const
+    ).map(([object, verb]) => [
+      `meeting.${object}.${verb}`,
+      {
+        call: (things: Things, o: unknown) => loose(things[object], verb)(o),
+        misspelt: "timeout",
+        meant: "timeoutMs",
+      },
+    ]),
+  ),
+  ...Object.fromEntries(
+    (
+      [
+        ["counter", "sub", 0],
+        ["counter", "subSync", 0],
+        ["counter", "exchange", 0],
+        ["counter", "exchangeSync", 0],
+        ["flag", "waitFor", false],
+        ["flag", "waitForSync", false],
+        ["once", "run", () => undefined],
+        ["once", "runSync", () => undefined],
+      ] as const
+    ).map(([object, verb, argument]) => [
+      `meeting.${object}.${verb}`,
+      {
+        call: (things: Things, o: unknown) => loose(things[object], verb)(argument, o),
+        misspelt: "timeout",
+        meant: "timeoutMs",
+      },
+    ]),
+  ),
+  "event of a name": {
+    call: ({ region }, o) => loose(region, "event")("made", o),
+    misspelt: "manualreset",
+    meant: "manualReset",
+  },
+  "barrier of a name": {
+    call: ({ region }, o) => loose(region, "barrier")("made", o),
+    misspelt: "party",
+    meant: "parties",
+  },
+  "latch of a name": { call: ({ region }, o) => loose(region, "latch")("made", o), misspelt: "counts", meant: "count" },
   ...Object.fromEntries(
     ["wait", "waitSync", "waitFor", "waitForSync"].map((verb) => [
       `condition.${verb}`,

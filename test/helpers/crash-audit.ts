@@ -13,6 +13,11 @@ import {
   RunState,
   runState,
 } from "#src/layout/heap.js";
+import { BARRIER, PLACE_LOST } from "#src/layout/barrier.js";
+import { EVENT } from "#src/layout/event.js";
+import { FLAG } from "#src/layout/flag.js";
+import { LATCH } from "#src/layout/latch.js";
+import { ONCE, ONCE_RESULT_BYTES } from "#src/layout/once.js";
 import { CONDITION, conditionWaits, conditionWakes } from "#src/layout/condition.js";
 import { COUNTER, LOCK, MUTEX } from "#src/layout/lock.js";
 import {
@@ -222,6 +227,11 @@ class Auditor {
     else if (kind === "condition") this.condition(base, name);
     else if (kind === "semaphore") this.semaphore(base, name);
     else if (kind === "locks") this.lockManager(base, name);
+    else if (kind === "event") this.event(base, name);
+    else if (kind === "barrier") this.barrier(base, name);
+    else if (kind === "latch") this.latch(base, name);
+    else if (kind === "once") this.once(base, name);
+    else if (kind === "flag") this.flag(base, name);
     else {
       assert.equal(kind, "rwlock", `${name} is of a known kind`);
       this.rwlock(base, name);
@@ -303,6 +313,46 @@ class Auditor {
       assert.ok(conditionWakes(word) <= conditionWaits(word), `${text}, and ${conditionWakes(word)} were woken`);
       if (this.options.isIdle === true) assert.equal(word, 0, text);
     }
+  }
+
+  private event(base: number, name: string): void {
+    this.lockIsFree(base + EVENT.at.lock, `the lock of ${name}`);
+    this.setOfTheLiving(base + EVENT.at.waiters, `waiting for ${name}`);
+    this.ofTheLiving(base + EVENT.at.waits, `waits for ${name}`);
+  }
+
+  private barrier(base: number, name: string): void {
+    const { at } = BARRIER;
+    this.monitor(base, name);
+    this.setOfTheLiving(base + at.waiters, `waiting for ${name}`);
+    for (let place = 0; place < this.u32(base + at.parties); place++) {
+      const party = this.u32(base + at.places + 4 * place);
+      if (party === 0 || (party & PLACE_LOST) !== 0) continue;
+      assert.ok(this.alive.has(party - 1), `the party ${party - 1} at place ${place} of ${name} lives`);
+    }
+  }
+
+  private latch(base: number, name: string): void {
+    const { at } = LATCH;
+    this.setOfTheLiving(base + at.waiters, `waiting for ${name}`);
+    for (let slot = 0; slot < this.u32(header.maxMembers); slot++) {
+      const [down, promised, lost] = [at.down, at.promised, at.lost].map((field) => this.u32(base + field + 4 * slot));
+      if (!this.alive.has(slot))
+        assert.ok(down + lost >= promised, `nothing of ${name} is owed by a member that is gone`);
+    }
+  }
+
+  private once(base: number, name: string): void {
+    const runner = this.u32(base + ONCE.at.lock);
+    this.setOfTheLiving(base + ONCE.at.lock + LOCK.at.waiters, `waiting for ${name}`);
+    assert.ok(runner === 0 || this.alive.has(runner - 1), `who does ${name} lives`);
+    assert.ok(this.u32(base + ONCE.at.outcome) <= ONCE_RESULT_BYTES + 1, `the result of ${name} fits`);
+  }
+
+  private flag(base: number, name: string): void {
+    this.lockIsFree(base + FLAG.at.lock, `the lock of ${name}`);
+    this.setOfTheLiving(base + FLAG.at.waiters, `waiting for ${name}`);
+    assert.ok(this.u32(base + FLAG.at.value) <= 1, `${name} is true or false`);
   }
 
   private counter(base: number, name: string): void {

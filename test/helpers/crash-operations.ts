@@ -2,6 +2,7 @@
 import type { CrashOperation } from "./crash-explore.js";
 import { CONDITION_OPERATIONS } from "./crash-condition-operations.js";
 import { LOCK_OPERATIONS } from "./crash-lock-operations.js";
+import { MEETING_OPERATIONS } from "./crash-meeting-operations.js";
 import { OBJECT_OPERATIONS } from "./crash-object-operations.js";
 import { PIPE_OPERATIONS } from "./crash-pipe-operations.js";
 import { REGION_OPERATIONS } from "./crash-region-operations.js";
@@ -16,6 +17,7 @@ export const CRASH_OPERATIONS: readonly CrashOperation[] = [
   ...CONDITION_OPERATIONS,
   ...RWLOCK_OPERATIONS,
   ...LOCK_OPERATIONS,
+  ...MEETING_OPERATIONS,
   ...OBJECT_OPERATIONS,
   ...REGION_OPERATIONS,
 ];

@@ -150,6 +150,36 @@ function useRwLock(lock: RwLock): void {
   guard.release();
 }
 
+/** The same with what members meet at, which the rest may not follow. */
+function useMeetings(region: Region): void {
+  for (const name of region.events.list()) {
+    const event = region.events.openSync(name);
+    event.resetSync();
+    event.set();
+    event.waitSync({ timeoutMs: 0 });
+    assert.equal(event.isSet, event.manualReset, `${name} lets go on`);
+  }
+  for (const name of region.barriers.list()) region.barriers.openSync(name).statistics();
+  for (const name of region.latches.list()) {
+    const latch = region.latches.openSync(name);
+    const { remaining } = latch;
+    if (remaining > 0) latch.countDown(remaining);
+    latch.waitSync({ timeoutMs: 0 });
+  }
+  for (const name of region.onces.list()) {
+    const once = region.onces.openSync(name);
+    once.runSync(() => undefined, { timeoutMs: 0 });
+    assert.equal(once.isDone, true, `${name} can be done`);
+  }
+  for (const name of region.flags.list()) {
+    const flag = region.flags.openSync(name);
+    flag.setSync();
+    assert.equal(flag.testAndSetSync(), true, `${name} is set`);
+    flag.clearSync();
+    flag.waitForSync(false, { timeoutMs: 0 });
+  }
+}
+
 /** Does everything that can be done, with what there is and with something new. */
 export function useEverything({ region }: Pick<Actor, "region">): void {
   for (const name of region.pipes.list()) usePipe(region.pipes.openSync(name));
@@ -162,6 +192,7 @@ export function useEverything({ region }: Pick<Actor, "region">): void {
   useCounter(region.counters.createSync("newcomer's counter"));
   useSemaphore(region.semaphores.createSync("newcomer's semaphore", { permits: 2 }));
   for (const name of region.conditions.list()) useCondition(region.conditions.openSync(name), { region });
+  useMeetings(region);
   useCondition(region.conditions.createSync("newcomer's condition"), { region });
   useRwLock(region.rwlocks.createSync("newcomer's rwlock"));
   if (hasLocks(region)) useLocks(region);
@@ -183,6 +214,8 @@ function removeEverything({ region, membership }: Actor): void {
   for (const name of region.rwlocks.list()) region.rwlocks.removeSync(name);
   for (const name of region.semaphores.list()) region.semaphores.removeSync(name);
   for (const name of region.conditions.list()) region.conditions.removeSync(name);
+  for (const collection of [region.events, region.barriers, region.latches, region.onces, region.flags])
+    for (const name of collection.list()) collection.removeSync(name);
 }
 
 class WorldAttempt implements Attempt {

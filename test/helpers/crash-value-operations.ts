@@ -76,6 +76,15 @@ const COUNTERS: CrashOperation[] = [
     updates(stage, -(2n ** 63n), () => stage.mine.addSync(1)),
   ),
   onCounter("add nothing", ["Counter.addSync"], 41n, (stage) => updates(stage, 41n, () => stage.mine.addSync(0))),
+  onCounter("subtract", ["Counter.subSync", "Counter.sub"], 41n, (stage) =>
+    updates(stage, 40n, () => assert.equal(stage.mine.subSync(), 40n)),
+  ),
+  onCounter("exchange", ["Counter.exchangeSync", "Counter.exchange"], 41n, (stage) =>
+    updates(stage, 7n, () => assert.equal(stage.mine.exchangeSync(7), 41n)),
+  ),
+  onCounter("compare and exchange", ["Counter.compareExchangeSync", "Counter.compareExchange"], 41n, (stage) =>
+    updates(stage, 7n, () => assert.equal(stage.mine.compareExchangeSync(41, 7), 41n)),
+  ),
   onCounter("set", ["Counter.setSync"], -1n, (stage) => updates(stage, 2n ** 40n, () => stage.mine.setSync(2n ** 40n))),
   onCounter("set asynchronously", ["Counter.set"], 7n, (stage) =>
     updates(stage, -7n, () => ignore(stage.mine.set(-7))),

@@ -5,6 +5,7 @@ import { HEAP_SCENARIOS } from "./heap-scenarios.js";
 import { LEAVER_SCENARIOS } from "./leaver-scenarios.js";
 import { LEASE_SCENARIOS } from "./lease-scenarios.js";
 import { MEMBER_SCENARIOS } from "./member-scenarios.js";
+import { MEETING_SCENARIOS } from "./meeting-scenarios.js";
 import { PIPE_SCENARIOS } from "./pipe-scenarios.js";
 import type { Scenario } from "./scenario.js";
 import { RWLOCK_SCENARIOS } from "./rwlock-scenarios.js";
@@ -20,6 +21,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...SEMAPHORE_SCENARIOS,
   ...CONDITION_SCENARIOS,
   ...RWLOCK_SCENARIOS,
+  ...MEETING_SCENARIOS,
   ...PIPE_SCENARIOS,
   ...CLOSE_SCENARIOS,
   ...LEASE_SCENARIOS,

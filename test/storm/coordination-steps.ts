@@ -26,10 +26,66 @@ async function condition(region: Region, random: Random, wait: Wait): Promise<vo
   }
 }
 
-/** Where those objects are. */
-export const coordinationOf = ({ conditions }: Region) => [conditions];
+async function event(region: Region, random: Random, wait: Wait): Promise<void> {
+  const manualReset = random.below(2) === 0;
+  const event = await region.event(manualReset ? "passing-gate-event" : "passing-pulse", { manualReset, ...wait });
+  const how = random.below(4);
+  if (how === 0) event.set();
+  else if (how === 1) await event.wait(wait);
+  else if (how === 2) event.waitSync(wait);
+  else await event.reset(wait);
+}
 
-const STEPS = [condition];
+async function meeting(region: Region, random: Random, wait: Wait): Promise<void> {
+  const barrier = await region.barrier("passing-barrier", { parties: 3, ...wait });
+  try {
+    if (random.below(2) === 0) barrier.waitSync(wait);
+    else await barrier.wait(wait);
+  } catch (error) {
+    // There are three already.
+    if (!(error instanceof ShmkitError) || error.code !== "ERR_OUT_OF_RANGE") throw error;
+  } finally {
+    if (random.below(2) === 0) barrier.detach();
+  }
+}
+
+async function latch(region: Region, random: Random, wait: Wait): Promise<void> {
+  const latch = await region.latch(`passing-latch-${random.below(3)}`, { count: 30, ...wait });
+  latch.enrol();
+  if (random.below(3) > 0) latch.countDown();
+  if (random.below(2) === 0) await latch.wait(wait);
+  else latch.waitSync(wait);
+}
+
+async function once(region: Region, random: Random, wait: Wait): Promise<void> {
+  const name = `passing-once-${random.below(3)}`;
+  const once = await region.doOnce(name, wait);
+  const result = once.runSync(() => {
+    if (random.below(3) === 0) throw new ShmkitError("ERR_TIMEOUT", "not this time");
+    return new TextEncoder().encode(name);
+  }, wait);
+  if (new TextDecoder().decode(result) !== name) throw new Error(`${name} came to something else`);
+  if (random.below(4) === 0) await region.onces.remove(name, wait);
+}
+
+async function flag(region: Region, random: Random, wait: Wait): Promise<void> {
+  const flag = await region.flag("passing-flag", wait);
+  if (random.below(2) === 0) await flag.testAndSet(wait);
+  else flag.clearSync(wait);
+  await flag.waitFor(random.below(2) === 0, wait);
+}
+
+/** Where those objects are. */
+export const coordinationOf = ({ conditions, events, barriers, latches, onces, flags }: Region) => [
+  conditions,
+  events,
+  barriers,
+  latches,
+  onces,
+  flags,
+];
+
+const STEPS = [condition, event, meeting, latch, once, flag];
 
 /** One step; that it found nothing in time is no fault. */
 export async function coordinate(region: Region, random: Random, wait: Wait): Promise<void> {

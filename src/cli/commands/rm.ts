@@ -69,6 +69,11 @@ async function removeObject(regionName: string, name: string, patience: Patience
       rwlock: region.rwlocks,
       // What users cannot make they cannot remove.
       locks: undefined,
+      event: region.events,
+      barrier: region.barriers,
+      latch: region.latches,
+      once: region.onces,
+      flag: region.flags,
     }[kind];
     if (collection === undefined) return false;
     return await collection.remove(name, patience.options());

@@ -1,0 +1,131 @@
+import * as words from "#words";
+import { flag } from "../base/arguments.js";
+import { onlyWaitOptions, type WaitOptions } from "../base/deadline.js";
+import { FLAG, FLAG_BYTES } from "../layout/flag.js";
+import { Op } from "../layout/member-slot.js";
+import type { ObjectPlan } from "../heap/directory.js";
+import { NamedObject } from "../heap/named-object.js";
+import { isFree } from "../locking/robust-lock.js";
+import { ringAll } from "../members/doorbell.js";
+import { LocalQueue, type Waitable } from "../members/waits.js";
+import { updateGuarded, type GuardedWord } from "./guarded-word.js";
+import { BLOCKED } from "../members/member.js";
+
+/** @internal Word offsets inside a flag. */
+export const FLAG_WORD = { value: FLAG.at.value >> 2, waiters: FLAG.at.waiters >> 2 } as const;
+
+/** @internal */
+export const flagPlan = (): ObjectPlan => ({
+  kind: "flag",
+  sizeBytes: FLAG_BYTES,
+  options: [],
+  given: [],
+  optionNames: [],
+  init: () => undefined,
+});
+
+/**
+ * A named boolean that every member of the region sees, false at first; that of C's atomic_flag, with waiting. Reads take
+ * no lock. A member that dies while it changes the flag either did or did not, and the `memberDied` event says which.
+ * @see [Flag](../../docs/guide/synchronisation.md#flag)
+ * @example
+ * ```ts
+ * import { open } from "shmkit";
+ *
+ * const app = await open("api-flag");
+ * const stopping = await app.flag("stopping");
+ * const stopped = stopping.waitFor(true, { timeoutMs: 10_000 });
+ * console.log(await stopping.testAndSet(), await stopping.testAndSet()); // false true
+ * await stopped;
+ * await stopping.clear();
+ * console.log(stopping.value); // false
+ * await app.close();
+ * ```
+ */
+export class Flag extends NamedObject {
+  private readonly updates = new LocalQueue();
+
+  private readonly word: GuardedWord = {
+    member: this.member,
+    entry: this.entry,
+    lock: this.base,
+    word: this.base + FLAG_WORD.value,
+    waiters: this.base + FLAG_WORD.waiters,
+  };
+
+  /** How it is now. @throws ERR_CLOSED, ERR_REGION_LOST */
+  get value(): boolean {
+    this.check();
+    const value = words.load(this.words, this.base + FLAG_WORD.value) !== 0;
+    this.member.segment.checkNotLost();
+    return value;
+  }
+
+  /**
+   * Makes it true, and resolves to what it was.
+   * @throws ERR_TIMEOUT while a stopped process is in the middle of something, the signal's reason, ERR_CLOSED, ERR_REGION_LOST
+   */
+  async testAndSet(options?: WaitOptions): Promise<boolean> {
+    return this.context.waits.async(this.changing(1), onlyWaitOptions(options, "testAndSet"));
+  }
+  /** {@link testAndSet}, blocking the thread if it must wait. */
+  testAndSetSync(options?: WaitOptions): boolean {
+    return this.context.waits.sync(this.changing(1), onlyWaitOptions(options, "testAndSetSync"));
+  }
+
+  /** Makes it true. Errors as {@link testAndSet}. */
+  async set(options?: WaitOptions): Promise<void> {
+    await this.context.waits.async(this.changing(1), onlyWaitOptions(options, "flag set"));
+  }
+  /** {@link set}, blocking the thread if it must wait. */
+  setSync(options?: WaitOptions): void {
+    this.context.waits.sync(this.changing(1), onlyWaitOptions(options, "flag setSync"));
+  }
+
+  /** Makes it false. Errors as {@link testAndSet}. */
+  async clear(options?: WaitOptions): Promise<void> {
+    await this.context.waits.async(this.changing(0), onlyWaitOptions(options, "flag clear"));
+  }
+  /** {@link clear}, blocking the thread if it must wait. */
+  clearSync(options?: WaitOptions): void {
+    this.context.waits.sync(this.changing(0), onlyWaitOptions(options, "flag clearSync"));
+  }
+
+  /** Resolves as soon as it is as told, at once if it is. @throws ERR_TIMEOUT, the signal's reason, ERR_CLOSED, ERR_REGION_LOST */
+  async waitFor(value: boolean, options?: WaitOptions): Promise<void> {
+    return this.context.waits.async(this.being(flag(value, "value")), onlyWaitOptions(options, "flag waitFor"));
+  }
+  /** {@link waitFor}, blocking the thread. */
+  waitForSync(value: boolean, options?: WaitOptions): void {
+    this.context.waits.sync(this.being(flag(value, "value")), onlyWaitOptions(options, "flag waitForSync"));
+  }
+
+  private changing(to: 0 | 1): Waitable<boolean> {
+    return {
+      what: `changing ${this.address}`,
+      queue: this.updates,
+      owner: this,
+      attempt: () => {
+        this.check();
+        const before = updateGuarded(
+          this.word,
+          Op["flag.update"],
+          () => to,
+          () => ringAll(this.member, this.word.waiters),
+        );
+        return before === BLOCKED ? BLOCKED : before !== 0;
+      },
+      remains: () => isFree(this.member, this.base),
+    };
+  }
+
+  private being(value: boolean): Waitable<void> {
+    return {
+      what: `waiting for ${this.address} to be ${value}`,
+      queue: new LocalQueue(),
+      owner: this,
+      attempt: () => (this.value === value ? undefined : this.member.waiting(this.word.waiters)),
+      remains: () => false,
+    };
+  }
+}

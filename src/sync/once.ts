@@ -1,0 +1,242 @@
+import * as words from "#words";
+import { ArgumentError, ArgumentRangeError, ShmkitError } from "../base/errors.js";
+import { show } from "../base/arguments.js";
+import { onlyWaitOptions, type WaitOptions } from "../base/deadline.js";
+import { ONCE, ONCE_BYTES, ONCE_RESULT_BYTES } from "../layout/once.js";
+import { Op } from "../layout/member-slot.js";
+import type { ObjectPlan } from "../heap/directory.js";
+import { NamedObject } from "../heap/named-object.js";
+import {
+  blockedOnLock,
+  holderOf,
+  isFree,
+  lockWaiters,
+  ownerOf,
+  takeAbandoned,
+  takeovers,
+  tryLock,
+  unlock,
+} from "../locking/robust-lock.js";
+import { ringAll } from "../members/doorbell.js";
+import type { Blocked, Member } from "../members/member.js";
+import { LocalQueue, type Waitable } from "../members/waits.js";
+
+/** @internal Word offset of the outcome. */
+export const OUTCOME = ONCE.at.outcome >> 2;
+
+/** What an initialiser answers: bytes that all get, up to 4,000, or nothing. */
+export type OnceResult = Uint8Array | undefined;
+
+/** How a once is now. */
+export interface OnceStatistics {
+  /** Whether it has been done. */
+  readonly isDone: boolean;
+  /** Slot of the member that is doing it; absent if nobody is. */
+  readonly runner?: number;
+  /** How many have died while they did it. */
+  readonly takeovers: number;
+}
+
+/** @internal */
+export const oncePlan = (): ObjectPlan => ({
+  kind: "once",
+  sizeBytes: ONCE_BYTES,
+  options: [],
+  given: [],
+  optionNames: [],
+  init: () => undefined,
+});
+
+/** @internal How the once at a word index is. */
+export function onceStatistics(member: Member, base: number): OnceStatistics {
+  const runner = ownerOf(member, base);
+  return {
+    isDone: words.load(member.segment.words, base + OUTCOME) !== 0,
+    ...(runner < 0 ? {} : { runner }),
+    takeovers: takeovers(member, base),
+  };
+}
+
+/** This call is the one that is to do it. */
+interface Turn {
+  readonly abandoned: boolean;
+}
+const isTurn = (value: Turn | { done: OnceResult }): value is Turn => "abandoned" in value;
+
+/**
+ * Something that is done once, by whichever member comes first; the others wait until it is done, and get what it came to.
+ * If it fails, its error is thrown where it was done, and the next one does it; so it is when its doer dies.
+ * @see pthread_once(3); [Once](../../docs/guide/synchronisation.md#once)
+ * @example
+ * ```ts
+ * import { open } from "shmkit";
+ *
+ * const app = await open("api-once");
+ * const schema = await app.doOnce("schema");
+ * const made = await schema.run(() => new TextEncoder().encode("version 7"));
+ * console.log(new TextDecoder().decode(made), schema.isDone); // version 7 true
+ * await app.close();
+ * ```
+ */
+export class Once extends NamedObject {
+  private readonly queue = new LocalQueue();
+  private readonly syncQueue = new LocalQueue();
+  /** Whether a call of this handle is doing it. */
+  private runs = false;
+
+  /** Whether it has been done. @throws ERR_CLOSED, ERR_REGION_LOST */
+  get isDone(): boolean {
+    return this.statistics().isDone;
+  }
+
+  /**
+   * Does it unless it was done, and resolves to what it came to. `initialise` is told whether somebody died in the middle of
+   * it before. Its error is thrown here. The options are for waiting, not for doing.
+   * @throws ERR_TIMEOUT (its `owner` says who is doing it), the signal's reason, ERR_INVALID_ARGUMENT (also when `initialise`
+   * answers something else than bytes or undefined), ERR_OUT_OF_RANGE (of the length), ERR_CLOSED, ERR_REGION_LOST
+   */
+  async run(
+    initialise: (abandoned: boolean) => OnceResult | Promise<OnceResult>,
+    options?: WaitOptions,
+  ): Promise<OnceResult> {
+    checkFunction(initialise);
+    const turn = await this.context.waits.async(this.beginning(this.queue), onlyWaitOptions(options, "once run"));
+    if (!isTurn(turn)) return turn.done;
+    try {
+      return this.finish(await initialise(turn.abandoned));
+    } finally {
+      this.giveUp();
+    }
+  }
+  /** {@link run}, blocking the thread. @throws ERR_DEADLOCK when this thread is doing it */
+  runSync(initialise: (abandoned: boolean) => OnceResult, options?: WaitOptions): OnceResult {
+    checkFunction(initialise);
+    const turn = this.context.waits.sync(this.beginning(this.syncQueue), onlyWaitOptions(options, "once runSync"));
+    if (!isTurn(turn)) return turn.done;
+    try {
+      return this.finish(initialise(turn.abandoned));
+    } finally {
+      this.giveUp();
+    }
+  }
+
+  /** How it is now; looks without locking. */
+  statistics(): OnceStatistics {
+    this.check();
+    const statistics = onceStatistics(this.member, this.base);
+    this.member.segment.checkNotLost();
+    return statistics;
+  }
+
+  private beginning(queue: LocalQueue): Waitable<Turn | { done: OnceResult }> {
+    const { member, base } = this;
+    return {
+      what: `waiting for ${this.address}`,
+      queue,
+      owner: this,
+      attempt: () => {
+        this.check();
+        if (words.load(this.words, base + OUTCOME) !== 0) return { done: this.result() };
+        if (this.runs && queue === this.syncQueue)
+          throw new ShmkitError("ERR_DEADLOCK", `this thread is doing ${this.address}, and would wait for itself`, {
+            path: this.address,
+          });
+        return this.runs ? member.waiting(lockWaiters(base)) : this.begin();
+      },
+      remains: () => isFree(member, base),
+      holder: () => holderOf(member, base),
+    };
+  }
+
+  private begin(): Turn | { done: OnceResult } | Blocked {
+    const { member, base } = this;
+    member.begin(Op["once.begin"], this.entry);
+    try {
+      if (!tryLock(member, base)) return blockedOnLock(member, base);
+      // Done by somebody since the look at it.
+      const isDone = words.load(this.words, base + OUTCOME) !== 0;
+      const abandoned = takeAbandoned(member, base);
+      if (isDone) {
+        member.withdrawn();
+        unlock(member, base);
+      } else {
+        this.runs = true;
+        member.committed();
+      }
+      member.end();
+      return isDone ? { done: this.result() } : { abandoned };
+    } catch (error) {
+      return member.failed(error);
+    }
+  }
+
+  private result(): OnceResult {
+    const length = (words.load(this.words, this.base + OUTCOME) >>> 0) - 1;
+    if (length === 0) return undefined;
+    const bytes = words.copy(this.member.segment, this.baseBytes + ONCE.at.result, Math.min(length, ONCE_RESULT_BYTES));
+    this.member.segment.checkNotLost();
+    return bytes;
+  }
+
+  /** Publishes what it came to. */
+  private finish(result: OnceResult): OnceResult {
+    if (result !== undefined && !(result instanceof Uint8Array))
+      throw new ArgumentError(
+        "ERR_INVALID_ARGUMENT",
+        `what is done once answers bytes or nothing, not ${show(result)}`,
+      );
+    if (result !== undefined && result.length > ONCE_RESULT_BYTES)
+      throw new ArgumentRangeError(
+        "ERR_OUT_OF_RANGE",
+        `what is done once answers up to ${ONCE_RESULT_BYTES} bytes, not ${result.length}`,
+        { expected: ONCE_RESULT_BYTES, actual: result.length },
+      );
+    this.check();
+    const { member, base } = this;
+    const length = result?.length ?? 0;
+    member.begin(Op["once.finish"], this.entry);
+    try {
+      if (result !== undefined) words.copyIn(member.segment, this.baseBytes + ONCE.at.result, result, 0, length);
+      member.critical(0);
+      // SYNC POINT: done with this store; the result is visible with it
+      words.store(this.words, base + OUTCOME, length + 1);
+      member.committed();
+      unlock(member, base);
+      this.runs = false;
+      ringAll(member, lockWaiters(base));
+      member.end();
+    } catch (error) {
+      return member.failed(error);
+    }
+    return result;
+  }
+
+  /** Lets the next one do it, if it was not done. */
+  private giveUp(): void {
+    if (!this.runs || !this.isAttached) return;
+    const { member, base } = this;
+    member.begin(Op["once.finish"], this.entry);
+    try {
+      unlock(member, base);
+      this.runs = false;
+      member.withdrawn();
+      member.end();
+    } catch (error) {
+      member.failed(error);
+    }
+  }
+
+  /** @internal Nobody will ever do what a call that was cut off had begun. */
+  override forgetHeld(): void {
+    this.runs = false;
+  }
+
+  protected override beforeDetach(): void {
+    this.giveUp();
+  }
+}
+
+function checkFunction(initialise: unknown): void {
+  if (typeof initialise !== "function")
+    throw new ArgumentError("ERR_INVALID_ARGUMENT", `initialise must be a function, not ${show(initialise)}`);
+}
