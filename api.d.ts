@@ -866,6 +866,7 @@ interface ObjectFacts {
     readonly ownerSlot?: number;
     readonly takeovers?: number;
     readonly waiting?: number;
+    readonly mutex?: MutexStatistics;
     readonly semaphore?: SemaphoreStatistics;
     readonly condition?: ConditionStatistics;
     readonly rwlock?: RwLockStatistics;

@@ -59,7 +59,7 @@ describe("inspect", () => {
     assert.match(text, /^├─ objects \(3\)\n│ {2}├─ pipe jobs\n│ {2}│ {2}├─ made +\d+ m?s ago\n/m);
     assert.match(text, /│ {2}├─ depth +1\n/);
     assert.match(text, /counter visits\n(?:│.*\n)*│ {2}│ {2}└─ value +41\n/);
-    assert.match(text, new RegExp(`held +by member 0, pid ${process.pid}\n`));
+    assert.match(text, new RegExp(`held +by member 0, pid ${process.pid} tester\n`));
     assert.match(text, /├─ 0x00000000 +4 KiB {2}header\n/);
     assert.match(text, /KiB {2}object jobs\n/);
     assert.match(text, new RegExp(`KiB  block of member 0 \\(pid ${process.pid}\\)\n`));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { RegionInfo } from "shmkit";
+import type { MutexStatistics, RegionInfo } from "shmkit";
 import { clip, colours, displayWidth, printable, wantsColours } from "#src/cli/colours.js";
 import { frameText } from "#src/cli/full-screen.js";
 import { History, REMEMBERED } from "#src/cli/history.js";
@@ -15,6 +15,16 @@ import { PseudoTerminal } from "./helpers/pseudo-terminal.js";
 const PLAIN = colours(false);
 const OTHER_SCREEN = "\u001b[?1049h";
 const BACK = "\u001b[?25h\u001b[?1049l";
+
+/** A mutex with an owner. */
+const held = (ownerSlot: number, takeovers = 0, waiting = 0): MutexStatistics => ({
+  ownerSlot,
+  heldSince: undefined,
+  waiting: Array.from({ length: waiting }, (_, slot) => ({ slot: slot + 2, since: new Date() })),
+  acquisitions: 9,
+  contended: 1,
+  takeovers,
+});
 
 describe("colours", () => {
   test("are wanted on terminals, and as the environment says", () => {
@@ -129,7 +139,7 @@ describe("the screen of top", () => {
 
   test("shows a region with members, pipes, locks and counters", () => {
     const history = new History();
-    const mutex = { ...object, name: "door", kind: "mutex" as const, ownerSlot: 1, takeovers: 3, waiting: 2 };
+    const mutex = { ...object, name: "door", kind: "mutex" as const, mutex: held(1, 3, 2) };
     const counter = { ...object, name: "hits", kind: "counter" as const, value: 12345n };
     const members = [member(0), member(1, false)];
     for (let at = 0; at < 3; at++)
@@ -161,13 +171,13 @@ describe("the screen of top", () => {
 
   test("knows an owner again by its generation", () => {
     const history = new History();
-    const mutex = { ...object, kind: "mutex" as const, ownerSlot: 0 };
-    const held = (generation: number, nowMs: number): number => {
+    const mutex = { ...object, kind: "mutex" as const, mutex: held(0) };
+    const heldMs = (generation: number, nowMs: number): number => {
       const seen = region({ members: [{ ...member(0), generation }], objects: [mutex] });
       history.add(listing(seen), nowMs);
-      return history.heldMs(seen, mutex, nowMs);
+      return history.heldMs(seen, mutex, { slot: 0 }, nowMs);
     };
-    assert.deepEqual([held(1, 0), held(1, 700), held(2, 900), held(2, 1000)], [0, 700, 0, 100]);
+    assert.deepEqual([heldMs(1, 0), heldMs(1, 700), heldMs(2, 900), heldMs(2, 1000)], [0, 700, 0, 100]);
   });
 
   test("fits into the terminal, and says what is left out", () => {

@@ -220,7 +220,7 @@ describe("ls", () => {
     assert.match(text, /1 MiB of at most 1 GiB, 1 member alive/);
     assert.match(text, /jobs +1 +10 +1 /);
     assert.match(text, /counter visits = 41/);
-    assert.match(text, new RegExp(`mutex door \\(held by pid ${process.pid}\\)`));
+    assert.match(text, new RegExp(`mutex door \\(held by pid ${process.pid} tester\\)`));
     assert.ok(!text.includes("\u001b"));
     guard.release();
   });

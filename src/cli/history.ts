@@ -1,3 +1,4 @@
+import { holdersOf, type Party } from "./holders.js";
 import type { Listing, ListedObject, ListedRegion } from "./listing.js";
 
 /** Looks that are remembered: as many as a sparkline is wide. */
@@ -9,20 +10,16 @@ export interface PipeHistory {
   readonly rates: readonly number[];
 }
 
-interface Owner {
-  readonly member: string;
-  readonly since: number;
-}
-
 /** What happened to the objects since somebody began to look. */
 export class History {
   private pipes = new Map<string, PipeHistory>();
-  private owners = new Map<string, Owner>();
+  /** When each member was first seen to have an object, and has had it at every look since. */
+  private holders = new Map<string, number>();
 
   /** Takes a look in. @param nowMs any clock that goes on */
   add({ regions }: Listing, nowMs: number): void {
     const pipes = new Map<string, PipeHistory>();
-    const owners = new Map<string, Owner>();
+    const holders = new Map<string, number>();
     for (const region of regions)
       for (const object of region.objects) {
         const key = keyOf(region, object);
@@ -31,22 +28,22 @@ export class History {
           const rate = object.rates === undefined ? [] : [object.rates.sentPerSecond + object.rates.receivedPerSecond];
           pipes.set(key, { depths: last([...depths, object.pipe.depth]), rates: last([...rates, ...rate]) });
         }
-        const member = ownerOf(region, object);
-        if (member === undefined) continue;
-        const known = this.owners.get(key);
-        owners.set(key, known?.member === member ? known : { member, since: nowMs });
+        for (const holder of holdersOf(object)?.holders ?? []) {
+          const held = holderKey(region, object, holder);
+          holders.set(held, this.holders.get(held) ?? nowMs);
+        }
       }
     this.pipes = pipes;
-    this.owners = owners;
+    this.holders = holders;
   }
 
   pipe(region: ListedRegion, object: ListedObject): PipeHistory {
     return this.pipes.get(keyOf(region, object)) ?? { depths: [], rates: [] };
   }
 
-  /** For how long the owner of a mutex has been the same at every look: it may have held it longer, or anew. */
-  heldMs(region: ListedRegion, object: ListedObject, nowMs: number): number {
-    return nowMs - (this.owners.get(keyOf(region, object))?.since ?? nowMs);
+  /** For how long a member has had an object at every look: it may have had it longer, or anew. */
+  heldMs(region: ListedRegion, object: ListedObject, holder: Party, nowMs: number): number {
+    return nowMs - (this.holders.get(holderKey(region, object, holder)) ?? nowMs);
   }
 }
 
@@ -55,7 +52,5 @@ const keyOf = ({ name, epoch }: ListedRegion, object: ListedObject): string =>
 
 const last = (values: readonly number[]): readonly number[] => values.slice(-REMEMBERED);
 
-function ownerOf({ members }: ListedRegion, { ownerSlot }: ListedObject): string | undefined {
-  if (ownerSlot === undefined) return undefined;
-  return `${ownerSlot}:${members.find(({ slot }) => slot === ownerSlot)?.generation}`;
-}
+const holderKey = (region: ListedRegion, object: ListedObject, { slot }: Party): string =>
+  `${keyOf(region, object)}/${slot}:${region.members.find((member) => member.slot === slot)?.generation}`;

@@ -2,6 +2,7 @@ import { formatBytes } from "../base/sizes.js";
 import { clip, printable, type Colours } from "./colours.js";
 import { formatDuration } from "./durations.js";
 import { formatCount, table } from "./figures.js";
+import { holdersOf, isDead, partyName } from "./holders.js";
 import { REMEMBERED, type History } from "./history.js";
 import type { ListedObject, ListedRegion, Listing } from "./listing.js";
 
@@ -84,7 +85,7 @@ function regionLines(region: ListedRegion, history: History, nowMs: number, colo
     ),
     ...section(
       ["  lock", "owner", "at least", "waiting", "takeovers"],
-      objects.filter(({ kind }) => kind === "mutex").map((object) => lockRow(region, object, history, nowMs, colours)),
+      objects.flatMap((object) => lockRows(region, object, history, nowMs, colours)),
       colours,
       [2, 3, 4],
     ),
@@ -132,21 +133,29 @@ function pipeRow(region: ListedRegion, object: ListedObject, history: History, {
   ];
 }
 
-function lockRow(
+/** A row for each member that has it, or one that says that nobody has. */
+function lockRows(
   region: ListedRegion,
   object: ListedObject,
   history: History,
   nowMs: number,
   { red, yellow }: Colours,
-): string[] {
-  const { name, ownerSlot, waiting = 0, takeovers = 0 } = object;
-  const owner = region.members.find(({ slot }) => slot === ownerSlot);
-  const known = owner === undefined ? `member ${ownerSlot}` : `${owner.pid} ${printable(owner.label)}`.trimEnd();
-  return [
-    `  ${printable(name)}`,
-    ownerSlot === undefined ? "" : owner?.alive === false ? red(`${known} (dead)`) : known,
-    ownerSlot === undefined ? "" : formatDuration(history.heldMs(region, object, nowMs)),
-    waiting > 0 ? yellow(formatCount(waiting)) : "0",
-    formatCount(takeovers),
-  ];
+): string[][] {
+  const state = holdersOf(object);
+  if (state === undefined) return [];
+  const { holders, waiting, takeovers = 0 } = state;
+  const common = [waiting.length > 0 ? yellow(formatCount(waiting.length)) : "0", formatCount(takeovers)];
+  const name = `  ${printable(object.name)}`;
+  if (holders.length === 0) return [[name, "", "", ...common]];
+  return holders.map((holder, i) => {
+    const known = [printable(partyName(region, holder, "")), ...(holder.how === undefined ? [] : [holder.how])].join(
+      " ",
+    );
+    const heldMs = Math.max(
+      history.heldMs(region, object, holder, nowMs),
+      holder.since === undefined ? 0 : Date.now() - holder.since.getTime(),
+    );
+    const owner = isDead(region, holder) ? red(`${known} (dead)`) : known;
+    return [i === 0 ? name : "", owner, formatDuration(heldMs), ...(i === 0 ? common : ["", ""])];
+  });
 }

@@ -16,6 +16,7 @@ import type { EventStatistics } from "../sync/event.js";
 import type { BarrierStatistics } from "../sync/barrier.js";
 import type { LatchStatistics } from "../sync/latch.js";
 import type { OnceStatistics } from "../sync/once.js";
+import type { MutexStatistics } from "../sync/mutex-statistics.js";
 import type { SemaphoreStatistics } from "../sync/semaphore.js";
 import { Segment } from "../memory/segment.js";
 import { inspectHeader, statOf } from "./region-file.js";
@@ -38,6 +39,8 @@ export interface ObjectFacts {
   readonly takeovers?: number;
   /** Of a mutex: members that wait for it. */
   readonly waiting?: number;
+  /** Of a mutex: who has it and who waits, since when, and how often it was taken. */
+  readonly mutex?: MutexStatistics;
   /** Of a semaphore: its figures. */
   readonly semaphore?: SemaphoreStatistics;
   /** Of a condition: who waits. */

@@ -2,15 +2,16 @@ import * as words from "#words";
 import type { ObjectKind, ObjectPlace } from "../heap/object-kind.js";
 import { Op } from "../layout/member-slot.js";
 import { commit, journalIsEmpty, undo } from "../locking/journal.js";
-import { freeDead, isOwnedBy, lockWaiters, ownerOf, takeovers } from "../locking/robust-lock.js";
-import { membersOf } from "../members/member-set.js";
+import { freeDead, isOwnedBy, lockWaiters } from "../locking/robust-lock.js";
 import { mutexJournal } from "./mutex.js";
+import { mutexStatistics, type MutexStatistics } from "./mutex-statistics.js";
 
 /** @internal */
 export interface MutexFacts {
   ownerSlot?: number;
   takeovers: number;
   waiting: number;
+  mutex: MutexStatistics;
 }
 
 const journalOf = ({ member, base }: ObjectPlace) => mutexJournal(member.segment, base);
@@ -35,11 +36,12 @@ export const mutexKind: ObjectKind<MutexFacts> = {
   },
   sets: ({ base }) => [lockWaiters(base)],
   facts({ member, base }) {
-    const owner = ownerOf(member, base);
+    const mutex = mutexStatistics(member, base);
     return {
-      ...(owner < 0 ? {} : { ownerSlot: owner }),
-      takeovers: takeovers(member, base),
-      waiting: membersOf(member.segment, lockWaiters(base), member.geometry.setWords).length,
+      ...(mutex.ownerSlot === undefined ? {} : { ownerSlot: mutex.ownerSlot }),
+      takeovers: mutex.takeovers,
+      waiting: mutex.waiting.length,
+      mutex,
     };
   },
 };

@@ -3,9 +3,10 @@ import { Region, ShmkitError, type MemberInfo, type MemoryRange, type ObjectInfo
 import { anyAddress } from "../address.js";
 import { printable, type Colours } from "../colours.js";
 import type { Command, Invocation } from "../command.js";
-import { formatAge } from "../durations.js";
+import { formatAge, formatDuration } from "../durations.js";
 import { CommandError } from "../exit-codes.js";
 import { formatCount, table } from "../figures.js";
+import { holdersOf, isDead, partyName, type Party } from "../holders.js";
 import { byteRange, formatOffset, HexDump, type ByteRange } from "../hex-dump.js";
 import { toJson } from "../json.js";
 import { pathOfRegion } from "../listing.js";
@@ -167,23 +168,32 @@ const dimFirst =
   (line: Branch, at: number): Branch =>
     at === 0 ? { text: dim(line.text) } : line;
 
-function objectTree(object: ObjectInfo, { members }: RegionInfo, { bold }: Colours): Branch {
-  const { kind, name, createdAt, offsetBytes, lengthBytes, value, ownerSlot, takeovers, waiting, pipe } = object;
-  const owner = members.find(({ slot }) => slot === ownerSlot);
+function objectTree(object: ObjectInfo, region: RegionInfo, { bold }: Colours): Branch {
+  const { kind, name, createdAt, offsetBytes, lengthBytes, value, pipe } = object;
   const facts: string[][] = [
     ["made", formatAge(createdAt)],
     ["block", `${formatOffset(offsetBytes)}, ${formatBytes(lengthBytes)}`],
   ];
   if (value !== undefined) facts.push(["value", formatCount(value)]);
-  if (kind === "mutex")
-    facts.push([
-      "held",
-      ownerSlot === undefined ? "no" : `by member ${ownerSlot}${owner === undefined ? "" : `, pid ${owner.pid}`}`,
-    ]);
-  if (waiting !== undefined) facts.push(["waiting", formatCount(waiting)]);
-  if (takeovers !== undefined) facts.push(["takeovers", formatCount(takeovers)]);
+  const state = holdersOf(object);
+  if (state !== undefined) {
+    facts.push(...partyRows("held", "no", state.holders, region));
+    facts.push(...partyRows("waiting", "nobody", state.waiting, region));
+    if (state.takeovers !== undefined) facts.push(["takeovers", formatCount(state.takeovers)]);
+  }
   for (const [key, of] of Object.entries(pipe ?? {})) facts.push([key, figure(key, of as number | boolean)]);
   return { text: `${kind} ${bold(printable(name))}`, branches: lines(facts) };
+}
+
+/** One row for each: who it is, how, and for how long at least, where the object notes it. */
+function partyRows(what: string, nobody: string, parties: readonly Party[], region: RegionInfo): string[][] {
+  if (parties.length === 0) return [[what, nobody]];
+  return parties.map((party, i) => {
+    const { slot, how, since } = party;
+    const name = `${what === "held" ? "by " : ""}member ${slot}, ${printable(partyName(region, party))}${isDead(region, party) ? " (dead)" : ""}`;
+    const age = since === undefined ? [] : [`for at least ${formatDuration(Date.now() - since.getTime())}`];
+    return [i === 0 ? what : "", [name, ...(how === undefined ? [] : [how]), ...age].join(", ")];
+  });
 }
 
 const USES: Readonly<Record<MemoryRange["use"], string>> = {

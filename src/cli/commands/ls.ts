@@ -5,6 +5,7 @@ import { formatBytes } from "../../base/sizes.js";
 import { durationMs, formatAge } from "../durations.js";
 import { CommandError, exitCodeOf } from "../exit-codes.js";
 import { formatCount, table } from "../figures.js";
+import { holdersOf, partyName } from "../holders.js";
 import { toJson } from "../json.js";
 import { listing, look, type ListedObject, type ListedRegion, type Listing } from "../listing.js";
 
@@ -119,11 +120,19 @@ function pipeRow({ name, pipe, rates }: ListedObject): string[] {
   ];
 }
 
-function otherText({ kind, name, value, ownerSlot }: ListedObject, { members }: ListedRegion): string {
+function otherText(object: ListedObject, region: ListedRegion): string {
+  const { kind, name, value } = object;
   if (kind === "counter") return `counter ${printable(name)} = ${formatCount(value ?? 0n)}`;
-  if (kind !== "mutex") return `${kind} ${printable(name)}`;
-  const owner = members.find(({ slot }) => slot === ownerSlot);
+  const state = holdersOf(object);
+  if (state === undefined) return `${kind} ${printable(name)}`;
+  const { holders, waiting } = state;
+  const [holder] = holders;
   const held =
-    ownerSlot === undefined ? "free" : `held by ${owner === undefined ? `member ${ownerSlot}` : `pid ${owner.pid}`}`;
-  return `mutex ${printable(name)} (${held})`;
+    holder === undefined
+      ? ["free"]
+      : [
+          `held by ${printable(partyName(region, holder))}${holders.length > 1 ? ` and ${holders.length - 1} more` : ""}`,
+        ];
+  const waits = waiting.length === 0 ? [] : [`${waiting.length} waiting`];
+  return `${kind} ${printable(name)} (${[...(kind === "condition" ? [] : held), ...waits].join(", ") || "nobody waits"})`;
 }
