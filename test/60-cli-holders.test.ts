@@ -8,11 +8,19 @@ import { joined } from "./helpers/cli-regions.js";
 
 test("owners and waiters of every kind are shown, and since when where it is known", async () => {
   const region = await joined();
+  let release: (() => void) | undefined;
   const mutex = await region.mutex("door");
   const semaphore = await region.semaphore("gpus", { permits: 2 });
   const rwlock = await region.rwlock("config");
   await region.condition("news");
   await region.counter("hits");
+  const lock = region.locks.request(
+    "a\u0007",
+    { mode: "shared" },
+    async () => new Promise<void>((end) => (release = end)),
+  );
+  const barrier = await region.barrier("start", { parties: 2 });
+  const arriving = barrier.wait();
   const guard = await mutex.lock();
   const waiting = mutex.lock();
   await semaphore.acquire({ permits: 2 });
@@ -25,6 +33,9 @@ test("owners and waiters of every kind are shown, and since when where it is kno
   assert.deepEqual(objects.get("gpus"), { holders: [{ ...self, how: "2 ×" }], waiting: [] });
   assert.deepEqual(objects.get("news"), { holders: [], waiting: [] });
   assert.equal(objects.get("hits"), undefined);
+  assert.deepEqual(objects.get("start"), { holders: [], waiting: [{ ...self, how: "arrived" }] });
+  const ofLocks = [...objects.values()].find((found) => found?.holders.some(({ how }) => how === "a\\x07 shared"));
+  assert.equal(ofLocks?.waiting.length, 0);
   assert.deepEqual(objects.get("config"), { holders: [{ ...self, how: "reads" }], waiting: [], takeovers: 0 });
 
   const [inspected, listed, topped] = await Promise.all([
@@ -39,9 +50,12 @@ test("owners and waiters of every kind are shown, and since when where it is kno
   );
   assert.match(inspected.text, new RegExp(`held +by member 0, ${me}, 2 ×\n`));
   assert.match(listed.text, new RegExp(`mutex door \\(held by ${me}, 1 waiting\\)`));
-  assert.match(listed.text, /condition news \(nobody waits\)/);
+  assert.match(listed.text, /condition news\n/);
   assert.match(topped.text, new RegExp(`^  door +${process.pid} tester +\\d+ m?s +1 +0$`, "m"));
   assert.match(topped.text, new RegExp(`^  config +${process.pid} tester`, "m"));
   guard.release();
   (await waiting).release();
+  release!();
+  await lock;
+  await Promise.all([assert.rejects(arriving, { code: "ERR_CLOSED" }), region.close()]);
 });

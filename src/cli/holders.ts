@@ -1,3 +1,5 @@
+import type { LockEntry } from "#shmkit";
+import { printable } from "./colours.js";
 import type { ListedObject, ListedRegion } from "./listing.js";
 
 /** A member that has something, or waits for it. */
@@ -22,7 +24,16 @@ const at = (slot: number | undefined, how?: string): Party[] =>
 const times = (count: number): { how: string } | undefined => (count === 1 ? undefined : { how: `${count} ×` });
 
 /** Undefined for kinds that nobody has. */
-export function holdersOf({ mutex, semaphore, rwlock, condition }: ListedObject): Holders | undefined {
+export function holdersOf({
+  mutex,
+  semaphore,
+  rwlock,
+  condition,
+  barrier,
+  latch,
+  once,
+  locks,
+}: ListedObject): Holders | undefined {
   if (mutex !== undefined) {
     const { ownerSlot, heldSince, waiting, takeovers } = mutex;
     return { holders: ownerSlot === undefined ? [] : [{ slot: ownerSlot, since: heldSince }], waiting, takeovers };
@@ -47,6 +58,14 @@ export function holdersOf({ mutex, semaphore, rwlock, condition }: ListedObject)
     };
   if (condition !== undefined)
     return { holders: [], waiting: condition.waiting.map(({ slot, waits }) => ({ slot, ...times(waits) })) };
+  if (barrier !== undefined) return { holders: [], waiting: barrier.arrived.flatMap((slot) => at(slot, "arrived")) };
+  if (latch !== undefined)
+    return { holders: latch.promised.map(({ slot, count }) => ({ slot, how: `to count ${count}` })), waiting: [] };
+  if (once !== undefined) return { holders: at(once.runner, "runs"), waiting: [], takeovers: once.takeovers };
+  if (locks !== undefined) {
+    const party = ({ slot, name, mode }: LockEntry): Party => ({ slot, how: `${printable(name)} ${mode}` });
+    return { holders: locks.held.map(party), waiting: locks.pending.map(party) };
+  }
   return undefined;
 }
 

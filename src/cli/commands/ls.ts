@@ -127,12 +127,11 @@ function otherText(object: ListedObject, region: ListedRegion): string {
   if (state === undefined) return `${kind} ${printable(name)}`;
   const { holders, waiting } = state;
   const [holder] = holders;
-  const held =
-    holder === undefined
-      ? ["free"]
-      : [
-          `held by ${printable(partyName(region, holder))}${holders.length > 1 ? ` and ${holders.length - 1} more` : ""}`,
-        ];
-  const waits = waiting.length === 0 ? [] : [`${waiting.length} waiting`];
-  return `${kind} ${printable(name)} (${[...(kind === "condition" ? [] : held), ...waits].join(", ") || "nobody waits"})`;
+  const notes = [];
+  if (holder !== undefined) {
+    const more = holders.length > 1 ? ` and ${holders.length - 1} more` : "";
+    notes.push(`held by ${printable(partyName(region, holder))}${more}`);
+  } else if (kind === "mutex" || kind === "semaphore" || kind === "rwlock") notes.push("free");
+  if (waiting.length > 0) notes.push(`${waiting.length} waiting`);
+  return `${kind} ${printable(name)}${notes.length === 0 ? "" : ` (${notes.join(", ")})`}`;
 }
