@@ -113,6 +113,8 @@ export class LockTable extends NamedObject {
       this.context.waits.rejectOf(claim, undefined);
       return true;
     }
+    // Found stolen before: it has been told, and its request is somebody else's by now.
+    if (this.claims.get(claim.at) !== claim) return false;
     const wasThere = this.free(claim);
     this.leaveLine(claim);
     this.ringNext(claim.name);
@@ -242,8 +244,9 @@ export class LockTable extends NamedObject {
   }
 
   private hold(claim: Claim): void {
-    this.watch();
+    // In this order: watching may find at once that it has been stolen since.
     claim.granted();
+    this.watch();
   }
 
   // Waiting for a name.

@@ -4,6 +4,7 @@ import { DEADLOCK_SCENARIOS } from "./deadlock-scenarios.js";
 import { HEAP_SCENARIOS } from "./heap-scenarios.js";
 import { LEAVER_SCENARIOS } from "./leaver-scenarios.js";
 import { LEASE_SCENARIOS } from "./lease-scenarios.js";
+import { LOCK_SCENARIOS } from "./lock-scenarios.js";
 import { MEMBER_SCENARIOS } from "./member-scenarios.js";
 import { MEETING_SCENARIOS } from "./meeting-scenarios.js";
 import { PIPE_SCENARIOS } from "./pipe-scenarios.js";
@@ -19,6 +20,7 @@ import { WEAK_SCENARIOS } from "./weak-scenarios.js";
 export const SCENARIOS: readonly Scenario[] = [
   ...SYNC_SCENARIOS,
   ...SEMAPHORE_SCENARIOS,
+  ...LOCK_SCENARIOS,
   ...CONDITION_SCENARIOS,
   ...RWLOCK_SCENARIOS,
   ...MEETING_SCENARIOS,
