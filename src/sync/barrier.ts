@@ -124,7 +124,7 @@ export function barrierStatistics(member: Member, base: number): BarrierStatisti
  * const step = await app.barrier("step", { parties: 1 });
  * for (let n = 0; n < 2; n++) {
  *   const { generation, leader, lost } = await step.wait({ timeoutMs: 10_000 });
- *   console.log(generation, leader, lost); // 0 true [], then 1 true []
+ *   console.log(generation, leader, lost); // 0 true [], 1 true []
  * }
  * await app.close();
  * ```
