@@ -248,7 +248,7 @@ export interface InspectOptions {
 
 export type Integer = number | bigint;
 
-export type Kind = "barrier" | "condition" | "counter" | "event" | "flag" | "latch" | "locks" | "mutex" | "once" | "pipe" | "rwlock" | "semaphore";
+export type Kind = "barrier" | "condition" | "counter" | "event" | "flag" | "latch" | "locks" | "mutex" | "once" | "pipe" | "rate-limiter" | "rwlock" | "semaphore";
 
 export class Latch {
     get remaining(): number;
@@ -452,7 +452,7 @@ export interface OpenOptions extends WaitOptions {
     wait?: boolean;
 }
 
-export type OperationName = "barrier.arrive" | "barrier.enrol" | "condition.notify" | "condition.wait" | "counter.update" | "event.reset" | "event.set" | "event.wait" | "flag.update" | "heap.allocate" | "latch.count-down" | "latch.enrol" | "locks.release" | "locks.request" | "mutex.lock" | "mutex.unlock" | "none" | "object.create" | "object.detach" | "object.open" | "object.remove" | "once.begin" | "once.finish" | "pipe.ack" | "pipe.close" | "pipe.lease" | "pipe.lease-returned" | "pipe.nack" | "pipe.receive" | "pipe.receive-returned" | "pipe.send" | "rwlock.lock" | "rwlock.unlock" | "semaphore.acquire" | "semaphore.post" | "semaphore.release" | "semaphore.wait";
+export type OperationName = "barrier.arrive" | "barrier.enrol" | "condition.notify" | "condition.wait" | "counter.update" | "event.reset" | "event.set" | "event.wait" | "flag.update" | "heap.allocate" | "latch.count-down" | "latch.enrol" | "locks.release" | "locks.request" | "mutex.lock" | "mutex.unlock" | "none" | "object.create" | "object.detach" | "object.open" | "object.remove" | "once.begin" | "once.finish" | "pipe.ack" | "pipe.close" | "pipe.lease" | "pipe.lease-returned" | "pipe.nack" | "pipe.receive" | "pipe.receive-returned" | "pipe.send" | "rate-limiter.take" | "rwlock.lock" | "rwlock.unlock" | "semaphore.acquire" | "semaphore.post" | "semaphore.release" | "semaphore.wait";
 
 export class Pipe<T = unknown> {
     get capacity(): number;
@@ -551,6 +551,31 @@ export interface ProcessOptions {
     signal?: AbortSignal;
 }
 
+export class RateLimiter {
+    take(count?: number, options?: WaitOptions): Promise<void>;
+    takeSync(count?: number, options?: WaitOptions): void;
+    tryTake(count?: number): boolean;
+    statistics(): RateLimiterStatistics;
+    readonly name: string;
+    get address(): string;
+    detach(): void;
+}
+
+export interface RateLimiterOptions {
+    tokens?: number;
+    intervalMs?: number;
+    burst?: number;
+}
+
+export interface RateLimiterStatistics {
+    readonly available: number;
+    readonly tokens: number;
+    readonly intervalMs: number;
+    readonly burst: number;
+    readonly taken: number;
+    readonly waiting: readonly number[];
+}
+
 export interface ReceiveOptions extends WaitOptions {
     lease?: boolean;
 }
@@ -574,6 +599,7 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     readonly latches: Collection<LatchOptions, Latch>;
     readonly onces: Collection<OnceOptions, Once>;
     readonly flags: Collection<FlagOptions, Flag>;
+    readonly rateLimiters: Collection<RateLimiterOptions, RateLimiter>;
     static create(name: string, options?: RegionOptions): Promise<Region>;
     static createSync(name: string, options?: RegionOptions): Region;
     static open(name: string, options?: RegionOptions): Promise<Region>;
@@ -601,6 +627,8 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     semaphoreSync(name: string, options?: SemaphoreOptions & WaitOptions): Semaphore;
     condition(name: string, options?: WaitOptions): Promise<Condition>;
     conditionSync(name: string, options?: WaitOptions): Condition;
+    rateLimiter(name: string, options?: RateLimiterOptions & WaitOptions): Promise<RateLimiter>;
+    rateLimiterSync(name: string, options?: RateLimiterOptions & WaitOptions): RateLimiter;
     rwlock(name: string, options?: WaitOptions): Promise<RwLock>;
     rwlockSync(name: string, options?: WaitOptions): RwLock;
     event(name: string, options?: EventOptions & WaitOptions): Promise<SharedEvent>;
@@ -876,4 +904,5 @@ interface ObjectFacts {
     readonly latch?: LatchStatistics;
     readonly once?: OnceStatistics;
     readonly flag?: boolean;
+    readonly rateLimiter?: RateLimiterStatistics;
 }

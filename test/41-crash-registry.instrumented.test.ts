@@ -25,6 +25,7 @@ const NOT_EXPLORED: Readonly<Record<string, string>> = {
   "Latch.statistics": "looks only",
   "Latch.tryWait": "looks only",
   "Once.statistics": "looks only",
+  "RateLimiter.statistics": "looks only",
   "Pipe.statistics": "looks only",
   "Pipe.process": "a loop over receive with a lease, ack and nack",
   "Pipe.messages": "a loop over receive",

@@ -56,6 +56,7 @@
 #define SHMKIT_LEASE_HEADER_BYTES 64
 #define SHMKIT_PIPE_BYTES 1024
 #define SHMKIT_RECORD_HEADER_BYTES 8
+#define SHMKIT_RATE_LIMITER_BYTES 1536
 #define SHMKIT_BYTE_ORDER_MARK UINT32_C(0x1020304)
 #define SHMKIT_DIRECTORY_SEGMENTS 15
 #define SHMKIT_FIRST_SEGMENT_ENTRIES 32
@@ -165,6 +166,7 @@ enum shmkit_kind {
   SHMKIT_KIND_LATCH = 10,
   SHMKIT_KIND_ONCE = 11,
   SHMKIT_KIND_FLAG = 12,
+  SHMKIT_KIND_RATE_LIMITER = 13,
 };
 #define SHMKIT_KIND_NAMES {\
     "none",\
@@ -180,6 +182,7 @@ enum shmkit_kind {
     "latch",\
     "once",\
     "flag",\
+    "rate-limiter",\
 }
 
 enum shmkit_operation {
@@ -220,6 +223,7 @@ enum shmkit_operation {
   SHMKIT_OPERATION_ONCE_BEGIN = 34,
   SHMKIT_OPERATION_ONCE_FINISH = 35,
   SHMKIT_OPERATION_FLAG_UPDATE = 36,
+  SHMKIT_OPERATION_RATE_LIMITER_TAKE = 37,
 };
 #define SHMKIT_OPERATION_NAMES {\
     "none",\
@@ -259,6 +263,7 @@ enum shmkit_operation {
     "once.begin",\
     "once.finish",\
     "flag.update",\
+    "rate-limiter.take",\
 }
 
 /* run of page_map_entry */
@@ -835,5 +840,27 @@ _Static_assert(offsetof(struct shmkit_flag, lock) == 0, "flag.lock");
 _Static_assert(offsetof(struct shmkit_flag, value) == 64, "flag.value");
 _Static_assert(offsetof(struct shmkit_flag, waiters) == 96, "flag.waiters");
 _Static_assert(sizeof(struct shmkit_flag) == 128, "flag");
+
+struct shmkit_rate_limiter {
+  uint32_t monitor[96];
+  double full_at;
+  uint32_t tokens;
+  uint32_t interval_ms;
+  uint32_t burst;
+  uint32_t taken;
+  uint8_t reserved_408[8];
+  uint32_t waiters[8];
+  uint8_t reserved_448[64];
+  uint32_t turns[256];
+};
+_Static_assert(offsetof(struct shmkit_rate_limiter, monitor) == 0, "rate_limiter.monitor");
+_Static_assert(offsetof(struct shmkit_rate_limiter, full_at) == 384, "rate_limiter.full_at");
+_Static_assert(offsetof(struct shmkit_rate_limiter, tokens) == 392, "rate_limiter.tokens");
+_Static_assert(offsetof(struct shmkit_rate_limiter, interval_ms) == 396, "rate_limiter.interval_ms");
+_Static_assert(offsetof(struct shmkit_rate_limiter, burst) == 400, "rate_limiter.burst");
+_Static_assert(offsetof(struct shmkit_rate_limiter, taken) == 404, "rate_limiter.taken");
+_Static_assert(offsetof(struct shmkit_rate_limiter, waiters) == 416, "rate_limiter.waiters");
+_Static_assert(offsetof(struct shmkit_rate_limiter, turns) == 512, "rate_limiter.turns");
+_Static_assert(sizeof(struct shmkit_rate_limiter) == 1536, "rate_limiter");
 
 #endif

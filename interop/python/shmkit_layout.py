@@ -45,6 +45,7 @@ IN_BLOCK = 256
 LEASE_HEADER_BYTES = 64
 PIPE_BYTES = 1024
 RECORD_HEADER_BYTES = 8
+RATE_LIMITER_BYTES = 1536
 BYTE_ORDER_MARK = 0x1020304
 DIRECTORY_SEGMENTS = 15
 FIRST_SEGMENT_ENTRIES = 32
@@ -128,6 +129,7 @@ KINDS = (
     "latch",
     "once",
     "flag",
+    "rate-limiter",
 )
 
 OPERATIONS = (
@@ -168,6 +170,7 @@ OPERATIONS = (
     "once.begin",
     "once.finish",
     "flag.update",
+    "rate-limiter.take",
 )
 
 
@@ -467,6 +470,18 @@ FLAG = {
     "lock": Field(0, "I", 16),
     "value": Field(64, "I", 1),
     "waiters": Field(96, "I", 8),
+}
+
+RATE_LIMITER_SIZE = 1536
+RATE_LIMITER = {
+    "monitor": Field(0, "I", 96),
+    "full_at": Field(384, "d", 1),
+    "tokens": Field(392, "I", 1),
+    "interval_ms": Field(396, "I", 1),
+    "burst": Field(400, "I", 1),
+    "taken": Field(404, "I", 1),
+    "waiters": Field(416, "I", 8),
+    "turns": Field(512, "I", 256),
 }
 
 

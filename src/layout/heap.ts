@@ -41,6 +41,7 @@ export const KINDS = [
   "latch",
   "once",
   "flag",
+  "rate-limiter",
 ] as const;
 /** What an object is. @useDeclaredType */
 export type Kind = Exclude<(typeof KINDS)[number], "none">;

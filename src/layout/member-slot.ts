@@ -76,6 +76,7 @@ export const OPERATIONS = [
   "once.begin",
   "once.finish",
   "flag.update",
+  "rate-limiter.take",
 ] as const;
 /** What a member does or did last: `KIND.VERB`, or `none`. @useDeclaredType */
 export type OperationName = (typeof OPERATIONS)[number];

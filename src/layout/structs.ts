@@ -11,6 +11,7 @@ import { LOCK_MANAGER, LOCK_REQUEST } from "./lock-manager.js";
 import { DEATH_RECORD, MEMBER_SLOT } from "./member-slot.js";
 import { MONITOR } from "./monitor.js";
 import { LEASE_SLOT, PIPE, RECORD } from "./pipe.js";
+import { RATE_LIMITER } from "./rate-limiter.js";
 import { RWLOCK, RWLOCK_READER } from "./rwlock.js";
 import { SEMAPHORE } from "./semaphore.js";
 import { REGION_HEADER } from "./region-header.js";
@@ -40,4 +41,5 @@ export const STRUCTS: readonly Struct[] = [
   LATCH,
   ONCE,
   FLAG,
+  RATE_LIMITER,
 ].map((declared) => declared.struct);

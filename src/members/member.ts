@@ -35,6 +35,8 @@ export class Member {
   blockedLock = 0;
   /** Slot + 1 of the member whose turn comes first, or 0: it is rung likewise. */
   blockedBehind = 0;
+  /** When to try again although nobody rang, by the clock of deadlines. */
+  blockedUntil = Number.POSITIVE_INFINITY;
   /** Whether the attempt under way is that of a registered wait: what it draws to wait its turn is given up when the wait ends. */
   queued = false;
   /** True between `begin` and `end`. Found true at the next `begin`, the operation was cut off (a vm timeout). */
@@ -157,6 +159,7 @@ export class Member {
     this.blockedOn = set;
     this.blockedLock = 0;
     this.blockedBehind = 0;
+    this.blockedUntil = Number.POSITIVE_INFINITY;
     return BLOCKED;
   }
 
@@ -170,11 +173,12 @@ export class Member {
     throw error;
   }
 
-  /** Ends an attempt that has to wait for a change of an object; `behind`: slot + 1 of who goes first. */
-  blocked(set: number, behind = 0): Blocked {
+  /** Ends an attempt that has to wait for a change of an object; `behind`: slot + 1 of who goes first; `until`: when it need not wait any more. */
+  blocked(set: number, behind = 0, until = Number.POSITIVE_INFINITY): Blocked {
     this.blockedOn = set;
     this.blockedLock = 0;
     this.blockedBehind = behind;
+    this.blockedUntil = until;
     this.withdrawn();
     this.end();
     return BLOCKED;

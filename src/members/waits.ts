@@ -40,6 +40,8 @@ interface PendingWait<T> {
   set: number;
   /** It waits for somebody: the owner of a lock, or who comes first. */
   isBehind: boolean;
+  /** Tries again at a moment; Infinity for never. */
+  alarm(until: number): void;
   /** Whether its deadline keeps the process alive. */
   hold(referenced: boolean): void;
   /** Nothing waits any more, but the promise is not settled yet. */
@@ -63,6 +65,8 @@ const UNNOTICED_PARK_MS = 50;
 const LOOK_AT_ALL = 8;
 /** A sleep that would better have been a longer look. */
 const SHORT_PARK_MS = 0.2;
+/** Longest time that a timer takes. */
+const MAX_TIMER_MS = 2 ** 30;
 const MIN_SPINS = 8;
 const MAX_SPINS = 1500;
 
@@ -165,9 +169,11 @@ export class Waits {
         const left = deadline - now();
         if (left <= 0) throw timeoutError(waitable.what, options?.timeoutMs, waitable.holder?.());
         if (isStalled) waitable.stalled?.(true);
+        const due = Math.max(member.blockedUntil - now(), 0);
         const again = this.deaths.look(now() >= lookAt);
         if (now() >= lookAt) lookAt = now() + (this.deaths.noticed ? ASYNC_PARK_MS : 0);
-        const parked = native.park(member.segment.id, member.bellOffset, sample, Math.min(SYNC_PARK_MS, again, left));
+        const limit = Math.min(SYNC_PARK_MS, again, left, due);
+        const parked = native.park(member.segment.id, member.bellOffset, sample, limit);
         isStalled = parked < 0;
         if (isStalled) this.ringOwner();
         member.checkUsable();
@@ -207,6 +213,7 @@ export class Waits {
     const isBackground = waitable.isBackground === true;
     const ended = isBackground ? undefined : waitBegins(this.member.regionName, waitable.what, false);
     let timer: NodeJS.Timeout | undefined;
+    let alarm: NodeJS.Timeout | undefined;
     const expire = (): void => {
       const left = deadline - now();
       if (left > 0) {
@@ -219,7 +226,7 @@ export class Waits {
         this.giveUp(wait, () => timeoutError(waitable.what, timeoutMs, waitable.holder?.()));
     };
     const start = (left: number): void => {
-      timer = setTimeout(expire, Math.min(left, 2 ** 30));
+      timer = setTimeout(expire, Math.min(left, MAX_TIMER_MS));
       wait.hold(this.referenced);
     };
     const abort = (): void => this.giveUp(wait, () => signal?.reason);
@@ -227,9 +234,20 @@ export class Waits {
       waitable,
       set: 0,
       isBehind: false,
-      hold: (referenced) => void (referenced ? timer?.ref() : timer?.unref()),
+      alarm: (until) => {
+        clearTimeout(alarm);
+        if (until === Number.POSITIVE_INFINITY) return;
+        alarm = setTimeout(() => this.pump(waitable.queue), Math.min(Math.max(until - now(), 0), MAX_TIMER_MS));
+        wait.hold(this.referenced);
+      },
+      hold: (referenced) => {
+        for (const one of [timer, alarm])
+          if (referenced) one?.ref();
+          else one?.unref();
+      },
       conclude: () => {
         clearTimeout(timer);
+        clearTimeout(alarm);
         signal?.removeEventListener("abort", abort);
         this.forget(isBackground);
       },
@@ -286,6 +304,7 @@ export class Waits {
         continue;
       }
       if (result === BLOCKED) {
+        wait.alarm(member.blockedUntil);
         wait.isBehind = member.blockedLock !== 0 || member.blockedBehind !== 0;
         if (nudge) this.ringOwner();
         return;

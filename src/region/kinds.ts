@@ -9,6 +9,7 @@ import { latchKind } from "../sync/latch-kind.js";
 import { onceKind } from "../sync/once-kind.js";
 import { flagKind } from "../sync/flag-kind.js";
 import { mutexKind } from "../sync/mutex-kind.js";
+import { rateLimiterKind } from "../sync/rate-limiter-kind.js";
 import { rwlockKind } from "../sync/rwlock-kind.js";
 import { semaphoreKind } from "../sync/semaphore-kind.js";
 import { counterKind } from "../values/counter-kind.js";
@@ -28,4 +29,5 @@ export const KIND_TABLE: Readonly<Record<Kind, ObjectKind<ObjectFacts>>> = {
   latch: latchKind,
   once: onceKind,
   flag: flagKind,
+  "rate-limiter": rateLimiterKind,
 };

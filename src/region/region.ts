@@ -19,6 +19,7 @@ import { Condition, conditionPlan } from "../sync/condition.js";
 import { Mutex, MUTEX_OPTIONS, mutexPlan, type MutexOptions } from "../sync/mutex.js";
 import { LockManager, type LockTableSource } from "../sync/lock-manager.js";
 import { LOCKS_NAME, locksPlan, LockTable } from "../sync/lock-table.js";
+import { RateLimiter, rateLimiterPlan, type RateLimiterOptions } from "../sync/rate-limiter.js";
 import { RwLock, rwlockPlan } from "../sync/rwlock.js";
 import { SharedEvent, eventPlan, type EventOptions } from "../sync/event.js";
 import { Barrier, barrierPlan, type BarrierOptions } from "../sync/barrier.js";
@@ -115,6 +116,8 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
   readonly onces: Collection<OnceOptions, Once>;
   /** Named flags. */
   readonly flags: Collection<FlagOptions, Flag>;
+  /** Named rate limiters. */
+  readonly rateLimiters: Collection<RateLimiterOptions, RateLimiter>;
   private readonly membership: Membership;
   private readonly handles = new Map<string, NamedObject>();
 
@@ -224,6 +227,12 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     });
     this.lockTables = this.lockTableSource(context, host);
     this.locks = LockManager.over(this.lockTables);
+    this.rateLimiters = new Collection(host, {
+      kind: "rate-limiter",
+      optionNames: ["tokens", "intervalMs", "burst"],
+      plan: (options) => rateLimiterPlan(member, options),
+      make: (ref) => new RateLimiter(context, ref),
+    });
     tell(attached.created ? "shmkit:region:create" : "shmkit:region:attach", () => this.eventOf());
   }
 
@@ -402,6 +411,15 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
   conditionSync(name: string, options?: WaitOptions): Condition {
     return this.conditions.openOrCreateSync(name, options);
   }
+  /** Opens a rate limiter, or makes it. Shorthand for `rateLimiters.openOrCreate`. @throws as {@link Collection.openOrCreate} */
+  rateLimiter(name: string, options?: RateLimiterOptions & WaitOptions): Promise<RateLimiter> {
+    return this.rateLimiters.openOrCreate(name, options);
+  }
+  /** {@link rateLimiter}, blocking the thread. */
+  rateLimiterSync(name: string, options?: RateLimiterOptions & WaitOptions): RateLimiter {
+    return this.rateLimiters.openOrCreateSync(name, options);
+  }
+
   /** Opens a readers–writer lock, or makes it. Shorthand for `rwlocks.openOrCreate`. @throws as {@link Collection.openOrCreate} */
   rwlock(name: string, options?: WaitOptions): Promise<RwLock> {
     return this.rwlocks.openOrCreate(name, options);

@@ -10,6 +10,7 @@ import type { Kind } from "../layout/heap.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
 import type { Member } from "../members/member.js";
 import type { ConditionStatistics } from "../sync/condition.js";
+import type { RateLimiterStatistics } from "../sync/rate-limiter.js";
 import type { RwLockStatistics } from "../sync/rwlock-words.js";
 import type { LocksStatistics } from "../sync/lock-requests.js";
 import type { EventStatistics } from "../sync/event.js";
@@ -59,6 +60,8 @@ export interface ObjectFacts {
   readonly once?: OnceStatistics;
   /** Of a flag: its value. */
   readonly flag?: boolean;
+  /** Of a rate limiter: its figures. */
+  readonly rateLimiter?: RateLimiterStatistics;
 }
 
 /** A named object as seen from outside. */

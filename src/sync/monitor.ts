@@ -37,6 +37,7 @@ export abstract class MonitorObject extends NamedObject {
   private readonly journal: Journal;
   private blockedSet = 0;
   private blockedBehind = 0;
+  private blockedUntil = Number.POSITIVE_INFINITY;
 
   /** @internal @param sizeBytes of the object, from its first word */
   constructor(context: ObjectContext, ref: ObjectRef, sizeBytes: number) {
@@ -59,7 +60,7 @@ export abstract class MonitorObject extends NamedObject {
       if (result === BLOCKED) {
         commit(journal);
         unlock(member, base);
-        return member.blocked(this.blockedSet, this.blockedBehind);
+        return member.blocked(this.blockedSet, this.blockedBehind, this.blockedUntil);
       }
       // From here on the journal says whether it took effect; before, nothing has.
       member.critical(0);
@@ -76,11 +77,12 @@ export abstract class MonitorObject extends NamedObject {
 
   /**
    * Ends an attempt's `act` that has to wait. Word index of the member set, from the object's first word; slot of the member
-   * that goes first, if it waits for that one.
+   * that goes first, if it waits for that one; when to try again although nobody rang, by {@link now}.
    */
-  protected waitIn(set: number, behind = -1): Blocked {
+  protected waitIn(set: number, behind = -1, until = Number.POSITIVE_INFINITY): Blocked {
     this.blockedSet = this.base + set;
     this.blockedBehind = behind + 1;
+    this.blockedUntil = until;
     return BLOCKED;
   }
 

@@ -9,8 +9,8 @@ import { PAGE_BYTES } from "../layout/region-header.js";
 import { SEMAPHORE, SEMAPHORE_BYTES } from "../layout/semaphore.js";
 import { MONITOR } from "../layout/monitor.js";
 import { BLOCKED, type Blocked, type Member } from "../members/member.js";
-import { LocalQueue, type Waitable } from "../members/waits.js";
-import { MonitorObject } from "./monitor.js";
+import type { LocalQueue, Waitable } from "../members/waits.js";
+import { ServedInTurn } from "./served-in-turn.js";
 import { Turns } from "./turns.js";
 
 const at = SEMAPHORE.at;
@@ -136,19 +136,15 @@ export class SemaphoreLease {
  * await app.close();
  * ```
  */
-export class Semaphore extends MonitorObject {
-  private readonly queue = new LocalQueue();
-  /** Sync waits do not stand behind this thread's asynchronous ones: served while it blocks, those would keep the permits. */
-  private readonly syncQueue = new LocalQueue();
+export class Semaphore extends ServedInTurn {
   private readonly leases = new Set<SemaphoreLease>();
   /** Of an attempt that is not over. */
   private arriving: SemaphoreLease | undefined;
-  private readonly turns = new Turns(this.member, this.base, this.base + SEMAPHORE_WORD.turns);
   private readonly heldWord = SEMAPHORE_WORD.held + this.member.slot;
 
   /** @internal */
   constructor(context: ObjectContext, ref: ObjectRef) {
-    super(context, ref, SEMAPHORE_BYTES);
+    super(context, ref, { sizeBytes: SEMAPHORE_BYTES, ...SEMAPHORE_WORD });
   }
 
   /**
@@ -219,7 +215,7 @@ export class Semaphore extends MonitorObject {
   }
 
   private leasing(permits: number, queue: LocalQueue): Waitable<SemaphoreLease> {
-    return this.waitable(queue, () => {
+    return this.waitable("permits", queue, () => {
       const lease = new SemaphoreLease(this, permits);
       const taken = this.attempt(
         Op["semaphore.acquire"],
@@ -235,7 +231,7 @@ export class Semaphore extends MonitorObject {
   }
 
   private taking(permits: number, queue: LocalQueue): Waitable<void> {
-    return this.waitable(queue, () => {
+    return this.waitable("permits", queue, () => {
       const taken = this.attempt(
         Op["semaphore.wait"],
         () => this.take(SEMAPHORE_WORD.taken, permits, queue),
@@ -245,41 +241,13 @@ export class Semaphore extends MonitorObject {
     });
   }
 
-  private waitable<T>(queue: LocalQueue, attempt: () => T | Blocked): Waitable<T> {
-    return {
-      what: `waiting for permits of ${this.address}`,
-      queue,
-      owner: this,
-      attempt,
-      remains: (set) => set === this.lockSet && this.lockIsFree,
-      givenUp: () => {
-        if (this.queue.waits.length === 0 && this.syncQueue.waits.length === 0) this.turns.giveUp();
-      },
-    };
-  }
-
   /** Takes permits if they are there and it is this member's turn; adds them to a word. */
   private take(word: number, permits: number, queue: LocalQueue): number | Blocked {
-    const first = this.turns.first();
-    const isMyTurn = first < 0 || first === this.member.slot;
-    if (!isMyTurn || availablePermits(this.member, this.base) < permits) return this.waitMyTurn(first);
+    const before = this.before();
+    if (before >= 0 || availablePermits(this.member, this.base) < permits) return this.waitMyTurn(before);
     this.write(word, this.read(word) + permits);
-    const served = this.member.queued && queue === this.queue ? 1 : 0;
-    if (this.queue.waits.length > served) this.draw();
-    else this.write(this.turns.own, 0);
+    this.served(queue);
     return permits;
-  }
-
-  /** Stands at the end; also the member's other waits, after one of them was served. */
-  private draw(): void {
-    const turn = this.turns.next;
-    this.write(LAST_TURN, turn);
-    this.write(this.turns.own, turn);
-  }
-
-  private waitMyTurn(first: number): Blocked {
-    if (this.member.queued && this.turns.of(this.member.slot) === 0) this.draw();
-    return this.waitIn(SEMAPHORE_WORD.waiters, first === this.member.slot ? -1 : first);
   }
 
   private ringNext(): void {

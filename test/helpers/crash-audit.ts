@@ -33,6 +33,7 @@ import {
   requestState,
 } from "#src/layout/lock-manager.js";
 import { MONITOR } from "#src/layout/monitor.js";
+import { RATE_LIMITER } from "#src/layout/rate-limiter.js";
 import { RWLOCK, RWLOCK_BYTES, RWLOCK_READER_BYTES } from "#src/layout/rwlock.js";
 import { SEMAPHORE } from "#src/layout/semaphore.js";
 import { Armed, MEMBER_SLOT, SLOT_BYTES, SlotState } from "#src/layout/member-slot.js";
@@ -232,9 +233,10 @@ class Auditor {
     else if (kind === "latch") this.latch(base, name);
     else if (kind === "once") this.once(base, name);
     else if (kind === "flag") this.flag(base, name);
+    else if (kind === "rwlock") this.rwlock(base, name);
     else {
-      assert.equal(kind, "rwlock", `${name} is of a known kind`);
-      this.rwlock(base, name);
+      assert.equal(kind, "rate-limiter", `${name} is of a known kind`);
+      this.rateLimiter(base, name);
     }
   }
 
@@ -249,6 +251,12 @@ class Auditor {
     for (let slot = 0; slot < this.u32(header.maxMembers); slot++)
       if (!this.alive.has(slot))
         assert.equal(this.u32(words + stride * slot), 0, `${what} of a member ${slot} that is gone`);
+  }
+
+  private rateLimiter(base: number, name: string): void {
+    this.monitor(base, name);
+    this.setOfTheLiving(base + RATE_LIMITER.at.waiters, `waiting for ${name}`);
+    this.ofTheLiving(base + RATE_LIMITER.at.turns, `the turn at ${name}`);
   }
 
   private rwlock(base: number, name: string): void {

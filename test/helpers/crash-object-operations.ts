@@ -30,6 +30,7 @@ const collections = {
   mutex: "mutexes",
   semaphore: "semaphores",
   rwlock: "rwlocks",
+  "rate-limiter": "rateLimiters",
 } as const;
 type ObjectKind = keyof typeof collections;
 
@@ -43,6 +44,7 @@ function examine({ region }: Actor, kind: ObjectKind): void {
     assert.deepEqual([guard?.abandoned, guard?.get(0), guard?.get(1)], [false, 0, 0]);
     guard!.release();
   } else if (kind === "rwlock") region.rwlocks.openSync(NAME).tryLock()!.release();
+  else if (kind === "rate-limiter") assert.equal(region.rateLimiters.openSync(NAME).statistics().available, 2);
   else if (kind === "semaphore") assert.equal(region.semaphores.openSync(NAME).available, 2);
   else {
     const { capacity, depth, sent, received, leased, highWater } = region.pipes.openSync(NAME).statistics();
@@ -59,12 +61,14 @@ const OPTIONS = {
   mutex: { words: 2 },
   semaphore: { permits: 2 },
   rwlock: {},
+  "rate-limiter": { tokens: 2 },
 } as const;
 
 function create({ region }: Actor, kind: ObjectKind, mode: "createSync" | "openOrCreateSync" = "createSync"): void {
   if (kind === "pipe") region.pipes[mode](NAME, OPTIONS.pipe);
   else if (kind === "counter") region.counters[mode](NAME);
   else if (kind === "rwlock") region.rwlocks[mode](NAME);
+  else if (kind === "rate-limiter") region.rateLimiters[mode](NAME, OPTIONS[kind]);
   else if (kind === "semaphore") region.semaphores[mode](NAME, OPTIONS.semaphore);
   else region.mutexes[mode](NAME, OPTIONS.mutex);
 }
@@ -118,7 +122,7 @@ const held = (world: World, lock: number, scene: () => Scene): Scene => {
 };
 
 const CREATING: CrashOperation[] = [
-  ...(["pipe", "counter", "mutex", "semaphore", "rwlock"] as const).map((kind) =>
+  ...(["pipe", "counter", "mutex", "semaphore", "rwlock", "rate-limiter"] as const).map((kind) =>
     operation(`object create a ${kind}`, ["Collection.createSync"], SMALL, (world) =>
       creates(world, kind, () => create(world.victim, kind)),
     ),
@@ -132,11 +136,12 @@ const CREATING: CrashOperation[] = [
     SMALL,
     (world) => creates(world, "mutex", () => create(world.victim, "mutex", "openOrCreateSync")),
   ),
-  ...(["pipeSync", "counterSync", "mutexSync", "semaphoreSync", "rwlockSync"] as const).map((method) =>
-    operation(`object by ${method}`, [`Region.${method}`, `Region.${method.slice(0, -4)}`], SMALL, (world) => {
-      const kind = method.slice(0, -4) as ObjectKind;
-      return creates(world, kind, () => void world.victim.region[method](NAME, OPTIONS[kind]));
-    }),
+  ...(["pipeSync", "counterSync", "mutexSync", "semaphoreSync", "rwlockSync", "rateLimiterSync"] as const).map(
+    (method) =>
+      operation(`object by ${method}`, [`Region.${method}`, `Region.${method.slice(0, -4)}`], SMALL, (world) => {
+        const kind = (method === "rateLimiterSync" ? "rate-limiter" : method.slice(0, -4)) as ObjectKind;
+        return creates(world, kind, () => void world.victim.region[method](NAME, OPTIONS[kind]));
+      }),
   ),
   operation("object create with a new segment of the directory", ["Collection.createSync"], CROWDED, (world) =>
     creates(world, "counter", () => create(world.victim, "counter")),

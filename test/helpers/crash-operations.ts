@@ -6,6 +6,7 @@ import { MEETING_OPERATIONS } from "./crash-meeting-operations.js";
 import { OBJECT_OPERATIONS } from "./crash-object-operations.js";
 import { PIPE_OPERATIONS } from "./crash-pipe-operations.js";
 import { REGION_OPERATIONS } from "./crash-region-operations.js";
+import { RATE_LIMITER_OPERATIONS } from "./crash-rate-limiter-operations.js";
 import { RWLOCK_OPERATIONS } from "./crash-rwlock-operations.js";
 import { SEMAPHORE_OPERATIONS } from "./crash-semaphore-operations.js";
 import { VALUE_OPERATIONS } from "./crash-value-operations.js";
@@ -18,6 +19,7 @@ export const CRASH_OPERATIONS: readonly CrashOperation[] = [
   ...RWLOCK_OPERATIONS,
   ...LOCK_OPERATIONS,
   ...MEETING_OPERATIONS,
+  ...RATE_LIMITER_OPERATIONS,
   ...OBJECT_OPERATIONS,
   ...REGION_OPERATIONS,
 ];

@@ -10,6 +10,7 @@ import {
   type Mutex,
   type Pipe,
   type Region,
+  type RateLimiter,
   type RegionOptions,
   type RwLock,
   type Semaphore,
@@ -180,11 +181,19 @@ function useMeetings(region: Region): void {
   }
 }
 
+function useRateLimiter(limiter: RateLimiter): void {
+  const { taken, available } = limiter.statistics();
+  if (available > 0) assert.equal(limiter.tryTake(), true, `${limiter.name} has tokens`);
+  else limiter.takeSync();
+  assert.equal(limiter.statistics().taken, taken + 1);
+}
+
 /** Does everything that can be done, with what there is and with something new. */
 export function useEverything({ region }: Pick<Actor, "region">): void {
   for (const name of region.pipes.list()) usePipe(region.pipes.openSync(name));
   for (const name of region.mutexes.list()) useMutex(region.mutexes.openSync(name));
   for (const name of region.counters.list()) useCounter(region.counters.openSync(name));
+  for (const name of region.rateLimiters.list()) useRateLimiter(region.rateLimiters.openSync(name));
   for (const name of region.rwlocks.list()) useRwLock(region.rwlocks.openSync(name));
   for (const name of region.semaphores.list()) useSemaphore(region.semaphores.openSync(name));
   usePipe(region.pipes.createSync("newcomer's pipe", { capacity: 1, maxLeased: 1 }));
@@ -196,6 +205,7 @@ export function useEverything({ region }: Pick<Actor, "region">): void {
   useCondition(region.conditions.createSync("newcomer's condition"), { region });
   useRwLock(region.rwlocks.createSync("newcomer's rwlock"));
   if (hasLocks(region)) useLocks(region);
+  useRateLimiter(region.rateLimiters.createSync("newcomer's rate limiter"));
 }
 
 function useLocks(region: Region): void {
@@ -211,6 +221,7 @@ function removeEverything({ region, membership }: Actor): void {
   for (const name of region.pipes.list()) region.pipes.removeSync(name);
   for (const name of region.mutexes.list()) region.mutexes.removeSync(name);
   for (const name of region.counters.list()) region.counters.removeSync(name);
+  for (const name of region.rateLimiters.list()) region.rateLimiters.removeSync(name);
   for (const name of region.rwlocks.list()) region.rwlocks.removeSync(name);
   for (const name of region.semaphores.list()) region.semaphores.removeSync(name);
   for (const name of region.conditions.list()) region.conditions.removeSync(name);

@@ -9,6 +9,7 @@ import { MEMBER_SCENARIOS } from "./member-scenarios.js";
 import { MEETING_SCENARIOS } from "./meeting-scenarios.js";
 import { PIPE_SCENARIOS } from "./pipe-scenarios.js";
 import type { Scenario } from "./scenario.js";
+import { RATE_LIMITER_SCENARIOS } from "./rate-limiter-scenarios.js";
 import { RWLOCK_SCENARIOS } from "./rwlock-scenarios.js";
 import { SEMAPHORE_SCENARIOS } from "./semaphore-scenarios.js";
 import { SYNC_SCENARIOS } from "./sync-scenarios.js";
@@ -24,6 +25,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...CONDITION_SCENARIOS,
   ...RWLOCK_SCENARIOS,
   ...MEETING_SCENARIOS,
+  ...RATE_LIMITER_SCENARIOS,
   ...PIPE_SCENARIOS,
   ...CLOSE_SCENARIOS,
   ...LEASE_SCENARIOS,

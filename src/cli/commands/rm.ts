@@ -74,6 +74,7 @@ async function removeObject(regionName: string, name: string, patience: Patience
       latch: region.latches,
       once: region.onces,
       flag: region.flags,
+      "rate-limiter": region.rateLimiters,
     }[kind];
     if (collection === undefined) return false;
     return await collection.remove(name, patience.options());

@@ -1,0 +1,72 @@
+import type { ObjectRef } from "../heap/directory.js";
+import type { ObjectContext } from "../heap/named-object.js";
+import { MONITOR } from "../layout/monitor.js";
+import type { Blocked } from "../members/member.js";
+import { LocalQueue, type Waitable } from "../members/waits.js";
+import { MonitorObject } from "./monitor.js";
+import { Turns } from "./turns.js";
+
+const LAST_TURN = MONITOR.at.lastTurn >> 2;
+
+/** Where a kind has what waiting in turn needs: word offsets inside the object, and its size. */
+interface TurnShape {
+  readonly sizeBytes: number;
+  /** Member set of those who wait. */
+  readonly waiters: number;
+  /** By slot: the turn drawn. */
+  readonly turns: number;
+}
+
+/** A monitor of which members take something in the order in which they began to wait, each by itself when its turn has come. */
+export abstract class ServedInTurn extends MonitorObject {
+  protected readonly queue = new LocalQueue();
+  /** Sync waits do not stand behind this thread's asynchronous ones: served while it blocks, those would keep what they took. */
+  protected readonly syncQueue = new LocalQueue();
+  protected readonly turns: Turns;
+  private readonly waiters: number;
+
+  /** @internal */
+  constructor(context: ObjectContext, ref: ObjectRef, { sizeBytes, waiters, turns }: TurnShape) {
+    super(context, ref, sizeBytes);
+    this.waiters = waiters;
+    this.turns = new Turns(this.member, this.base, this.base + turns);
+  }
+
+  protected waitable<T>(what: string, queue: LocalQueue, attempt: () => T | Blocked): Waitable<T> {
+    return {
+      what: `waiting for ${what} of ${this.address}`,
+      queue,
+      owner: this,
+      attempt,
+      remains: (set) => set === this.lockSet && this.lockIsFree,
+      givenUp: () => {
+        if (this.queue.waits.length === 0 && this.syncQueue.waits.length === 0) this.turns.giveUp();
+      },
+    };
+  }
+
+  /** Slot of the member whose turn it is before this one's, -1 when it is this one's. Within an attempt's `act`, as all below. */
+  protected before(): number {
+    const first = this.turns.first();
+    return first === this.member.slot ? -1 : first;
+  }
+
+  /** A wait of a queue was served: its turn is over. This member's other waits stand at the end. */
+  protected served(queue: LocalQueue): void {
+    const own = this.member.queued && queue === this.queue ? 1 : 0;
+    if (this.queue.waits.length > own) this.draw();
+    else this.write(this.turns.own, 0);
+  }
+
+  private draw(): void {
+    const turn = this.turns.next;
+    this.write(LAST_TURN, turn);
+    this.write(this.turns.own, turn);
+  }
+
+  /** Ends the attempt: waits behind the member of a slot, or, with -1, as the first, until somebody rings or a moment has come. */
+  protected waitMyTurn(before: number, until?: number): Blocked {
+    if (this.member.queued && this.turns.of(this.member.slot) === 0) this.draw();
+    return this.waitIn(this.waiters, before, until);
+  }
+}
