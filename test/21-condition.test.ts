@@ -90,6 +90,11 @@ describe("a condition", () => {
       await assert.rejects(condition.wait(junk as never), code("ERR_INVALID_ARGUMENT"));
     const own = await (await app.mutex("own")).lock();
     await assert.rejects(condition.waitFor(own, "true" as never), code("ERR_INVALID_ARGUMENT"));
+    const twice = await app.mutex("twice", { reentrant: true });
+    using outer = twice.lockSync();
+    using inner = twice.lockSync();
+    await assert.rejects(condition.wait(inner), code("ERR_DEADLOCK"));
+    assert.deepEqual([outer.get(0), condition.statistics().waiting], [0, []]);
   });
 
   test("looks again after each wake-up, and once more past the deadline", async (t) => {

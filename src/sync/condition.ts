@@ -99,8 +99,8 @@ export class Condition extends NamedObject {
    * Releases the guard's mutex, waits to be woken, and takes the mutex again for the same guard. Ended by its deadline or
    * signal, it takes the mutex again before it throws; that takes as long as others hold it. `guard.abandoned` says
    * afterwards whether the owner before died meanwhile.
-   * @throws ERR_NOT_HELD, ERR_TIMEOUT, the signal's reason, ERR_INVALID_ARGUMENT, ERR_OUT_OF_RANGE; ERR_CLOSED and
-   * ERR_REGION_LOST, after which the mutex may not be held
+   * @throws ERR_NOT_HELD, ERR_TIMEOUT, the signal's reason, ERR_INVALID_ARGUMENT, ERR_OUT_OF_RANGE, ERR_DEADLOCK when this
+   * thread has a re-entrant mutex more than once; ERR_CLOSED and ERR_REGION_LOST, after which the mutex may not be held
    */
   async wait(guard: MutexGuard, options?: WaitOptions): Promise<void> {
     const mutex = this.prepare(guard, options, "wait");
