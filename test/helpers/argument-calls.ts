@@ -245,4 +245,41 @@ export const WITH_OPTIONS: Record<
   lockSync: { call: ({ mutex }, o) => loose(mutex, "lockSync")(o), misspelt: "timeout", meant: "timeoutMs" },
   run: { call: ({ mutex }, o) => loose(mutex, "run")(() => 0, o), misspelt: "timeout", meant: "timeoutMs" },
   runSync: { call: ({ mutex }, o) => loose(mutex, "runSync")(() => 0, o), misspelt: "timeout", meant: "timeoutMs" },
+  rateLimiter: {
+    call: ({ region }, o) => loose(region, "rateLimiter")("made", o),
+    misspelt: "token",
+    meant: "tokens",
+  },
+  rwlock: { call: ({ region }, o) => loose(region, "rwlock")("made", o), misspelt: "timeout", meant: "timeoutMs" },
+  ...Object.fromEntries(
+    ["lock", "lockSync", "lockShared", "lockSharedSync", "lockUpgradable", "lockUpgradableSync"].map((verb) => [
+      `rwlock.${verb}`,
+      {
+        call: ({ region }: Things, o: unknown) => loose(region.rwlockSync("rwlock"), verb)(o),
+        misspelt: "timeout",
+        meant: "timeoutMs",
+      },
+    ]),
+  ),
+  ...Object.fromEntries(
+    ["take", "takeSync"].map((verb) => [
+      `rateLimiter.${verb}`,
+      {
+        call: ({ region }: Things, o: unknown) => loose(region.rateLimiterSync("rateLimiter"), verb)(1, o),
+        misspelt: "timeout",
+        meant: "timeoutMs",
+      },
+    ]),
+  ),
+  semaphore: { call: ({ region }, o) => loose(region, "semaphore")("made", o), misspelt: "permit", meant: "permits" },
+  ...Object.fromEntries(
+    ["acquire", "acquireSync", "wait", "waitSync"].map((verb) => [
+      `semaphore.${verb}`,
+      {
+        call: ({ region }: Things, o: unknown) => loose(region.semaphoreSync("semaphore"), verb)(o),
+        misspelt: "permit",
+        meant: "permits",
+      },
+    ]),
+  ),
 };
