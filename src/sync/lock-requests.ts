@@ -120,8 +120,12 @@ export class LockRequests {
     return at !== 0 && requestState(this.stateOf(at)) === RequestState.free;
   }
 
+  /** How many requests may be in use: no more than there is memory for, whatever a damaged word says. */
   private get used(): number {
-    return words.load(this.shared, this.base + MANAGER_WORD.used) >>> 0;
+    const used = words.load(this.shared, this.base + MANAGER_WORD.used) >>> 0;
+    let known = 0;
+    for (let k = 0; known < used && k < LOCK_SEGMENTS && this.segment(k) !== 0; k++) known += FIRST_LOCK_REQUESTS << k;
+    return Math.min(used, known);
   }
 
   /** Calls `visit` with every request that is not free, of a name if one is given. */
