@@ -156,16 +156,24 @@ export class LockManager {
   }
 
   #begin(source: LockTableSource, pending: PendingRequest): void {
-    this.#table ??= source.tryOpen();
-    if (this.#table !== undefined) pending.begin(this.#table);
-    else
-      source.open().then(
-        (table) => {
-          this.#table = table;
-          pending.begin(table);
-        },
-        (error: unknown) => pending.failed(error),
-      );
+    // What throws here is for the promise, whose timer runs already.
+    try {
+      this.#table ??= source.tryOpen();
+      if (this.#table !== undefined) {
+        pending.begin(this.#table);
+        return;
+      }
+    } catch (error) {
+      pending.failed(error);
+      return;
+    }
+    source.open().then(
+      (table) => {
+        this.#table = table;
+        pending.begin(table);
+      },
+      (error: unknown) => pending.failed(error),
+    );
   }
 }
 asInterface(LockManager.prototype, "LockManager", { request: 2, query: 0 });

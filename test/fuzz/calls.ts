@@ -45,6 +45,9 @@ export async function takeInHands(region: Region): Promise<Hands> {
   return { region, pipe, counter, mutex, coordination: await openCoordination(region) };
 }
 
+/** A lock's name that needs memory of its own. */
+const LONG_NAME = "a long name ".repeat(100);
+
 /** Opens everything as the first member, and fills it: short and long messages, one on lease, a mutex in hand. */
 export async function takeAndFill(region: Region, random: Random): Promise<Hands> {
   const hands = await takeInHands(region);
@@ -58,6 +61,9 @@ export async function takeAndFill(region: Region, random: Random): Promise<Hands
   counter.addSync(5);
   const guard = await mutex.lock();
   guard.set(0, 1);
+  // Held to the end.
+  for (const name of ["held", LONG_NAME])
+    region.locks.request(name, soon, () => new Promise(() => undefined)).catch(() => undefined);
   return { ...hands, lease, guard };
 }
 
@@ -142,6 +148,11 @@ export function callsOf(hands: Hands, random: Random): Call[] {
       if (random.below(2) === 0) held.rollback();
       held.release();
     }),
+    call("request a lock", () => region.locks.request(random.of(["held", "free", LONG_NAME]), soon, () => 1)),
+    call("request a lock if available", () =>
+      region.locks.request(random.of(["held", "free", LONG_NAME]), { ...soon, ifAvailable: true }, () => 1),
+    ),
+    call("steal a lock", () => region.locks.request("free", { ...soon, steal: true }, () => 1)),
     call("list pipes", () => region.pipes.list(), areNames),
     call("list counters", () => region.counters.list(), areNames),
     call("make a counter", () => region.counter(`made ${random.below(3)}`, soon)),

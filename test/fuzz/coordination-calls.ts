@@ -7,7 +7,9 @@ import {
   type Latch,
   type Mutex,
   type Once,
+  type RateLimiter,
   type Region,
+  type RwLock,
   type Semaphore,
   type SharedEvent,
 } from "shmkit";
@@ -27,6 +29,8 @@ export interface Coordination {
   readonly latch: Latch;
   readonly once: Once;
   readonly flag: Flag;
+  readonly rwlock: RwLock;
+  readonly limiter: RateLimiter;
 }
 
 export async function openCoordination(region: Region): Promise<Coordination> {
@@ -40,12 +44,14 @@ export async function openCoordination(region: Region): Promise<Coordination> {
     latch: await region.latch("latch", { count: 1000, ...soon }),
     once: await region.doOnce("once", soon),
     flag: await region.flag("flag", soon),
+    rwlock: await region.rwlock("rwlock", soon),
+    limiter: await region.rateLimiter("limiter", { tokens: 1000, intervalMs: 1000, ...soon }),
   };
 }
 
 /** Each by its name for people. */
 export function coordinationCalls(coordination: Coordination): Record<string, () => unknown> {
-  const { condition, gate, semaphore, event, pulse, barrier, latch, once, flag } = coordination;
+  const { condition, gate, semaphore, event, pulse, barrier, latch, once, flag, rwlock, limiter } = coordination;
   return {
     "lease a permit": async () => (await semaphore.acquire(soon)).release(),
     "post and wait": () => [semaphore.post(2), semaphore.waitSync(soon)],
@@ -74,6 +80,18 @@ export function coordinationCalls(coordination: Coordination): Record<string, ()
     "clear a flag": async () => [await flag.clear(soon), await flag.testAndSet(soon), flag.clearSync(soon)],
     "wait for a flag": () => flag.waitFor(true, soon),
     "wait for a flag blocking": () => flag.waitForSync(true, soon),
+    "lock for reading": async () => (await rwlock.lockShared(soon)).release(),
+    "lock for reading blocking": () => [rwlock.lockSharedSync(soon), rwlock.tryLockShared()?.release()],
+    "lock for writing": async () => (await rwlock.lock(soon)).release(),
+    "lock, upgrade and downgrade": () => {
+      using guard = rwlock.lockUpgradableSync(soon);
+      guard.upgradeSync(soon);
+      guard.downgrade("shared");
+    },
+    "rwlock's statistics": () => rwlock.statistics(),
+    "take tokens": () => limiter.take(3, soon),
+    "take tokens blocking": () => [limiter.tryTake(), limiter.takeSync(2, soon)],
+    "limiter's statistics": () => limiter.statistics(),
     "wait for a condition": async () => {
       using guard = await gate.lock(soon);
       await condition.wait(guard, soon);

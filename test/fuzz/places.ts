@@ -17,7 +17,10 @@ import { LATCH } from "#src/layout/latch.js";
 import { ONCE } from "#src/layout/once.js";
 import { CONDITION } from "#src/layout/condition.js";
 import { COUNTER, LOCK, MUTEX } from "#src/layout/lock.js";
+import { FIRST_LOCK_REQUESTS, LOCK_MANAGER, LOCK_REQUEST, LOCK_REQUEST_BYTES } from "#src/layout/lock-manager.js";
 import { DEATH_BYTES, DEATH_RECORD, MEMBER_SLOT, SLOT_BYTES } from "#src/layout/member-slot.js";
+import { RATE_LIMITER } from "#src/layout/rate-limiter.js";
+import { RWLOCK, RWLOCK_BYTES, RWLOCK_READER, RWLOCK_READER_BYTES } from "#src/layout/rwlock.js";
 import { MONITOR } from "#src/layout/monitor.js";
 import { LEASE_SLOT, PIPE, RECORD } from "#src/layout/pipe.js";
 import { DIRECTORY_SEGMENTS, FIRST_SEGMENT_ENTRIES, PAGE_BYTES, REGION_HEADER } from "#src/layout/region-header.js";
@@ -81,7 +84,12 @@ class Finder {
       this.add(COUNTER, base);
       this.add(LOCK, base + COUNTER.at.lock);
     } else if (kind === "condition") this.add(CONDITION, base);
-    else if (kind === "latch") this.add(LATCH, base);
+    else if (kind === "locks") this.locks(base);
+    else if (kind === "rate-limiter") this.withMonitor(RATE_LIMITER, base);
+    else if (kind === "rwlock") {
+      this.withLock(RWLOCK, base);
+      for (let slot = 0; slot < FEW; slot++) this.add(RWLOCK_READER, base + RWLOCK_BYTES + slot * RWLOCK_READER_BYTES);
+    } else if (kind === "latch") this.add(LATCH, base);
     else if (kind === "once") this.withLock(ONCE, base);
     else if (kind === "semaphore") this.withMonitor(SEMAPHORE, base);
     else if (kind === "event") this.withLock(EVENT, base);
@@ -101,6 +109,12 @@ class Finder {
   private withMonitor(struct: { readonly struct: Struct }, base: number): void {
     this.withLock(struct, base);
     this.add(MONITOR, base);
+  }
+
+  private locks(base: number): void {
+    this.withLock(LOCK_MANAGER, base);
+    const requests = this.u32(base + LOCK_MANAGER.at.segments) * PAGE_BYTES + 4 * FIRST_LOCK_REQUESTS;
+    for (let i = 0; i < FEW; i++) this.add(LOCK_REQUEST, requests + i * LOCK_REQUEST_BYTES);
   }
 
   private pipe(base: number): void {
