@@ -89,7 +89,7 @@ export const gate = {
         steps[title] = run("sh", ["-e", "-c", script], { cwd: project, env });
       const problems = Object.entries(steps)
         // Nobody here has done anything to be warned of.
-        .filter(([, { status, stderr }]) => status !== 0 || (stderr ?? "") !== "")
+        .filter(([, step]) => step.status !== 0 || ("stderr" in step && step.stderr !== ""))
         .map(([title, { status, output }]) => `${title} ended with ${status}\n${output}`);
       return { problems, note: Object.keys(steps).join(", ") };
     }),
