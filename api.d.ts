@@ -101,25 +101,6 @@ export interface ConditionStatistics {
     }[];
 }
 
-export class Counter {
-    get value(): bigint;
-    add(delta?: Integer, options?: WaitOptions): Promise<bigint>;
-    addSync(delta?: Integer, options?: WaitOptions): bigint;
-    sub(delta?: Integer, options?: WaitOptions): Promise<bigint>;
-    subSync(delta?: Integer, options?: WaitOptions): bigint;
-    exchange(value: Integer, options?: WaitOptions): Promise<bigint>;
-    exchangeSync(value: Integer, options?: WaitOptions): bigint;
-    compareExchange(expected: Integer, value: Integer, options?: WaitOptions): Promise<bigint>;
-    compareExchangeSync(expected: Integer, value: Integer, options?: WaitOptions): bigint;
-    set(value: Integer, options?: WaitOptions): Promise<bigint>;
-    setSync(value: Integer, options?: WaitOptions): bigint;
-    waitFor(minimum: Integer, options?: WaitOptions): Promise<bigint>;
-    waitForSync(minimum: Integer, options?: WaitOptions): bigint;
-    readonly name: string;
-    get address(): string;
-    detach(): void;
-}
-
 export type CounterOptions = Record<never, never>;
 
 export interface DeadlockedMember {
@@ -875,6 +856,8 @@ export function trySelect<const Pipes extends readonly Pipe[]>(pipes: Pipes, opt
 export function trySelect<const Pipes extends readonly Pipe[]>(pipes: Pipes, options?: {
     lease?: false;
 }): Selected<Pipes> | undefined;
+
+export { Counter as AtomicInt64 };
 
 // Not exported, but named by what is.
 

@@ -1,5 +1,5 @@
 /**
- * Cross-process shared memory: regions, and in them pipes, counters and mutexes that survive `kill -9` of any process.
+ * Cross-process shared memory: regions, and in them pipes, counters, locks and more that survive `kill -9` of any process.
  * Begin with {@link open}.
  * @module shmkit
  */

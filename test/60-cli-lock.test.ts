@@ -94,6 +94,24 @@ describe("shmkit lock", () => {
     }
   });
 
+  test("passes every signal on, not only the first", async () => {
+    const region = await joined();
+    const mutex = await region.mutex("m");
+    const counting = "let n = 0; process.on('SIGTERM', () => { console.log(++n); if (n === 3) process.exit(7); });";
+    const cli = start([
+      "lock",
+      `${region.name}/m`,
+      ...program(`${counting} setInterval(() => {}, 1000); console.log(0)`),
+    ]);
+    for (const seen of ["0\n", "0\n1\n", "0\n1\n2\n"]) {
+      await until(() => cli.soFar === seen);
+      assert.notEqual(mutex.ownerSlot, undefined);
+      cli.kill("SIGTERM");
+    }
+    assert.equal((await cli.ended).code, 7);
+    assert.equal(mutex.ownerSlot, undefined);
+  });
+
   test("that is killed passes the mutex on, and tells the next program", async () => {
     const region = await joined();
     const mutex = await region.mutex("m");

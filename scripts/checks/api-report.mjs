@@ -123,17 +123,21 @@ export function apiReport(entry) {
   const checker = program.getTypeChecker();
   const module = checker.getSymbolAtLocation(program.getSourceFile(entry));
   const byName = (a, b) => (a.name < b.name ? -1 : 1);
-  const symbols = checker
-    .getExportsOfModule(module)
-    .sort(byName)
-    .map((symbol) => aliased(symbol, checker));
+  const names = checker.getExportsOfModule(module).sort(byName);
+  const symbols = names.map((symbol) => aliased(symbol, checker));
   const exported = new Set(symbols);
+  /** What is exported under another name than its own, beside that or alone. */
+  const renamed = names
+    .map((symbol, i) => [symbols[i].name, symbol.name])
+    .filter(([own, name]) => own !== name)
+    .map(([own, name]) => `export { ${own} as ${name} };\n`);
   const texts = (target, prefix) =>
     (target.declarations ?? []).map((declaration) => `${prefix}${textOf(declaration, checker, exported)}\n`);
   const reached = reachedFrom(exported, checker).sort(byName);
   const sections = [
     HEADER,
-    ...symbols.flatMap((target) => texts(target, "export ")),
+    ...[...exported].flatMap((target) => texts(target, "export ")),
+    ...renamed,
     ...(reached.length > 0 ? [REACHED] : []),
     ...reached.flatMap((target) => texts(target, "")),
   ];

@@ -9,10 +9,14 @@ import { Terminal } from "./terminal.js";
 const ending = new AbortController();
 
 /** Ctrl-C and its like end every wait, so that commands close what they opened; the second one ends the process. */
+/** Whether the command that runs passes signals on to a program, however many come. */
+let passesSignals = false;
+
 function watchSignals(): void {
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(name, () => {
-      if (ending.signal.aborted) process.exit(128 + constants.signals[name]);
+      // Who is impatient; but what holds a lock for a program holds it until that has ended.
+      if (ending.signal.aborted && !passesSignals) process.exit(128 + constants.signals[name]);
       ending.abort(new Interrupted(name));
     });
   }
@@ -64,8 +68,9 @@ async function run(args: readonly string[]): Promise<number> {
     await terminal.write(helpOf(command));
     return 0;
   }
+  passesSignals = command.passesSignals === true;
   const code = (await command.run(invocation)) ?? 0;
-  if (command.passesSignals !== true) ending.signal.throwIfAborted();
+  if (!passesSignals) ending.signal.throwIfAborted();
   return code;
 }
 

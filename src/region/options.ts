@@ -6,7 +6,8 @@ import { LABEL_BYTES } from "../layout/member-slot.js";
 import { MEMBER_LIMIT, PAGE_BYTES } from "../layout/region-header.js";
 import type { LifetimeName } from "./geometry.js";
 
-/** Options of `open`, `Region.create`, `Region.open` and `Region.openOrCreate`. Those that shape a region matter to its creator; a joiner who gives others is told. */
+/** Options of `open`, `Region.create`, `Region.open` and `Region.openOrCreate`. Those that shape a region matter to its creator; a joiner who gives another `maxSize`,
+ * `maxMembers` or `lifetime` is told; its `size` and `mode` are not looked at further. */
 export interface RegionOptions extends WaitOptions {
   /** Memory backed at creation, for objects and messages: 4 KiB to 32 GiB. Default 16 MiB. Grows by itself up to `maxSize`. */
   size?: Size;

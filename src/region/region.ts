@@ -152,7 +152,13 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
       check: () => member.checkUsable(),
       handle: <O extends NamedObject>(ref: ObjectRef, make: () => O): O => {
         const known = this.handles.get(keyOf(ref));
-        if (known !== undefined) return known as O;
+        if (known !== undefined) {
+          // Otherwise another kind's handle would be taken for one of this.
+          if (known.ref.kind === ref.kind) return known as O;
+          throw new ShmkitError("ERR_CORRUPT", `${name}/${ref.name} has changed its kind; remove the region`, {
+            path: name,
+          });
+        }
         const made = make();
         this.handles.set(keyOf(ref), made);
         return made;

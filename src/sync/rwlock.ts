@@ -358,7 +358,7 @@ export class RwLock extends NamedObject {
         isAny = true;
     if (!isAny) this.favourSince = 0;
     else if (this.favourSince === 0) this.favourSince = now();
-    else if (now() - this.favourSince > FAVOUR_MS) {
+    else if (now() - this.favourSince >= FAVOUR_MS) {
       for (let word = 0; word < setWords; word++) words.store(this.words, this.favoured + word, 0);
       this.favourSince = 0;
       return false;
@@ -367,8 +367,9 @@ export class RwLock extends NamedObject {
   }
 
   private waitEntering(): Blocked {
-    if (!this.member.queued) this.stopEntering();
-    return this.member.blocked(lockWaiters(this.base));
+    if (!this.member.queued && !this.hasOtherEntrants) this.stopEntering();
+    const until = this.favourSince === 0 ? undefined : this.favourSince + FAVOUR_MS;
+    return this.member.blocked(lockWaiters(this.base), 0, until);
   }
 
   /** Nobody reads: from here on, this member's death is told. */
@@ -406,8 +407,13 @@ export class RwLock extends NamedObject {
     this.turns.ringFirst();
   }
 
+  /** Whether another wait of this member goes on with what one that ends had: the lock, and the closed gate. */
+  private get hasOtherEntrants(): boolean {
+    return (this.owner === undefined ? this.writers : this.upgrades).waits.length > 0;
+  }
+
   private writingGivenUp(): void {
-    if (this.isEntering) this.stopEntering();
+    if (this.isEntering && !this.hasOtherEntrants) this.stopEntering();
     if (this.writers.waits.length === 0) this.turns.giveUp();
   }
 

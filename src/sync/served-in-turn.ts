@@ -38,7 +38,8 @@ export abstract class ServedInTurn extends MonitorObject {
       queue,
       owner: this,
       attempt,
-      remains: (set) => set === this.lockSet && this.lockIsFree,
+      // Whose turn it is looks again now and then: who was to ring it may have been stopped before it did.
+      remains: (set) => (set === this.lockSet ? this.lockIsFree : this.turns.first() === this.member.slot),
       givenUp: () => {
         if (this.queue.waits.length === 0 && this.syncQueue.waits.length === 0) this.turns.giveUp();
       },

@@ -3,7 +3,7 @@ import { constants } from "node:os";
 import { Region, type MutexGuard, type RwLockGuard, type WaitOptions } from "#shmkit";
 import { objectAddress } from "../address.js";
 import type { Command, Invocation } from "../command.js";
-import { CommandError, errorJson, errorLine, Interrupted, usageError } from "../exit-codes.js";
+import { CommandError, errorJson, errorLine, usageError } from "../exit-codes.js";
 import { isTimeout, Patience } from "../patience.js";
 
 export const command: Command = {
@@ -44,6 +44,9 @@ may go on. The program finds SHMKIT_ABANDONED=1 in its environment when the last
   passesSignals: true,
   run: lock,
 };
+
+/** Signals that go to the program. */
+const PASSED = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 async function lock(invocation: Invocation): Promise<number> {
   const [address, program, ...args] = invocation.positionals;
@@ -111,12 +114,11 @@ async function runProgram(
   const env = abandoned ? { ...inherited, SHMKIT_ABANDONED: "1" } : inherited;
   signal.throwIfAborted();
   const child = spawn(program, args, { stdio: "inherit", env });
-  const passOn = (): void => {
-    if (!(signal.reason instanceof Interrupted)) return;
+  const passOn = (name: NodeJS.Signals): void => {
     // Ctrl-C goes to the program by itself.
-    if (signal.reason.signalName !== "SIGINT" || !process.stdin.isTTY) child.kill(signal.reason.signalName);
+    if (name !== "SIGINT" || !process.stdin.isTTY) child.kill(name);
   };
-  signal.addEventListener("abort", passOn);
+  for (const name of PASSED) process.on(name, passOn);
   try {
     return await new Promise((resolve, reject) => {
       child.once("error", (error: NodeJS.ErrnoException) => {
@@ -127,6 +129,6 @@ async function runProgram(
       child.once("exit", (code, endedBy) => resolve(code ?? 128 + constants.signals[endedBy!]));
     });
   } finally {
-    signal.removeEventListener("abort", passOn);
+    for (const name of PASSED) process.off(name, passOn);
   }
 }
