@@ -17,9 +17,9 @@ export async function testRegion(t: TestContext, label: string, options: RegionO
   return region;
 }
 
-/** Another handle of this process on an existing region, closed after the test. */
+/** A handle of this process on a region that others may have made, closed after the test. */
 export async function joinRegion(t: TestContext, name: string, options: RegionOptions = {}): Promise<Region> {
-  const region = await open(name, options);
+  const region = await open(name, { size: SMALL.size!, ...options });
   t.after(() => region.close());
   return region;
 }
