@@ -79,10 +79,10 @@ export class Collection<Options extends object, O extends NamedObject> {
 }
 
 export class Condition {
-    wait(guard: MutexGuard, options?: WaitOptions): Promise<void>;
-    waitSync(guard: MutexGuard, options?: WaitOptions): void;
-    waitFor(guard: MutexGuard, predicate: () => boolean | PromiseLike<boolean>, options?: WaitOptions): Promise<void>;
-    waitForSync(guard: MutexGuard, predicate: () => boolean, options?: WaitOptions): void;
+    wait(guard: MutexGuard, options?: ConditionWaitOptions): Promise<void>;
+    waitSync(guard: MutexGuard, options?: ConditionWaitOptions): void;
+    waitFor(guard: MutexGuard, predicate: () => boolean | PromiseLike<boolean>, options?: ConditionWaitOptions): Promise<void>;
+    waitForSync(guard: MutexGuard, predicate: () => boolean, options?: ConditionWaitOptions): void;
     notifyOne(): boolean;
     notifyAll(): number;
     statistics(): ConditionStatistics;
@@ -99,6 +99,10 @@ export interface ConditionStatistics {
         readonly waits: number;
         readonly woken: number;
     }[];
+}
+
+export interface ConditionWaitOptions extends WaitOptions {
+    relockTimeoutMs?: number;
 }
 
 export type CounterOptions = Record<never, never>;

@@ -32,7 +32,7 @@ export type { PipeReadableOptions, StreamMode, PipeWritableOptions } from "./cha
 export type { PipeOptions } from "./channels/pipe-options.js";
 export type { PipeStatistics } from "./channels/pipe-statistics.js";
 export { Counter, Counter as AtomicInt64, type Integer } from "./values/counter.js";
-export { Condition, type ConditionStatistics } from "./sync/condition.js";
+export { Condition, type ConditionStatistics, type ConditionWaitOptions } from "./sync/condition.js";
 export { RateLimiter, type RateLimiterOptions, type RateLimiterStatistics } from "./sync/rate-limiter.js";
 export { RwLock, RwLockGuard, type RwLockMode } from "./sync/rwlock.js";
 export type { RwLockReader, RwLockStatistics } from "./sync/rwlock-words.js";

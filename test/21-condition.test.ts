@@ -79,6 +79,28 @@ describe("a condition", () => {
     assert.deepEqual(condition.statistics().waiting, []);
   });
 
+  test("gives the mutex up if it cannot be had again within relockTimeoutMs", async (t) => {
+    const name = uniqueRegionName("condition-relock");
+    const app = await joinRegion(t, name);
+    const other = await joinRegion(t, name);
+    const mutex = await app.mutex("m");
+    const theirs = await other.mutex("m");
+    const condition = await app.condition("c");
+    for (const wait of ["wait", "waitFor"] as const) {
+      const guard = await mutex.lock();
+      const options = { timeoutMs: 20, relockTimeoutMs: 10 };
+      const waiting = wait === "wait" ? condition.wait(guard, options) : condition.waitFor(guard, () => false, options);
+      const held = await theirs.lock();
+      await assert.rejects(waiting, code("ERR_TIMEOUT"));
+      assert.throws(() => guard.get(0), code("ERR_NOT_HELD"));
+      held.release();
+      (await mutex.lock()).release();
+    }
+    const guard = await mutex.lock();
+    await assert.rejects(condition.wait(guard, { relockTimeoutMs: -1 }), code("ERR_OUT_OF_RANGE"));
+    guard.release();
+  });
+
   test("takes guards of its own region only", async (t) => {
     const name = uniqueRegionName("condition-guard");
     const app = await joinRegion(t, name);

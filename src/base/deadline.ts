@@ -23,12 +23,12 @@ export function onlyWaitOptions(options: WaitOptions | undefined, where: string)
 export const now = (): number => performance.now();
 
 /** A point in monotonic time; `Infinity` for none. */
-export function deadlineOf(timeoutMs: unknown): number {
+export function deadlineOf(timeoutMs: unknown, name = "timeoutMs"): number {
   if (timeoutMs === undefined) return Number.POSITIVE_INFINITY;
   if (typeof timeoutMs !== "number")
-    throw new ArgumentError("ERR_INVALID_ARGUMENT", `timeoutMs must be a number, not ${show(timeoutMs)}`);
+    throw new ArgumentError("ERR_INVALID_ARGUMENT", `${name} must be a number, not ${show(timeoutMs)}`);
   if (Number.isNaN(timeoutMs) || timeoutMs < 0)
-    throw new ArgumentRangeError("ERR_OUT_OF_RANGE", `timeoutMs must be 0 or more milliseconds, not ${timeoutMs}`, {
+    throw new ArgumentRangeError("ERR_OUT_OF_RANGE", `${name} must be 0 or more milliseconds, not ${timeoutMs}`, {
       actual: timeoutMs,
     });
   return now() + timeoutMs;

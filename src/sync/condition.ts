@@ -1,7 +1,7 @@
 import * as words from "#words";
 import { ArgumentError, ArgumentRangeError, ShmkitError } from "../base/errors.js";
-import { show } from "../base/arguments.js";
-import { deadlineOf, now, onlyWaitOptions, signalOf, type WaitOptions } from "../base/deadline.js";
+import { knownOptions, show } from "../base/arguments.js";
+import { deadlineOf, now, signalOf, WAIT_OPTIONS, type WaitOptions } from "../base/deadline.js";
 import {
   CONDITION_BYTES,
   CONDITION_WAIT,
@@ -22,6 +22,15 @@ import { CONDITION_WORD, WakeUps } from "./wake-ups.js";
 
 const WAIT = Op["condition.wait"];
 const NOTIFY = Op["condition.notify"];
+
+/** Options of waiting for a condition. */
+export interface ConditionWaitOptions extends WaitOptions {
+  /**
+   * Milliseconds that taking the mutex again may last after the wait has ended by its deadline or signal; then the error says
+   * who holds it, and the guard does not hold it any more. Default: no limit, as with pthread_cond_timedwait(3).
+   */
+  relockTimeoutMs?: number;
+}
 
 /** How a condition is now. */
 export interface ConditionStatistics {
@@ -97,31 +106,31 @@ export class Condition extends NamedObject {
 
   /**
    * Releases the guard's mutex, waits to be woken, and takes the mutex again for the same guard. Ended by its deadline or
-   * signal, it takes the mutex again before it throws; that takes as long as others hold it. `guard.abandoned` says
+   * signal, it takes the mutex again before it throws; that takes as long as others hold it, unless `relockTimeoutMs` says how long at most. `guard.abandoned` says
    * afterwards whether the owner before died meanwhile.
    * @throws ERR_NOT_HELD, ERR_TIMEOUT, the signal's reason, ERR_INVALID_ARGUMENT, ERR_OUT_OF_RANGE, ERR_DEADLOCK when this
    * thread has a re-entrant mutex more than once; ERR_CLOSED and ERR_REGION_LOST, after which the mutex may not be held
    */
-  async wait(guard: MutexGuard, options?: WaitOptions): Promise<void> {
+  async wait(guard: MutexGuard, options?: ConditionWaitOptions): Promise<void> {
     const mutex = this.prepare(guard, options, "wait");
     const waiting = this.begin(guard, mutex, this.queue);
     try {
       await this.context.waits.async(waiting, options);
     } catch (error) {
       waiting.givenUp?.();
-      if (!mutex.isHeldBy(guard)) await this.context.waits.async(mutex.resuming(guard), undefined);
+      if (!mutex.isHeldBy(guard)) await this.context.waits.async(mutex.resuming(guard), relocking(options));
       throw error;
     }
   }
   /** {@link wait}, blocking the thread. */
-  waitSync(guard: MutexGuard, options?: WaitOptions): void {
+  waitSync(guard: MutexGuard, options?: ConditionWaitOptions): void {
     const mutex = this.prepare(guard, options, "waitSync");
     const waiting = this.begin(guard, mutex, this.syncQueue);
     try {
       this.context.waits.sync(waiting, options);
     } catch (error) {
       waiting.givenUp?.();
-      if (!mutex.isHeldBy(guard)) this.context.waits.sync(mutex.resumingSync(guard), undefined);
+      if (!mutex.isHeldBy(guard)) this.context.waits.sync(mutex.resumingSync(guard), relocking(options));
       throw error;
     }
   }
@@ -133,23 +142,27 @@ export class Condition extends NamedObject {
   async waitFor(
     guard: MutexGuard,
     predicate: () => boolean | PromiseLike<boolean>,
-    options?: WaitOptions,
+    options?: ConditionWaitOptions,
   ): Promise<void> {
     const deadline = this.prepareFor(guard, predicate, options, "waitFor");
     for (let left = deadline - now(); !(await predicate()); left = deadline - now()) {
       if (left <= 0) throw this.timedOut(options);
-      await this.wait(guard, { ...options, timeoutMs: left }).catch(unlessTimeout);
+      try {
+        await this.wait(guard, { ...options, timeoutMs: left });
+      } catch (error) {
+        unlessTimeout(error, guard);
+      }
     }
   }
   /** {@link waitFor}, blocking the thread. */
-  waitForSync(guard: MutexGuard, predicate: () => boolean, options?: WaitOptions): void {
+  waitForSync(guard: MutexGuard, predicate: () => boolean, options?: ConditionWaitOptions): void {
     const deadline = this.prepareFor(guard, predicate, options, "waitForSync");
     for (let left = deadline - now(); !predicate(); left = deadline - now()) {
       if (left <= 0) throw this.timedOut(options);
       try {
         this.waitSync(guard, { ...options, timeoutMs: left });
       } catch (error) {
-        unlessTimeout(error);
+        unlessTimeout(error, guard);
       }
     }
   }
@@ -195,12 +208,13 @@ export class Condition extends NamedObject {
   }
 
   /** Everything that can be refused, before the mutex is released. */
-  private prepare(guard: MutexGuard, options: WaitOptions | undefined, where: string): Mutex {
+  private prepare(guard: MutexGuard, options: ConditionWaitOptions | undefined, where: string): Mutex {
     this.check();
     if (!(guard instanceof MutexGuard))
       throw new ArgumentError("ERR_INVALID_ARGUMENT", `guard must be the guard of a mutex, not ${show(guard)}`);
-    onlyWaitOptions(options, where);
+    knownOptions(options, [...WAIT_OPTIONS, "relockTimeoutMs"], where);
     deadlineOf(options?.timeoutMs);
+    deadlineOf(options?.relockTimeoutMs, "relockTimeoutMs");
     signalOf(options?.signal);
     const { mutex } = guard;
     if (!mutex.isOf(this.member))
@@ -209,14 +223,19 @@ export class Condition extends NamedObject {
     return mutex;
   }
 
-  private prepareFor(guard: MutexGuard, predicate: unknown, options: WaitOptions | undefined, where: string): number {
+  private prepareFor(
+    guard: MutexGuard,
+    predicate: unknown,
+    options: ConditionWaitOptions | undefined,
+    where: string,
+  ): number {
     this.prepare(guard, options, where);
     if (typeof predicate !== "function")
       throw new ArgumentError("ERR_INVALID_ARGUMENT", `predicate must be a function, not ${show(predicate)}`);
     return deadlineOf(options?.timeoutMs);
   }
 
-  private timedOut(options: WaitOptions | undefined): ShmkitError {
+  private timedOut(options: ConditionWaitOptions | undefined): ShmkitError {
     return new ShmkitError(
       "ERR_TIMEOUT",
       `waiting for ${this.address} did not finish within ${options?.timeoutMs ?? 0} ms`,
@@ -318,6 +337,10 @@ export class Condition extends NamedObject {
   }
 }
 
-function unlessTimeout(error: unknown): void {
-  if (!(error instanceof ShmkitError) || error.code !== "ERR_TIMEOUT") throw error;
+/** Passes over the end of a wait by its deadline, after which the mutex is held again. */
+function unlessTimeout(error: unknown, guard: MutexGuard): void {
+  if (!(error instanceof ShmkitError) || error.code !== "ERR_TIMEOUT" || !guard.mutex.isHeldBy(guard)) throw error;
 }
+
+const relocking = (options: ConditionWaitOptions | undefined): WaitOptions | undefined =>
+  options?.relockTimeoutMs === undefined ? undefined : { timeoutMs: options.relockTimeoutMs };

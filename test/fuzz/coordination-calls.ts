@@ -94,11 +94,11 @@ export function coordinationCalls(coordination: Coordination): Record<string, ()
     "limiter's statistics": () => limiter.statistics(),
     "wait for a condition": async () => {
       using guard = await gate.lock(soon);
-      await condition.wait(guard, soon);
+      await condition.wait(guard, { ...soon, relockTimeoutMs: 3 });
     },
     "wait for a condition blocking": () => {
       using guard = gate.lockSync(soon);
-      condition.waitForSync(guard, () => false, soon);
+      condition.waitForSync(guard, () => false, { ...soon, relockTimeoutMs: 3 });
     },
     "notify one": () => condition.notifyOne(),
     "notify all": () => condition.notifyAll(),
