@@ -503,9 +503,9 @@ const converse: Script<
     async () => (await pipe.receive({ ...soon, lease: true })).ack(),
     () => pipe.tryReceive({ lease: true })?.nack(),
   ];
-  // As many as were asked for, and on until both were seen: who writes over them may not have its turn at once.
+  // As many as were asked for, and up to twice that until both were seen: who writes over them may not have its turn at once.
   const enough = (): boolean => (counts["value"] ?? 0) > 0 && (counts["ERR_BAD_MESSAGE"] ?? 0) > 0;
-  for (let number = 0; number < messages || !enough(); number++) {
+  for (let number = 0; number < messages || (number < 2 * messages && !enough()); number++) {
     const length = large ? 5000 + ((number * 7919) % 50_000) : 1 + (number % 60);
     const texts = ["plain ".repeat(length / 3), "ä€😀".repeat(length / 4), "x".repeat(31)];
     const value =
