@@ -535,11 +535,12 @@ describe("a peer that writes over messages while they are read", () => {
       await scribbler.next();
       const { counts, wrong } = await reader.run(
         converse,
-        what === "blocks" ? { messages: 400, large: true } : { messages: 2000, large: false },
+        what === "blocks" ? { messages: 1000, large: true } : { messages: 5000, large: false },
       );
       t.diagnostic(JSON.stringify(counts));
       assert.deepEqual(wrong, []);
       assert.ok(Object.keys(counts).every((code) => code === "value" || code in ERROR_CODES));
+      assert.ok(counts["value"] > 0 && counts["ERR_BAD_MESSAGE"] > 0, "it did write over them");
       await scribbler.kill();
       const { code, output } = await reader.finish();
       assert.deepEqual([code, output], [0, ""]);
