@@ -250,11 +250,11 @@ export class LockRequests {
     }, name);
   }
 
-  /** Writes what a free request says before its state does. */
-  fill(index: number, order: number, name: LockName, namePage: number): void {
+  /** Writes what a free request, at the word index where it was found, says before its state does. */
+  fill(index: number, at: number, order: number, name: LockName, namePage: number): void {
     const { shared, base } = this;
-    const { segment, count, i } = this.place(index);
-    const at = segment + count + i * REQUEST_WORDS;
+    const { count, i } = this.place(index);
+    const segment = at - count - i * REQUEST_WORDS;
     words.write(shared, base + MANAGER_WORD.rover, index + 1);
     if (index >= this.used) words.store(shared, base + MANAGER_WORD.used, index + 1);
     words.store(shared, segment + i, name.hash);

@@ -154,8 +154,8 @@ export class LockTable extends NamedObject {
         const at = this.room(index);
         const page = at < 0 ? at : this.roomForName(claim.name);
         if (page < 0) return this.full(page);
-        this.publish(claim, index, page, isGranted);
-        if (claim.manner === "steal") this.rob(claim, robbed);
+        this.publish(claim, index, at, page, isGranted);
+        if (claim.manner === "steal") this.rob(claim, at, robbed);
         member.committed();
         this.context.heap.clearLedger();
         claim.at = at;
@@ -214,12 +214,11 @@ export class LockTable extends NamedObject {
     );
   }
 
-  private publish(claim: Claim, index: number, page: number, isGranted: boolean): void {
+  private publish(claim: Claim, index: number, at: number, page: number, isGranted: boolean): void {
     const { member, base, requests, words: shared } = this;
     const order = words.read(shared, base + MANAGER_WORD.lastOrder) + 1;
     words.write(shared, base + MANAGER_WORD.lastOrder, order);
-    requests.fill(index, order, claim.name, page);
-    const at = requests.at(index);
+    requests.fill(index, at, order, claim.name, page);
     this.countChange();
     words.write(shared, member.argument, at);
     member.critical(RequestStep.enter);
@@ -229,9 +228,8 @@ export class LockTable extends NamedObject {
     words.store(shared, at + REQUEST_WORD.state, word);
   }
 
-  private rob(claim: Claim, robbed: Set<number>): void {
+  private rob(claim: Claim, at: number, robbed: Set<number>): void {
     const { requests } = this;
-    const at = words.read(this.words, this.member.argument);
     requests.steal(at, claim.name, (slot) => robbed.add(slot));
     const held = packRequest(RequestState.held, claim.shared, this.member.me);
     words.store(this.words, at + REQUEST_WORD.state, held);
