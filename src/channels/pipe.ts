@@ -149,6 +149,7 @@ export class Pipe<T = unknown> extends NamedObject {
         return this.sender.attempt(bytes, from, length, kind) === true ? undefined : BLOCKED;
       },
       remains: (set) => this.sender.remains(set),
+      isDue: (set) => this.hasEnded || this.sender.remains(set),
       holder: () => this.sender.lockHolder(),
     };
   }
@@ -266,8 +267,14 @@ export class Pipe<T = unknown> extends NamedObject {
         return attempt();
       },
       remains: (set) => this.receiver.remains(set),
+      isDue: (set) => this.hasEnded || this.receiver.remains(set),
       holder: () => this.receiver.lockHolder(),
     };
+  }
+
+  /** Whether it was closed or removed, of which a wait is to be told. */
+  private get hasEnded(): boolean {
+    return !this.isLive || this.sender.isClosed;
   }
 
   private ended<R>(result: R | End): R {

@@ -60,6 +60,11 @@ export class Sender {
     return true;
   }
 
+  /** Whether nothing more can be sent. */
+  get isClosed(): boolean {
+    return words.load(this.member.segment.words, this.closed) !== 0;
+  }
+
   depth(): number {
     const shared = this.member.segment.words;
     // The read comes after the load.

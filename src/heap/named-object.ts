@@ -59,8 +59,12 @@ export abstract class NamedObject {
 
   /** @throws ERR_CLOSED, ERR_REGION_LOST */
   protected check(): void {
-    // A closed region reads as zeroes, where nothing is live.
-    if (!this.attached || words.load(this.words, this.stateWord) !== EntryState.live) this.refuse();
+    if (!this.attached || !this.isLive) this.refuse();
+  }
+
+  /** Whether nobody has removed it. A closed region reads as zeroes, where nothing is live. */
+  protected get isLive(): boolean {
+    return words.load(this.words, this.stateWord) === EntryState.live;
   }
 
   /** For giving back, which goes on after the object was removed. @throws ERR_CLOSED, ERR_REGION_LOST */

@@ -14,6 +14,11 @@ export interface Waitable<T> {
   attempt(): T | Blocked;
   /** Whether whoever waits in `set` could go on: then a leaver rings the next one. */
   remains(set: number): boolean;
+  /**
+   * Whether an attempt could succeed now, by a look at plain words; for attempts that cost more than that. Asked once a second
+   * when nobody rang, since whoever was to ring may have been stopped before it did. Without it, the attempt is made.
+   */
+  isDue?(set: number): boolean;
   /** For messages: `send to jobs`. */
   readonly what: string;
   /** Waits of one kind on one object of this member go in order. */
@@ -61,8 +66,6 @@ const SYNC_PARK_MS = 50;
 /** Longest sleep of the event loop's waits where deaths are noticed, and where they are not. */
 const ASYNC_PARK_MS = 1000;
 const UNNOTICED_PARK_MS = 50;
-/** Of so many looks without a ring, one is at everything. */
-const LOOK_AT_ALL = 8;
 /** A sleep that would better have been a longer look. */
 const SHORT_PARK_MS = 0.2;
 /** Longest time that a timer takes. */
@@ -84,8 +87,6 @@ export class Waits {
   private referenced = true;
   private spins = 64;
   private timer: NodeJS.Timeout | undefined;
-  /** Looks at pending waits that no ring asked for. */
-  private nudges = 0;
   /** Set a Sync wait is in; found set when nobody waits, that wait was cut off by a vm timeout. */
   private syncSet = 0;
   private syncWait: Waitable<unknown> | undefined;
@@ -385,10 +386,10 @@ export class Waits {
     for (const queue of [...this.queues]) if (!nudge || this.isWorthALook(queue)) this.pump(queue, nudge);
   }
 
-  /** Whether a queue is to be tried although nobody rang: all of them now and then, since a thousand idle ones cost time. */
+  /** Whether a queue is to be tried although nobody rang: a thousand idle ones would cost time. */
   private isWorthALook(queue: LocalQueue): boolean {
     const wait = queue.waits.at(0);
-    return wait === undefined || this.nudges % LOOK_AT_ALL === 0 || wait.isBehind || wait.waitable.remains(wait.set);
+    return wait === undefined || wait.isBehind || wait.waitable.isDue?.(wait.set) !== false;
   }
 
   /** Rejects the pending waits on an object whose handle is given up: its memory may go next. */
@@ -443,7 +444,6 @@ export class Waits {
         }
         idle = false;
         this.deaths.look(true);
-        this.nudges++;
         this.drain(true);
       },
       this.deaths.noticed ? ASYNC_PARK_MS : UNNOTICED_PARK_MS,

@@ -186,6 +186,7 @@ export class SharedEvent extends NamedObject {
       },
       remains: (set) =>
         set === lockWaiters(base) ? isFree(member, base) : !this.manualReset && available(member, base) > 0,
+      isDue: () => !this.isLive || isDone(),
       givenUp: () => {
         if (this.manualReset) return;
         if (queue === this.syncQueue) this.blocks = false;

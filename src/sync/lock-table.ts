@@ -261,8 +261,17 @@ export class LockTable extends NamedObject {
 
   private wait(line: Line, name: LockName): void {
     const what = `waiting for locks of ${this.address}`;
-    const taking = this.waitable(what, line.queue, line, () => this.take(line, name));
+    const taking: Waitable<undefined> = {
+      ...this.waitable(what, line.queue, line, () => this.take(line, name)),
+      isDue: () => !this.isLive || this.mayTake(line, name),
+    };
     this.context.waits.async(taking, undefined).catch((error: unknown) => this.giveUp(line, name, error));
+  }
+
+  /** Whether the first request of a line can be granted. */
+  private mayTake(line: Line, name: LockName): boolean {
+    const [claim] = line.claims;
+    return claim === undefined || this.requests.isGrantable(this.requests.survey(name), claim.shared, claim.at);
   }
 
   /** Takes what the requests of a line may have. */

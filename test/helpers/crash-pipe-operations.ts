@@ -339,8 +339,6 @@ const RECEIVING: CrashOperation[] = [
     const act = (): void => {
       ignore(stage.mine.receive());
       stage.put(bytes(1, 60));
-      // Not one of those looks that are at everything.
-      Object.assign(waits, { nudges: 1 });
       waits.drain(true);
       if (stage.world.victim.agent.isStopped) return;
       member.checkUsable();
