@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The library as one file. A folder deep, like the modules that look for the package's files from where they are. */
@@ -9,10 +9,31 @@ export const BUNDLE = "dist/bundle/shmkit.js";
  * What `require()` gets: the same module, asked for from inside the package, of which Node makes no warning, and in the one
  * form in which runtimes see what it exports.
  */
-const REQUIRED = {
-  "dist/bundle/require.cjs": 'module.exports = require("./shmkit.js");\n',
-  "dist/bundle/require.d.cts": 'import shmkit = require("../index.js");\n\nexport = shmkit;\n',
-};
+const REQUIRED = 'module.exports = require("./shmkit.js");\n';
+
+/**
+ * Its types: the same ones, under the names that the module exports. A CommonJS file may name types of an ES module, and
+ * no more than types; so what is a value as well is declared again.
+ */
+function requiredTypes(root, ts) {
+  const entry = join(root, "dist/index.d.ts");
+  const program = ts.createProgram([entry], { module: ts.ModuleKind.NodeNext, noLib: true, types: [] });
+  const checker = program.getTypeChecker();
+  const declarations = checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(entry)));
+  const lines = declarations.flatMap((symbol) => {
+    const { flags, declarations: found } = checker.getAliasedSymbol(symbol);
+    if ((flags & ts.SymbolFlags.Value) === 0 || ts.isTypeOnlyExportDeclaration(symbol.declarations[0])) return [];
+    const value = `export declare const ${symbol.name}: typeof shmkit.${symbol.name};`;
+    if ((flags & ts.SymbolFlags.Class) === 0) return [value];
+    const parameters = found.find(ts.isClassDeclaration).typeParameters ?? [];
+    const list = (texts) => (texts.length > 0 ? `<${texts.join(", ")}>` : "");
+    const declared = list(parameters.map((parameter) => parameter.getText()));
+    const passed = list(parameters.map(({ name }) => name.text));
+    return [value, `export type ${symbol.name}${declared} = shmkit.${symbol.name}${passed};`];
+  });
+  const from = 'from "../index.js" with { "resolution-mode": "import" };';
+  return [`import type * as shmkit ${from}`, "", `export type * ${from}`, ...lines, ""].join("\n");
+}
 
 function isCurrent(root) {
   const bundle = join(root, BUNDLE);
@@ -25,7 +46,7 @@ function isCurrent(root) {
 function modules(root) {
   const dist = join(root, "dist");
   return readdirSync(dist, { recursive: true, encoding: "utf8" })
-    .filter((path) => path.endsWith(".js") && !path.startsWith("bundle/") && !path.startsWith("cli/"))
+    .filter((path) => /\.(?:js|d\.ts)$/.test(path) && !path.startsWith("bundle/") && !path.startsWith("cli/"))
     .map((path) => join(dist, path));
 }
 
@@ -46,6 +67,7 @@ const compiled = (root, imports) => ({
 export async function bundle(root) {
   if (isCurrent(root)) return;
   const { rollup } = await import("@rollup/wasm-node");
+  const { default: ts } = await import("typescript");
   const { version, imports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const build = await rollup({
     input: join(root, "dist/index.js"),
@@ -62,6 +84,7 @@ export async function bundle(root) {
     banner: `// shmkit ${version}, MIT. Contains msgpackr, MIT, Copyright (c) 2020 Kris Zyp.`,
   });
   await build.close();
-  mkdirSync(join(root, "dist/bundle"), { recursive: true });
-  for (const [path, text] of Object.entries(REQUIRED)) writeFileSync(join(root, path), text);
+  const folder = dirname(join(root, BUNDLE));
+  writeFileSync(join(folder, "require.cjs"), REQUIRED);
+  writeFileSync(join(folder, "require.d.cts"), requiredTypes(root, ts));
 }
