@@ -16,15 +16,15 @@ _shmkit() {
       ls) words="--json --names --interval --help" ;;
       inspect) words="--json --hex --help" ;;
       top) words="--interval --once --json --help" ;;
-      send) words="--bytes --keep --timeout --capacity --size --max-size --help" ;;
-      recv) words="--count --follow --timeout --help" ;;
+      send) words="--bytes --json --keep --timeout --capacity --size --max-size --help" ;;
+      recv) words="--json --count --follow --timeout --help" ;;
       lock) words="--shared --timeout --no-wait --conflict-exit-code --json --help" ;;
       rm) words="--json --force --timeout --help" ;;
       clean) words="--kernel --dry-run --json --help" ;;
       doctor) words="--json --help" ;;
       bench) words="--time --json --help" ;;
-      example) words="--help" ;;
-      completion) words="--help" ;;
+      example) words="--json --help" ;;
+      completion) words="--json --help" ;;
     esac
   else
     case "${COMP_WORDS[1]}" in

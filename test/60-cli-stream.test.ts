@@ -135,6 +135,40 @@ describe("with programs", () => {
     assert.equal(text, `{"n":1,"big":"1${"0".repeat(47)}","bytes":"AQID"}\ntext\n[null,true,1.5]\nraw`);
   });
 
+  test("with --json every value is a line of JSON", async () => {
+    const region = await joined();
+    const pipe = await region.pipe("x");
+    const receiving = start(["recv", "--json", `${region.name}/x`]);
+    await pipe.send({ n: 1, big: 10n ** 47n, bytes: new Uint8Array([1, 2, 3]) });
+    await pipe.send("two\nlines");
+    await pipe.send(new Uint8Array([1, 2, 3]));
+    await pipe.close();
+    const { code, text } = await receiving.ended;
+    assert.equal(code, 0);
+    assert.equal(text, `{"n":1,"big":"1${"0".repeat(47)}","bytes":"AQID"}\n"two\\nlines"\n"AQID"\n`);
+  });
+
+  test("with --json lines are values", async () => {
+    const region = await joined();
+    const pipe = await region.pipe("x");
+    const sending = run(["send", "--json", `${region.name}/x`], { input: '{"a":[1,null]}\n"two\\nlines"\n-1.5' });
+    const received: unknown[] = [];
+    for await (const value of pipe) received.push(value);
+    assert.deepEqual(received, [{ a: [1, null] }, "two\nlines", -1.5]);
+    assert.deepEqual([(await sending).code, (await sending).errors], [0, ""]);
+  });
+
+  test("a line that is no JSON breaks the stream off, and is named", async () => {
+    const region = regionName();
+    const receiving = start(["recv", "--json", `${region}/x`]);
+    const { code, errors } = await run(["send", "--json", `${region}/x`], { input: '1\n2\n{"a":\n4\n' });
+    assert.equal(code, 1);
+    assert.match(errors, /^\{"error":\{"code":"ERR_JSON","message":"line 3 is no JSON: .*","exitCode":1\}\}\n$/);
+    const received = await receiving.ended;
+    assert.deepEqual([received.code, received.text], [1, "1\n2\n"]);
+    assert.match(received.errors, /"code":"ERR_INCOMPLETE"/);
+  });
+
   test("a program receives lines as strings, and bytes as bytes", async () => {
     const region = await joined();
     for (const [options, expected] of [

@@ -6,11 +6,17 @@ import type { Terminal } from "./terminal.js";
 const MOST_LEASES = 64;
 const FULL_LENGTH = 64 * 1024;
 
+/** How a message is written. */
+type Form = (value: unknown) => string | Uint8Array;
+
+/** Every value as a line of JSON. */
+export const jsonLine: Form = (value) => `${toJson(value)}\n`;
+
 /** Strings are lines, other values lines of JSON, bytes are written as they are. */
-function dataOf(value: unknown): string | Uint8Array {
+export const asItIs: Form = (value) => {
   if (value instanceof Uint8Array) return value;
-  return `${typeof value === "string" ? value : toJson(value)}\n`;
-}
+  return typeof value === "string" ? `${value}\n` : jsonLine(value);
+};
 
 /**
  * Messages on their way to standard output. They stay on lease until the kernel has accepted them: what it does not accept
@@ -21,14 +27,16 @@ export class LeasedOutput {
   private leases: Lease<unknown>[] = [];
   private parts: (string | Uint8Array)[] = [];
   private length = 0;
+  private readonly dataOf: Form;
 
-  constructor(terminal: Terminal) {
+  constructor(terminal: Terminal, form: Form) {
     this.terminal = terminal;
+    this.dataOf = form;
   }
 
   /** Adds a message; answers its length, in characters or bytes. */
   add(lease: Lease<unknown>): number {
-    const data = dataOf(lease.value);
+    const data = this.dataOf(lease.value);
     const { parts } = this;
     const last = parts.at(-1);
     if (typeof data === "string" && typeof last === "string") parts[parts.length - 1] = last + data;
@@ -54,7 +62,7 @@ export class LeasedOutput {
       for (const part of parts) await terminal.write(part);
     } catch (error) {
       for (const lease of leases) {
-        end += Buffer.byteLength(dataOf(lease.value));
+        end += Buffer.byteLength(this.dataOf(lease.value));
         if (end <= terminal.acceptedBytes) lease.ack();
         else lease.nack();
       }

@@ -11,7 +11,7 @@ export const command: Command = {
   usage: [SHELLS.join("|")],
   about: `Prints a script that completes commands and options, and the addresses that exist. The package has the same scripts in
 its folder completions.`,
-  options: {},
+  options: { json: { type: "boolean", short: "j", about: "errors of shmkit as JSON, on standard error" } },
   exitCodes: [141],
   examples: ["source <(shmkit completion bash)", "shmkit completion fish > ~/.config/fish/completions/shmkit.fish"],
   completes: SHELLS,

@@ -79,7 +79,7 @@ process-a, process-b, process-c: the three processes of .NET's documentation of 
 mutex, each writes a Boolean under the mutex, and when all have, A reads and verifies them. Start them in any order.
 
 A wrong number of arguments is exit code 1, as in the originals.`,
-  options: {},
+  options: { json: { type: "boolean", short: "j", about: "errors of shmkit as JSON, on standard error" } },
   exitCodes: [1, 4, 5, 141],
   examples: [
     "shmkit example serverside demo 1000000 first 4 & shmkit example middleside demo first second 4 & shmkit example clientside demo second",

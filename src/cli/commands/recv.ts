@@ -3,7 +3,7 @@ import { Region, ShmkitError, type Lease, type Pipe, type WaitOptions } from "#s
 import { objectAddress } from "../address.js";
 import type { Command, Invocation } from "../command.js";
 import { CommandError, usageError } from "../exit-codes.js";
-import { LeasedOutput } from "../leased-output.js";
+import { asItIs, jsonLine, LeasedOutput } from "../leased-output.js";
 import { isTimeout, Patience } from "../patience.js";
 import { Progress } from "../progress.js";
 import { RegionRemoved, Stream } from "../stream.js";
@@ -17,11 +17,16 @@ export const command: Command = {
   summary: "receive from a pipe to standard output",
   usage: ["REGION/NAME"],
   about: `Writes what arrives in the pipe NAME of REGION to standard output: strings as lines, other values as lines of JSON
-(bigint as a string of its digits, bytes inside as Base64), bytes as they are. Waits for the region and the pipe to
+(bigint as a string of its digits, bytes inside as Base64), bytes as they are; with --json each as a line of JSON. Waits for the region and the pipe to
 appear, and ends when the pipe is closed and everything has been received. Several receivers share the messages. When
 a sender was killed or stopped in the middle, the rest is written, and the exit code is 1. What standard output did not
 take stays for the next receiver, also when this one is killed.`,
   options: {
+    json: {
+      type: "boolean",
+      short: "j",
+      about: "each value as a line of JSON, strings and bytes too; errors as JSON, on standard error",
+    },
     count: { type: "string", short: "n", value: "N", about: "end after N messages" },
     follow: { type: "boolean", short: "f", about: "go on with the next stream of that name when one has ended" },
     timeout: {
@@ -36,6 +41,7 @@ take stays for the next receiver, also when this one is killed.`,
     "shmkit recv jobs/files | xargs -d '\\n' rm",
     "shmkit recv q/backup > archive.tar",
     "shmkit recv --count 1 app/events",
+    "shmkit recv --json app/jobs | jq .url",
   ],
   completes: "addresses",
   arguments: [1, 1],
@@ -48,9 +54,10 @@ async function recv(invocation: Invocation): Promise<void> {
   const patience = Patience.of(invocation.text("timeout"), invocation.signal);
   const progress = new Progress(invocation.terminal, "received");
   const follow = invocation.flag("follow");
+  const output = new LeasedOutput(invocation.terminal, invocation.flag("json") ? jsonLine : asItIs);
   for (let left = count; left > 0;) {
     const region = await Region.open(regionName, { wait: true, label: "shmkit recv", ...patience.options() });
-    const receiver = new Receiver(region, name, invocation.terminal, progress, patience);
+    const receiver = new Receiver(region, name, output, invocation.terminal, progress, patience);
     try {
       while (left > 0) {
         left -= await receiver.receiveStream(left, follow);
@@ -78,14 +85,23 @@ class Receiver {
   received = 0;
   private readonly region: Region;
   private readonly name: string;
+  private readonly output: LeasedOutput;
   private readonly terminal: Terminal;
   private readonly progress: Progress;
   private readonly patience: Patience;
   private yieldAt = 0;
 
-  constructor(region: Region, name: string, terminal: Terminal, progress: Progress, patience: Patience) {
+  constructor(
+    region: Region,
+    name: string,
+    output: LeasedOutput,
+    terminal: Terminal,
+    progress: Progress,
+    patience: Patience,
+  ) {
     this.region = region;
     this.name = name;
+    this.output = output;
     this.terminal = terminal;
     this.progress = progress;
     this.patience = patience;
@@ -123,7 +139,7 @@ class Receiver {
 
   /** Writes as much at a time as is there now, and before every wait. */
   private async copy(reader: MessageReader, most: number): Promise<void> {
-    const output = new LeasedOutput(this.terminal);
+    const { output } = this;
     try {
       for (let n = 0; n < most; n++) {
         let lease = reader.tryNext();

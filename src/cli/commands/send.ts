@@ -2,7 +2,7 @@ import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { Region, type Pipe, type RegionOptions } from "#shmkit";
 import { objectAddress } from "../address.js";
 import type { Command, Invocation } from "../command.js";
-import { usageError } from "../exit-codes.js";
+import { CommandError, usageError } from "../exit-codes.js";
 import { checkReadable, LineSplitter, pieces } from "../input.js";
 import { Patience } from "../patience.js";
 import { Progress } from "../progress.js";
@@ -22,12 +22,17 @@ export const command: Command = {
   name: "send",
   summary: "send lines, or bytes, from files or standard input into a pipe",
   usage: ["REGION/NAME [FILE...]"],
-  about: `Sends each line of the files (of standard input, if there are none) as a string, or with --bytes their bytes,
-into the pipe NAME of REGION; makes both if they do not exist. Then closes the pipe, waits until everything has
+  about: `Sends each line of the files (of standard input, if there are none) as a string, with --json as the value that it is
+in JSON, or with --bytes their bytes, into the pipe NAME of REGION; makes both if they do not exist. Then closes the pipe, waits until everything has
 been received, and ends: as with a FIFO, the stream ends with its last sender, and either side may start first.
 With --keep the pipe stays open and what was sent stays in it, also when nobody is there.`,
   options: {
     bytes: { type: "boolean", short: "b", about: "send bytes as they are, in large pieces" },
+    json: {
+      type: "boolean",
+      short: "j",
+      about: "each line is a value in JSON; errors of shmkit as JSON, on standard error",
+    },
     keep: { type: "boolean", short: "k", about: "do not close the pipe and do not wait until everything is received" },
     timeout: {
       type: "string",
@@ -52,6 +57,7 @@ With --keep the pipe stays open and what was sent stays in it, also when nobody 
     "ls | shmkit send jobs/files",
     "shmkit send q/backup --bytes archive.tar",
     "echo hello | shmkit send --keep app/inbox",
+    `echo '{"url":"https://example.org"}' | shmkit send --json app/jobs`,
   ],
   completes: "addresses",
   arguments: [1, Number.POSITIVE_INFINITY],
@@ -62,6 +68,8 @@ async function send(invocation: Invocation): Promise<void> {
   const [address, ...files] = invocation.positionals;
   const { region: regionName, name } = objectAddress(address);
   const content = invocation.flag("bytes") ? "bytes" : "lines";
+  const json = invocation.flag("json");
+  if (json && content === "bytes") throw usageError("--bytes are no JSON: only one of --bytes and --json");
   const keep = invocation.flag("keep");
   const capacity = wholeNumber(invocation.text("capacity"), "--capacity");
   const patience = Patience.of(invocation.text("timeout"), invocation.signal);
@@ -72,7 +80,7 @@ async function send(invocation: Invocation): Promise<void> {
   try {
     const how = { content, endless: keep, capacity, usualCapacity: CAPACITY[content] } as const;
     stream = await Stream.send(region, name, how, patience);
-    const sender = new Sender(stream, progress, patience);
+    const sender = new Sender(stream, progress, patience, json ? new JsonLines() : asTheyAre);
     let complete = false;
     try {
       await sender.sendAll(files, content === "bytes", invocation.signal);
@@ -112,15 +120,37 @@ function wholeNumber(text: string | undefined, option: string): number | undefin
   return Number(text);
 }
 
+/** The messages of lines. */
+interface Messages {
+  of(line: string): unknown;
+}
+
+const asTheyAre: Messages = { of: (line) => line };
+
+class JsonLines implements Messages {
+  private lines = 0;
+
+  of(line: string): unknown {
+    this.lines++;
+    try {
+      return JSON.parse(line);
+    } catch (error) {
+      throw new CommandError("ERR_JSON", `line ${this.lines} is no JSON: ${(error as Error).message}`, 1);
+    }
+  }
+}
+
 /** Sends into a stream. */
 class Sender {
   private readonly stream: Stream;
   private readonly pipe: Pipe;
   private readonly progress: Progress;
   private readonly patience: Patience;
+  private readonly messages: Messages;
   private yieldAt = performance.now() + YIELD_MS;
 
-  constructor(stream: Stream, progress: Progress, patience: Patience) {
+  constructor(stream: Stream, progress: Progress, patience: Patience, messages: Messages) {
+    this.messages = messages;
     this.stream = stream;
     this.pipe = stream.pipe;
     this.progress = progress;
@@ -147,7 +177,8 @@ class Sender {
   private async sendLines(lines: readonly string[]): Promise<void> {
     for (let at = 0; at < lines.length; at++) {
       const line = lines[at];
-      if (!this.pipe.trySend(line)) await this.sendSlowly(line);
+      const message = this.messages.of(line);
+      if (!this.pipe.trySend(message)) await this.sendSlowly(message);
       this.progress.moved(1, line.length + 1);
       if (at % 64 === 0 && performance.now() > this.yieldAt) await this.seeToOthers();
     }
