@@ -1,6 +1,7 @@
 /** The command line that the long-running instruments share. */
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { runFacts } from "./run-facts.js";
 
 /** What a command was told. */
 export interface CommandLine {
@@ -44,9 +45,11 @@ export function readCommandLine(help: string, more: readonly string[]): CommandL
   };
 }
 
-/** Writes a report where the command line asks for one. */
-export function writeReport({ values }: CommandLine, report: unknown): void {
-  if (values["json"] !== undefined) writeFileSync(values["json"], `${JSON.stringify(report, undefined, 2)}\n`);
+/** Writes a report where the command line asks for one, with where it comes from. */
+export function writeReport({ values, seed }: CommandLine, report: object): void {
+  if (values["json"] === undefined) return;
+  const all = { ...runFacts(), date: new Date().toISOString(), seed, ...report };
+  writeFileSync(values["json"], `${JSON.stringify(all, undefined, 2)}\n`);
 }
 
 /** Aborts at Ctrl-C, so that whoever runs can end what it started; a second one ends at once. */

@@ -93,8 +93,8 @@ export class Round {
     return this.members.filter(({ hasEnded }) => hasEnded).length;
   }
 
-  /** Lets it storm for the given time, and until somebody has died; then looks what is left. */
-  async run(seconds: number, onTurn: () => void): Promise<RoundReport> {
+  /** Lets it storm for the given time, and until so many have ended; then looks what is left. */
+  async run(seconds: number, fewestEnds: number, onTurn: () => void): Promise<RoundReport> {
     const endAll = (): void => this.members.forEach((member) => member.kill());
     this.signal?.addEventListener("abort", endAll);
     const region = await Region.create(this.name, REGION);
@@ -104,7 +104,7 @@ export class Round {
       while (this.started < SPARED.length) this.start();
       await this.within("joining", Promise.all(this.members.map(({ joined }) => joined)), this.members);
       const until = now() + seconds * 1000;
-      while ((now() < until || this.kills === 0) && !this.isAborted && this.faults().length === 0) {
+      while ((now() < until || this.kills < fewestEnds) && !this.isAborted && this.faults().length === 0) {
         while (this.alive.length < SPARED.length + this.pace.members) this.start();
         await sleep(this.random.below(this.pace.calmMs));
         await this.strike();

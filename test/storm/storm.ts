@@ -9,6 +9,8 @@ const ROUND_SECONDS = 20;
 export interface StormOptions {
   readonly seconds: number;
   readonly seed: number;
+  /** It goes on until so many members have died or left, however long that takes: 1 if not given. */
+  readonly fewestEnds?: number;
   readonly signal?: AbortSignal | undefined;
   /** Command that runs a program in another runtime, in which all members are then. */
   readonly runtime?: readonly string[] | undefined;
@@ -27,6 +29,7 @@ export interface StormReport extends RoundReport {
 export async function storm({
   seconds,
   seed,
+  fewestEnds = 1,
   signal,
   runtime,
   isEmulated = false,
@@ -42,7 +45,7 @@ export async function storm({
     const round = new Round(random, kinds, signal, runtime, PACE[isEmulated ? "emulated" : "native"]);
     const before = total?.kills ?? 0;
     const left = Math.max(0, end - now()) / 1000;
-    const report = await round.run(Math.min(ROUND_SECONDS, left), () =>
+    const report = await round.run(Math.min(ROUND_SECONDS, left), fewestEnds, () =>
       onProgress?.(`${before + round.kills} members have died`),
     );
     total = total === undefined ? { ...report, rounds: 1, hasNamespaces: separate } : sum(total, report);
