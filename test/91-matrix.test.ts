@@ -49,7 +49,7 @@ const emulated = RUNTIMES.find(({ isEmulated }) => isEmulated)!;
 const RESULTS: Results = {
   startedAt: "2026-01-02T03:04:05.000Z",
   seconds: 7,
-  kernel: "6.1",
+  machine: { cpu: "C", arch: "x64", cores: 2, kernel: "6.1", node: "v20.0.0" },
   loadAverage: [0, 0, 0],
   runtimes: [
     {
@@ -113,7 +113,7 @@ describe("npm run matrix", () => {
   test("a runtime that does not start fails every check, and the run ends", async () => {
     const runtime = { ...RUNTIMES[0], name: "broken", title: "Broken" };
     const broken = { runtime, version: "0.0.0", command: ["false"], advised: ["false"] };
-    const results = await runMatrix([broken], [], () => undefined);
+    const results = await runMatrix([broken], { programs: [], typeScript: "" }, () => undefined);
     const { passed, failed } = countsOf(results);
     assert.equal(passed, 0, JSON.stringify(results));
     assert.ok(failed >= 3);

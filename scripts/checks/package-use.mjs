@@ -10,10 +10,18 @@ const TYPES = ["@types/node", "undici-types"];
 const COMPILER_OPTIONS = {
   target: "ES2022",
   lib: ["ES2022", "ESNext.Disposable"],
-  module: "NodeNext",
   types: ["node"],
   strict: true,
   skipLibCheck: false,
+};
+
+/** How projects have packages found, and which programs they compile so; the first one's are run. */
+const RESOLUTIONS = {
+  nodenext: [{ module: "NodeNext" }, ["*.mts", "*.cts"]],
+  node16: [{ module: "Node16" }, ["*.mts", "*.cts"]],
+  bundler: [{ module: "Preserve", moduleResolution: "Bundler" }, ["*.mts", "*.cts"]],
+  // It knows no ES modules, and TypeScript says of it that it will end.
+  node10: [{ module: "CommonJS", moduleResolution: "Node10", ignoreDeprecations: "6.0" }, ["*.cts"]],
 };
 
 const QUIETLY = ["--offline", "--no-audit", "--no-fund"];
@@ -53,9 +61,18 @@ const COMMANDS = {
   ].join("\n"),
 };
 
+function compile(root, project, resolution) {
+  const [how, include] = RESOLUTIONS[resolution];
+  const noEmit = resolution !== Object.keys(RESOLUTIONS)[0];
+  const config = join(project, `tsconfig.${resolution}.json`);
+  writeFileSync(config, JSON.stringify({ compilerOptions: { ...COMPILER_OPTIONS, ...how, noEmit }, include }));
+  return runTool(root, "typescript/bin/tsc", ["-p", config, "--pretty", "false"]);
+}
+
 /**
  * Installs the archive into a project beside it, without scripts and without a network, and puts the consumers of
- * `packaging/consumers` there, those in TypeScript compiled as well. Answers the programs, or what went wrong.
+ * `packaging/consumers` there, those in TypeScript compiled as well. Answers the programs, that in TypeScript which runtimes
+ * run that take types away, and what came of each step.
  */
 export function installConsumers(root, folder, archive) {
   const project = join(folder, "project");
@@ -66,10 +83,11 @@ export function installConsumers(root, folder, archive) {
     mkdirSync(dirname(join(project, "node_modules", name)), { recursive: true });
     symlinkSync(join(root, "node_modules", name), join(project, "node_modules", name));
   }
-  writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions: COMPILER_OPTIONS }));
-  const compiled = runTool(root, "typescript/bin/tsc", ["-p", project, "--pretty", "false"]);
+  const steps = { "installing it": installed };
+  for (const resolution of Object.keys(RESOLUTIONS))
+    steps[`compiling against it (${resolution})`] = compile(root, project, resolution);
   const programs = readdirSync(project).filter((name) => /\.[mc]js$/.test(name));
-  return { project, programs, installed, compiled };
+  return { project, programs, typeScript: "module.mts", steps };
 }
 
 /** The package as its users have it: installed from its archive in a project elsewhere. */
@@ -77,12 +95,10 @@ export const gate = {
   name: "package-use",
   run: ({ root }) =>
     withPackage(root, (folder, archive) => {
-      const { project, programs, installed, compiled } = installConsumers(root, folder, archive);
-      const steps = {
-        "installing it": installed,
-        "installing it with scripts": installWithScripts(folder, archive),
-        "compiling against it": compiled,
-      };
+      const { project, programs, typeScript, steps } = installConsumers(root, folder, archive);
+      steps["installing it with scripts"] = installWithScripts(folder, archive);
+      // Node 20 knows nothing of it.
+      if (/** @type {{ typescript?: unknown }} */ (process.features).typescript) programs.push(typeScript);
       for (const program of programs) steps[program] = run(process.execPath, [program], { cwd: project });
       const env = { ...ownNpm(), REGION: `consumer-cli-${process.pid}` };
       for (const [title, script] of Object.entries(COMMANDS))

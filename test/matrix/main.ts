@@ -8,6 +8,7 @@ import { endMembers, takeLeftovers } from "../helpers/driven-member.js";
 import { countsOf } from "./results.js";
 import { provide, type Provided, type Runtime, RUNTIMES } from "./runtimes.js";
 import { runMatrix } from "./run.js";
+import type { Consumers } from "./smoke.js";
 import { terminalTable } from "./table.js";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
@@ -70,22 +71,25 @@ interface PackageScripts {
     root: string,
     folder: string,
     archive: string,
-  ) => Record<"installed" | "compiled", { status: number | null; output: string }> & {
+  ) => {
     project: string;
     programs: string[];
+    typeScript: string;
+    steps: Readonly<Record<string, { status: number | null; output: string }>>;
   };
 }
 
 /** Packs the package, has npm install it into a project, and calls with the programs there. */
-async function withConsumers<T>(use: (programs: string[]) => Promise<T>): Promise<T> {
+async function withConsumers<T>(use: (consumers: Consumers) => Promise<T>): Promise<T> {
   const load = async (name: string): Promise<PackageScripts> =>
     (await import(pathToFileURL(join(ROOT, "scripts/checks", name)).href)) as PackageScripts;
   const { withPackage } = await load("pack.mjs");
   const { installConsumers } = await load("package-use.mjs");
   return withPackage(ROOT, (folder, archive) => {
-    const { project, programs, installed, compiled } = installConsumers(ROOT, folder, archive);
-    for (const { status, output } of [installed, compiled]) if (status !== 0) throw new Error(output);
-    return use(programs.map((name) => join(project, name)));
+    const { project, programs, typeScript, steps } = installConsumers(ROOT, folder, archive);
+    for (const [title, { status, output }] of Object.entries(steps))
+      if (status !== 0) throw new Error(`${title}: ${output}`);
+    return use({ programs: programs.map((name) => join(project, name)), typeScript: join(project, typeScript) });
   });
 }
 

@@ -1,8 +1,9 @@
-/** Two runtimes and one pipe between them; then the second is killed in the middle and the first goes on. */
+/** Two runtimes and everything between them; then the second is killed in the middle and the first goes on. */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ProcessMember } from "../helpers/driven-member.js";
 import { exchangeBytes, exchangeValues } from "./exchange.js";
+import { holdEverything, inherit, SYNCHRONISATION } from "./synchronisation.js";
 
 /**
  * @param a a member of the region, which stays
@@ -14,7 +15,12 @@ export async function exchangeAndKill(a: ProcessMember, b: ProcessMember, label:
   await exchangeValues(b, a, "both ways");
   await exchangeBytes(a, b, "bytes");
   await exchangeBytes(b, a, "bytes");
+  for (const [name, exchange] of Object.entries(SYNCHRONISATION)) {
+    await exchange(a, b, name);
+    await exchange(b, a, `${name}, back`);
+  }
 
+  const slot = await holdEverything(b);
   const before = await a.run(async ({ region }) => {
     await region.pipe("work", { capacity: 8 });
     await region.pipe("leased");
@@ -54,8 +60,10 @@ export async function exchangeAndKill(a: ProcessMember, b: ProcessMember, label:
     return sent;
   });
   await Promise.race([a.next(), sending]);
-  await sleep(5);
-  await b.kill();
+  await inherit(a, slot, async () => {
+    await sleep(5);
+    await b.kill();
+  });
   const sent = await sending;
   const after = await a.run(async ({ region, kept }) => {
     const {

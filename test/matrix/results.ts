@@ -1,4 +1,5 @@
 import type { CrowdReport } from "./crowd.js";
+import type { RunFacts } from "../helpers/run-facts.js";
 import type { Facts } from "./smoke.js";
 
 /** `"ok"`, or what went wrong. */
@@ -19,10 +20,9 @@ export interface CrowdResult extends Partial<CrowdReport> {
 }
 
 /** What `npm run matrix` found, as it is committed. */
-export interface Results {
+export interface Results extends RunFacts {
   readonly startedAt: string;
   readonly seconds: number;
-  readonly kernel: string;
   /** Over 1, 5 and 15 minutes when the run began: on a busy machine it takes longer. */
   readonly loadAverage: readonly number[];
   readonly runtimes: readonly RuntimeResult[];

@@ -1,20 +1,21 @@
 /** Runs the checks of a runtime, and of pairs of runtimes. Everything is bounded, and ends what it started. */
-import { loadavg, release } from "node:os";
+import { loadavg } from "node:os";
 import { type MemberOptions, ProcessMember } from "../helpers/driven-member.js";
 import { leftovers, uniqueRegionName } from "../helpers/leftovers.js";
+import { runFacts } from "../helpers/run-facts.js";
 import { storm } from "../storm/storm.js";
 import { crowd } from "./crowd.js";
 import { exchangeAndKill } from "./pairs.js";
 import { type CrowdResult, OK, type Outcome, type Results, type RuntimeResult } from "./results.js";
 import type { Provided } from "./runtimes.js";
-import { type Facts, SMOKE } from "./smoke.js";
+import { type Consumers, type Facts, SMOKE } from "./smoke.js";
 
 /** Nothing takes so long, however busy the machine: what does hangs. */
 const WATCHDOG_MS = 300_000;
 const LATE = "not done after";
-const STORM_SECONDS = 3;
+const STORM = { seconds: 3, fewestEnds: 30 } as const;
 /** There, a process takes seconds to start. */
-const EMULATED_STORM_SECONDS = 15;
+const EMULATED_STORM = { seconds: 15, fewestEnds: 4 } as const;
 /** Jobs at a time: most of what they do is waiting for processes to start. */
 const CONCURRENCY = 2;
 
@@ -59,14 +60,11 @@ async function outcomeOf(work: () => Promise<unknown>): Promise<Outcome> {
   }
 }
 
-async function smokeAndCrash(
-  provided: Provided,
-  consumers: readonly string[],
-  progress: Progress,
-): Promise<RuntimeResult> {
+async function smokeAndCrash(provided: Provided, consumers: Consumers, progress: Progress): Promise<RuntimeResult> {
   const { command, advised, version, runtime } = provided;
   const { name, title } = runtime;
-  const place = { command, advised, version, arch: runtime.isEmulated ? "arm64" : "x64" };
+  const { runsTypeScript } = runtime;
+  const place = { command, advised, version, arch: runtime.isEmulated ? "arm64" : "x64", runsTypeScript };
   const checks: Record<string, Outcome> = {};
   let facts: Facts = {};
   const crew = new Crew();
@@ -100,8 +98,8 @@ async function smokeAndCrash(
   const startedAt = Date.now();
   const crash = await outcomeOf(async () => {
     const { isEmulated } = runtime;
-    const seconds = isEmulated ? EMULATED_STORM_SECONDS : STORM_SECONDS;
-    const { violations, kills } = await storm({ seconds, seed: 1, runtime: command, isEmulated });
+    const extent = isEmulated ? EMULATED_STORM : STORM;
+    const { violations, kills } = await storm({ ...extent, seed: 1, runtime: command, isEmulated });
     facts = { ...facts, kills };
     if (violations.length > 0) throw new Error(violations.join("\n"));
   });
@@ -150,11 +148,7 @@ async function crowdOf(kinds: readonly Provided[], progress: Progress): Promise<
 }
 
 /** Runs everything, some jobs at a time; `consumers` are programs in a project that has the package. */
-export async function runMatrix(
-  all: readonly Provided[],
-  consumers: readonly string[],
-  progress: Progress,
-): Promise<Results> {
+export async function runMatrix(all: readonly Provided[], consumers: Consumers, progress: Progress): Promise<Results> {
   const startedAt = new Date();
   const loadAverage = loadavg().map((value) => Number(value.toFixed(2)));
   const runtimes = new Map<string, RuntimeResult>();
@@ -176,7 +170,7 @@ export async function runMatrix(
   return {
     startedAt: startedAt.toISOString(),
     seconds: Math.round((Date.now() - startedAt.getTime()) / 1000),
-    kernel: release(),
+    ...runFacts(),
     loadAverage,
     runtimes: all.map(({ runtime }) => runtimes.get(runtime.name)!),
     pairs: Object.fromEntries(all.map(({ runtime }) => [runtime.name, pairs[runtime.name]])),

@@ -14,6 +14,8 @@ export interface Runtime {
   readonly args: readonly string[];
   readonly advised: readonly string[];
   readonly isEmulated: boolean;
+  /** Whether it runs programs in TypeScript, by taking the types away. */
+  readonly runsTypeScript: boolean;
 }
 
 const node = (version: number): Runtime => ({
@@ -23,6 +25,7 @@ const node = (version: number): Runtime => ({
   args: [],
   advised: [],
   isEmulated: false,
+  runsTypeScript: version >= 22,
 });
 
 const BUN: Runtime = {
@@ -32,6 +35,7 @@ const BUN: Runtime = {
   args: ["run"],
   advised: ["run"],
   isEmulated: false,
+  runsTypeScript: true,
 };
 
 const DENO: Runtime = {
@@ -42,6 +46,7 @@ const DENO: Runtime = {
   args: ["run", "--no-prompt", "-A"],
   advised: ["run", "--no-prompt", "--allow-ffi", "--allow-read", "--allow-env=SHMKIT_ADDON"],
   isEmulated: false,
+  runsTypeScript: true,
 };
 
 const ARM64: Runtime = {
@@ -51,6 +56,7 @@ const ARM64: Runtime = {
   args: [],
   advised: [],
   isEmulated: true,
+  runsTypeScript: true,
 };
 
 export const RUNTIMES: readonly Runtime[] = [node(20), node(22), node(24), node(26), BUN, DENO, ARM64];

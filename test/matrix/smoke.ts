@@ -7,10 +7,16 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { MemberDeath, Region } from "shmkit";
 import { uniqueRegionName } from "../helpers/leftovers.js";
-import type { Scope } from "../fixtures/member-main.js";
 import type { Ending, MemberOptions, ProcessMember } from "../helpers/driven-member.js";
 import { exchangeBytes, exchangeValues } from "./exchange.js";
+import { holdEverything, inherit, SYNCHRONISATION } from "./synchronisation.js";
 import type { WorkerBeginning } from "./worker-main.js";
+
+/** Programs in a project that has the package: compiled ones, and one that runtimes run which take types away. */
+export interface Consumers {
+  readonly programs: readonly string[];
+  readonly typeScript: string;
+}
 
 /** Two members, and the means to start more. */
 export interface Place {
@@ -23,8 +29,9 @@ export interface Place {
   /** Command that runs a program in the runtime, and what the guide says to run one with. */
   readonly command: readonly string[];
   readonly advised: readonly string[];
-  /** Programs in a project that has the package. */
-  readonly consumers: readonly string[];
+  readonly consumers: Consumers;
+  /** Whether the runtime runs programs in TypeScript. */
+  readonly runsTypeScript: boolean;
   readonly start: (options?: MemberOptions) => Promise<ProcessMember>;
 }
 
@@ -202,79 +209,10 @@ async function killedMember({ a, b, start, region }: Place): Promise<void> {
   });
 }
 
-/** A permit comes back from its holder's hands, also from a dead one's, and by a plain post. */
-async function semaphore({ a, b, start, region }: Place): Promise<void> {
+/** Killed with one of everything that one can wait with, or for. */
+async function killedWithEverything({ b, start, region }: Place): Promise<void> {
   const victim = await start({ region });
-  await victim.run(async ({ region: own }) => void (await own.semaphore("permits")).acquireSync());
-  const taken = b.run(async ({ region: own, say }) => {
-    const permits = await own.semaphore("permits");
-    const waiting = permits.acquire();
-    say("waits");
-    const lease = await waiting;
-    const { held } = permits.statistics();
-    lease.release();
-    permits.waitSync();
-    return held.map(({ slot }) => slot === own.slot);
-  });
-  await b.next();
-  await victim.kill();
-  assert.deepEqual(await taken, [true]);
-  const waiting = a.run(async ({ region: own }) => (await own.semaphore("permits")).wait());
-  await b.run(async ({ region: own }) => (await own.semaphore("permits")).post());
-  await waiting;
-}
-
-/** A word under the lock, waited for and announced; who was killed while it waited is not in the others' way. */
-async function condition({ a, b, start, region }: Place): Promise<void> {
-  const wait = async ({ region: own, say }: Scope): Promise<number> => {
-    const guard = await (await own.mutex("condition's")).lock();
-    say("waits");
-    await (await own.condition("changed")).waitFor(guard, () => guard.get(0) === 7);
-    const seen = guard.get(0);
-    guard.release();
-    return seen;
-  };
-  const victim = await start({ region });
-  void victim.run(wait).catch(() => undefined);
-  const waiting = b.run(wait);
-  await Promise.all([victim.next(), b.next()]);
-  await victim.kill();
-  await a.run(async ({ region: own }) => {
-    const guard = (await own.mutex("condition's")).lockSync();
-    guard.set(0, 7);
-    guard.release();
-    (await own.condition("changed")).notifyAll();
-  });
-  assert.equal(await waiting, 7);
-}
-
-/** A writer that is killed lets the readers in, who hold it side by side; the next writer is told. */
-async function rwlock({ a, b, start, region }: Place): Promise<void> {
-  const victim = await start({ region });
-  await victim.run(
-    async ({ region: own, kept }) => void kept.set("writing", await (await own.rwlock("shared")).lock()),
-  );
-  const reading = [a, b].map((member) =>
-    member.run(async ({ region: own, kept, say }) => {
-      const lock = await own.rwlock("shared");
-      const waiting = lock.lockShared();
-      say("waits");
-      const guard = await waiting;
-      kept.set("reading", guard);
-      return guard.mode;
-    }),
-  );
-  await Promise.all([a.next(), b.next()]);
-  await victim.kill();
-  assert.deepEqual(await Promise.all(reading), ["shared", "shared"]);
-  for (const member of [a, b])
-    await member.run(({ kept }) => (kept.get("reading") as import("shmkit").RwLockGuard).release());
-  const isTold = await a.run(async ({ region: own }) => {
-    const guard = (await own.rwlock("shared")).lockSync();
-    guard.release();
-    return guard.abandoned;
-  });
-  assert.ok(isTold);
+  await inherit(b, await holdEverything(victim), () => victim.kill());
 }
 
 /** A worker thread is a member of its own: it ends in order, or by `terminate()`, which is a death. */
@@ -484,10 +422,19 @@ async function ownPrograms({ command, advised, region }: Place): Promise<void> {
 
 /** What users of the package write, in a project where npm installed it: with the addon that travels in it. */
 async function installedPackage({ command, consumers }: Place): Promise<void> {
-  const plain = command.map((part) => (part.startsWith("SHMKIT_ADDON=") ? "SHMKIT_ADDON=" : part));
   const said: string[] = [];
-  for (const program of consumers) said.push(await runProgram(plain, [program]));
+  for (const program of consumers.programs) said.push(await runProgram(withOwnAddon(command), [program]));
   assert.deepEqual(said.sort(), ["CommonJS\n", "ESM\n", "TypeScript, CommonJS\n", "TypeScript, ESM\n"]);
+}
+
+const withOwnAddon = (command: readonly string[]): string[] =>
+  command.map((part) => (part.startsWith("SHMKIT_ADDON=") ? "SHMKIT_ADDON=" : part));
+
+/** A program in TypeScript as it is; a runtime that does not run such has to be known for it. */
+async function typeScript({ command, consumers, runsTypeScript }: Place): Promise<void> {
+  const running = runProgram(withOwnAddon(command), [consumers.typeScript]);
+  if (runsTypeScript) assert.equal(await running, "TypeScript, ESM\n");
+  else await assert.rejects(running, /ERR_UNKNOWN_FILE_EXTENSION/);
 }
 
 async function leavesNothing({ a, b, region }: Place): Promise<void> {
@@ -506,9 +453,10 @@ export const SMOKE: Readonly<Record<string, Check>> = {
   "deadlines and signals": deadlinesAndSignals,
   "Sync waits": syncWaits,
   "a killed member's mutex, lease and death": killedMember,
-  "a semaphore": semaphore,
-  "a condition variable": condition,
-  "a readers–writer lock": rwlock,
+  ...Object.fromEntries(
+    Object.entries(SYNCHRONISATION).map(([name, exchange]) => [name, ({ a, b }: Place) => exchange(a, b, name)]),
+  ),
+  "a killed member's part in each of these": killedWithEverything,
   "worker threads that end and are terminated": workerThreads,
   "processes that end without closing": endsWithoutClosing,
   "a pending wait keeps a process alive": pendingWaitKeepsAlive,
@@ -517,5 +465,6 @@ export const SMOKE: Readonly<Record<string, Check>> = {
   "limits of the runtime": limits,
   "programs of their own, and the command line": ownPrograms,
   "the package as npm installs it: ESM, CommonJS, TypeScript": installedPackage,
+  "a program in TypeScript, not compiled, where the runtime runs such": typeScript,
   "the last one to close takes the name away": leavesNothing,
 };

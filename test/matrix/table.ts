@@ -35,7 +35,7 @@ function overview(results: Results): string[][] {
   return [head, ...rows];
 }
 
-function runLine({ startedAt, seconds, kernel, loadAverage }: Results): string {
+function runLine({ startedAt, seconds, machine: { kernel }, loadAverage }: Results): string {
   const load = loadAverage.map((value) => value.toFixed(2)).join(" ");
   return `Linux ${kernel}, ${startedAt.slice(0, 10)}, in ${seconds} s; load average ${load} when it began.`;
 }
