@@ -84,6 +84,22 @@ describe("a re-entrant mutex", () => {
   });
 });
 
+test("a mutex that was removed can be released by who has it, and what its words are cannot be asked", async (t) => {
+  const app = await joinRegion(t, uniqueRegionName("mutex-removed"));
+  const mutex = await app.mutex("m");
+  const reentrant = await app.mutex("again", { reentrant: true });
+  const [guard, again] = [await mutex.lock(), await reentrant.lock()];
+  const result = await reentrant.run(async () => {
+    await Promise.all(["m", "again"].map((name) => app.mutexes.remove(name)));
+    return "done";
+  });
+  assert.equal(result, "done");
+  assert.throws(() => guard.get(0), code("ERR_CLOSED"));
+  for (const held of [guard, again]) held.release();
+  assert.throws(() => guard.release(), code("ERR_NOT_HELD"));
+  await assert.rejects(mutex.lock(), code("ERR_CLOSED"));
+});
+
 describe("a mutex that is not re-entrant", () => {
   test("refuses to block the thread that holds it, and excludes its other tasks", async (t) => {
     const app = await joinRegion(t, uniqueRegionName("mutex-once"));

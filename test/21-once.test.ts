@@ -32,6 +32,20 @@ describe("what is done once", () => {
     assert.deepEqual(second.statistics(), { isDone: true, takeovers: 0 });
   });
 
+  test("whose object is removed meanwhile still answers to whoever does it", async (t) => {
+    const app = await joinRegion(t, uniqueRegionName("once-removed"));
+    const once = await app.doOnce("o");
+    const result = await once.run(async () => {
+      await app.onces.remove("o");
+      return Uint8Array.of(4);
+    });
+    assert.deepEqual(result, Uint8Array.of(4));
+    await assert.rejects(
+      once.run(() => undefined),
+      code("ERR_CLOSED"),
+    );
+  });
+
   test("is handed on when it fails, with the error where it failed", async (t) => {
     const app = await joinRegion(t, uniqueRegionName("once-fails"));
     const once = await app.doOnce("o");

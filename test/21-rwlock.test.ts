@@ -118,6 +118,68 @@ describe("a readers–writer lock", () => {
     await Promise.all(all);
   });
 
+  test("readers that waited when a writer died come before the next one that writes", async (t) => {
+    const name = uniqueRegionName("rwlock-favoured");
+    const lock = await lockOf(t, name);
+    const app = await joinRegion(t, name);
+    const next = await app.rwlock("l");
+    const writer = await ProcessMember.start({ region: name });
+    await writer.run(async ({ region, kept }) => {
+      kept.set("guard", await (await region.rwlock("l")).lock());
+    }, []);
+    const reading = lock.lockShared();
+    process.kill(writer.pid, "SIGKILL");
+    // The thread is not let go: nobody reads before the next one tries to write.
+    while (!app.recoverTheDead());
+    assert.equal(next.tryLock(), undefined);
+    (await reading).release();
+    const guard = await next.lock();
+    assert.equal(guard.abandoned, true);
+    guard.release();
+    await writer.kill();
+  });
+
+  test("who gave up letting readers go first lets them go first when it comes again", async (t) => {
+    const name = uniqueRegionName("rwlock-favour-again");
+    const [lock, readers, writers] = [await lockOf(t, name), await lockOf(t, name), await lockOf(t, name)];
+    const guard = lock.lockSync();
+    const reading = readers.lockShared();
+    guard.release();
+    assert.throws(() => writers.lockSync({ timeoutMs: 2 }), code("ERR_TIMEOUT"));
+    for (const until = performance.now() + 30; performance.now() < until;);
+    assert.equal(writers.tryLock(), undefined);
+    (await reading).release();
+    writers.tryLock()!.release();
+  });
+
+  test("a pending upgrade ends at once when its guard is released or downgraded", async (t) => {
+    const name = uniqueRegionName("rwlock-upgrade-released");
+    const [lock, other] = [await lockOf(t, name), await lockOf(t, name)];
+    const reader = await other.lockShared();
+    for (const give of ["release", "downgrade"] as const) {
+      const guard = await lock.lockUpgradable();
+      let error: unknown;
+      guard.upgrade().catch((thrown: unknown) => (error = thrown));
+      await turn();
+      guard[give]();
+      await Promise.resolve();
+      await Promise.resolve();
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.ok(code("ERR_NOT_HELD")(error), String(error));
+      guard[Symbol.dispose]();
+    }
+    reader.release();
+  });
+
+  test("what is held can be given back after it was removed", async (t) => {
+    const app = await joinRegion(t, uniqueRegionName("rwlock-removed"));
+    const guard = await (await app.rwlock("l")).lock();
+    await app.rwlocks.remove("l");
+    guard.downgrade();
+    guard.release();
+    assert.throws(() => guard.release(), code("ERR_NOT_HELD"));
+  });
+
   test("goes on when readers and writers are killed", async (t) => {
     const name = uniqueRegionName("rwlock-killed");
     const lock = await lockOf(t, name);

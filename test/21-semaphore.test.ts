@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ShmkitError, type Region, type Semaphore } from "shmkit";
 import { joinRegion } from "./helpers/process-regions.js";
+import { PAGE_BYTES } from "#src/layout/region-header.js";
+import { SEMAPHORE } from "#src/layout/semaphore.js";
 import { uniqueRegionName } from "./helpers/leftovers.js";
 import { ProcessMember } from "./helpers/process-member.js";
 
@@ -40,6 +42,42 @@ describe("a semaphore", () => {
     assert.throws(() => semaphore.post(), code("ERR_OUT_OF_RANGE"));
   });
 
+  test("goes on when posts at the same time exceed the greatest number together", async (t) => {
+    const app = await joinRegion(t, uniqueRegionName("semaphore-posts"));
+    const semaphore = await app.semaphore("s", { permits: 2 ** 31 - 1 });
+    // What the member of another slot posted when this one had just looked.
+    const words = new Int32Array(app.buffer);
+    words[(semaphore.ref.page * PAGE_BYTES + SEMAPHORE.at.posted) / 4 + 1] = 200;
+    assert.equal(semaphore.available, 2 ** 31 + 199);
+    assert.throws(() => semaphore.post(), code("ERR_OUT_OF_RANGE"));
+    semaphore.waitSync({ permits: 201 });
+    assert.equal(semaphore.available, 2 ** 31 - 2);
+    semaphore.post();
+  });
+
+  test("asynchronous waits are served although their thread takes permits by Sync forms again and again", async (t) => {
+    const name = uniqueRegionName("semaphore-overtaken");
+    const [one, two] = [await joinRegion(t, name), await joinRegion(t, name)];
+    const [mine, theirs] = [await one.semaphore("s"), await two.semaphore("s")];
+    const order: string[] = [];
+    const take = (semaphore: Semaphore, who: string): Promise<void> =>
+      semaphore.acquire().then((lease) => {
+        order.push(who);
+        lease.release();
+      });
+    const lease = mine.acquireSync();
+    const mineFirst = take(mine, "mine");
+    const theirsFirst = take(theirs, "theirs");
+    lease.release();
+    mine.acquireSync().release(); // mine stands behind theirs now
+    assert.deepEqual(mine.statistics().waiting, [1, 0]);
+    await theirsFirst;
+    const theirsAgain = take(theirs, "theirs");
+    if (!order.includes("mine")) mine.acquireSync().release(); // and keeps its place
+    await Promise.all([mineFirst, theirsAgain]);
+    assert.deepEqual(order, ["theirs", "mine", "theirs"]);
+  });
+
   test("serves members in the order in which they came, also who wants many", async (t) => {
     const name = uniqueRegionName("semaphore-order");
     const app = await joinRegion(t, name);
@@ -59,6 +97,14 @@ describe("a semaphore", () => {
     await other.kill();
     const lease = await semaphore.acquire({ permits: 2 });
     lease.release();
+  });
+
+  test("what is leased can be given back after the semaphore was removed", async (t) => {
+    const app = await joinRegion(t, uniqueRegionName("semaphore-removed"));
+    const lease = await (await app.semaphore("s")).acquire();
+    await app.semaphores.remove("s");
+    lease.release();
+    assert.throws(() => lease.release(), code("ERR_NOT_HELD"));
   });
 
   test("gives back what a killed member held, and its turn", async (t) => {

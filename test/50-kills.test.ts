@@ -381,3 +381,15 @@ describe("SIGKILL at random moments", () => {
     for (const watcher of watchers) await watcher.finish();
   });
 });
+
+test("who has closed the region is told of no death any more", async (t) => {
+  const region = await testRegion(t, "closed-deaths");
+  const member = await ProcessMember.start({ region: region.name });
+  region.on("memberDied", () => assert.fail("it was closed"));
+  process.kill(member.pid, "SIGKILL");
+  // Noticed before it is closed, without letting go of the thread.
+  while (!region.recoverTheDead());
+  region.closeSync();
+  await member.kill();
+  await sleep(5);
+});

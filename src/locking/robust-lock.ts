@@ -58,11 +58,13 @@ export function freeOwn(member: Member, lock: number): void {
   if (isOwnedBy(member, lock, member.slot)) words.store(member.segment.words, lock, 0);
 }
 
-/** Whether the last owner died with it; tells it once. Call as the owner. */
-export function takeAbandoned(member: Member, lock: number): boolean {
-  if (words.read(member.segment.words, lock + ABANDONED) === 0) return false;
+/** Whether the last owner died with it, and nobody has been told. Call as the owner. */
+export const isAbandoned = (member: Member, lock: number): boolean =>
+  words.read(member.segment.words, lock + ABANDONED) !== 0;
+
+/** The owner is being told. Call when nothing else is left to be done: cut off before, the next owner is told. */
+export function toldAbandoned(member: Member, lock: number): void {
   words.write(member.segment.words, lock + ABANDONED, 0);
-  return true;
 }
 
 export const takeovers = (member: Member, lock: number): number =>

@@ -133,7 +133,9 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     const { member, heap, directory, waits, deaths, recovery } = attached.membership;
     // Deaths are noticed inside other calls; listeners run when those are done.
     deaths.onDeath = (death) => {
-      setImmediate(() => this.emit("memberDied", death));
+      setImmediate(() => {
+        if (!member.closed) this.emit("memberDied", death);
+      });
       tell("shmkit:member:death", () => ({ region: name, death }));
     };
     recovery.onOwnLost = (entry) => {

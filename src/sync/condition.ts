@@ -303,6 +303,7 @@ export class Condition extends NamedObject {
         this.blocks = false;
         member.committed();
         member.end();
+        mutex.told(guard);
       }
       this.mutex = undefined;
       return blocked;

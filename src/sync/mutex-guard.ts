@@ -44,8 +44,9 @@ export class MutexGuard {
   }
 
   /**
-   * Releases; the last guard that this thread has of the mutex commits, and then somebody else can lock it.
-   * @throws ERR_NOT_HELD when the guard was released already
+   * Releases; the last guard that this thread has of the mutex commits, and then somebody else can lock it. It can be
+   * released also after the mutex was removed.
+   * @throws ERR_NOT_HELD when the guard was released already, ERR_CLOSED, ERR_REGION_LOST
    */
   release(): void {
     this.mutex.unlock(this);

@@ -15,12 +15,13 @@ import {
   blockedOnLock,
   freeOwn,
   holderOf,
+  isAbandoned,
   isFree,
   isOwnedBy,
   lockWaiters,
   ownerOf,
-  takeAbandoned,
   takeovers,
+  toldAbandoned,
   tryLock,
   unlock,
 } from "../locking/robust-lock.js";
@@ -261,6 +262,7 @@ export class Mutex extends NamedObject {
       const taken = this.taken(guard);
       member.committed();
       member.end();
+      if (taken.wasAbandoned) toldAbandoned(member, base);
       return taken;
     } catch (error) {
       return member.failed(error);
@@ -272,7 +274,7 @@ export class Mutex extends NamedObject {
     const possession = (this.lastPossession % MAX_POSSESSION) + 1;
     this.lastPossession = possession;
     const taken = guard ?? new MutexGuard(this);
-    taken.wasAbandoned = takeAbandoned(this.member, this.base);
+    taken.wasAbandoned = isAbandoned(this.member, this.base);
     taken.possession = possession;
     this.guards?.clear();
     this.guards?.add(taken);
@@ -367,6 +369,10 @@ export class Mutex extends NamedObject {
     this.taken(guard);
     return undefined;
   }
+  /** @internal After the operation in which it was taken again. */
+  told(guard: MutexGuard): void {
+    if (guard.wasAbandoned) toldAbandoned(this.member, this.base);
+  }
   /** @internal The operation of a condition was cut off in which it was released or taken: then nobody has it. */
   relinquish(): void {
     this.possession = 0;
@@ -385,6 +391,10 @@ export class Mutex extends NamedObject {
   /** @internal @throws ERR_NOT_HELD */
   checkHeld(guard: MutexGuard): void {
     this.check();
+    this.checkGuard(guard);
+  }
+
+  private checkGuard(guard: MutexGuard): void {
     if (this.hasGuard(guard)) return;
     throw new ShmkitError("ERR_NOT_HELD", `this guard of ${this.address} was released; lock the mutex again`, {
       path: this.address,
@@ -421,7 +431,8 @@ export class Mutex extends NamedObject {
 
   /** @internal */
   unlock(guard: MutexGuard): void {
-    this.checkHeld(guard);
+    this.checkAttached();
+    this.checkGuard(guard);
     if (this.guards !== undefined && this.guards.size > 1) this.guards.delete(guard);
     else this.giveUp();
   }

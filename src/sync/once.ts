@@ -9,11 +9,12 @@ import { NamedObject } from "../heap/named-object.js";
 import {
   blockedOnLock,
   holderOf,
+  isAbandoned,
   isFree,
   lockWaiters,
   ownerOf,
-  takeAbandoned,
   takeovers,
+  toldAbandoned,
   tryLock,
   unlock,
 } from "../locking/robust-lock.js";
@@ -155,7 +156,7 @@ export class Once extends NamedObject {
       if (!tryLock(member, base)) return blockedOnLock(member, base);
       // Done by somebody since the look at it.
       const isDone = words.load(this.words, base + OUTCOME) !== 0;
-      const abandoned = takeAbandoned(member, base);
+      const abandoned = isAbandoned(member, base);
       if (isDone) {
         member.withdrawn();
         unlock(member, base);
@@ -164,7 +165,9 @@ export class Once extends NamedObject {
         member.committed();
       }
       member.end();
-      return isDone ? { done: this.result() } : { abandoned };
+      if (isDone) return { done: this.result() };
+      if (abandoned) toldAbandoned(member, base);
+      return { abandoned };
     } catch (error) {
       return member.failed(error);
     }
@@ -191,7 +194,7 @@ export class Once extends NamedObject {
         `what is done once answers up to ${ONCE_RESULT_BYTES} bytes, not ${result.length}`,
         { expected: ONCE_RESULT_BYTES, actual: result.length },
       );
-    this.check();
+    this.checkAttached();
     const { member, base } = this;
     const length = result?.length ?? 0;
     member.begin(Op["once.finish"], this.entry);

@@ -1,11 +1,9 @@
 import * as words from "#words";
 import type { ObjectKind } from "../heap/object-kind.js";
-import { GATE_ENTERED, RWLOCK } from "../layout/rwlock.js";
+import { GATE_ENTERED } from "../layout/rwlock.js";
 import { Op, Phase } from "../layout/member-slot.js";
 import { isOwnedBy, lockWaiters, markAbandoned } from "../locking/robust-lock.js";
-import { countWord, RWLOCK_WORD, rwLockStatistics, type RwLockStatistics } from "./rwlock-words.js";
-
-const FAVOURED = RWLOCK.at.favoured >> 2;
+import { countWord, favourReaders, RWLOCK_WORD, rwLockStatistics, type RwLockStatistics } from "./rwlock-words.js";
 
 /** @internal */
 export const rwlockKind: ObjectKind<{ rwlock: RwLockStatistics }> = {
@@ -22,12 +20,13 @@ export const rwlockKind: ObjectKind<{ rwlock: RwLockStatistics }> = {
     if (!isOwnedBy(member, base, slot)) return;
     const gate = words.load(shared, base + RWLOCK_WORD.gate);
     if (gate === ((slot + 1) | GATE_ENTERED)) markAbandoned(member, base);
+    if (gate !== 0) favourReaders(member, base);
     // SYNC POINT: readers may enter, and whoever takes the lock then finds the gate open; pairs with shutOut in rwlock.ts
     words.store(shared, base + RWLOCK_WORD.gate, 0);
     words.store(shared, base, 0);
   },
   // The handle knows what it holds; the words are made to agree.
   releaseOwn: () => true,
-  sets: ({ base }) => [lockWaiters(base), base + RWLOCK_WORD.waiting, base + FAVOURED],
+  sets: ({ base }) => [lockWaiters(base), base + RWLOCK_WORD.waiting, base + RWLOCK_WORD.favoured],
   facts: ({ member, base }) => ({ rwlock: rwLockStatistics(member, base) }),
 };

@@ -21,6 +21,14 @@ export const COUNT_STRIDE = RWLOCK_READER_BYTES >> 2;
 /** @internal Word index of how often the member of a slot reads. */
 export const countWord = (base: number, slot: number): number => base + COUNTS + slot * COUNT_STRIDE;
 
+/** @internal The readers that wait come before the next writer: before the gate is opened. May be repeated. */
+export function favourReaders({ segment, geometry }: Member, base: number): void {
+  for (let word = 0; word < geometry.setWords; word++) {
+    const bits = words.load(segment.words, base + RWLOCK_WORD.waiting + word);
+    if (bits !== 0) words.or(segment.words, base + RWLOCK_WORD.favoured + word, bits);
+  }
+}
+
 /** Who reads. */
 export interface RwLockReader {
   /** The member. */

@@ -6,12 +6,27 @@ import type { ObjectPlan, ObjectRef } from "../heap/directory.js";
 import { NamedObject, type ObjectContext } from "../heap/named-object.js";
 import { Op } from "../layout/member-slot.js";
 import { GATE_ENTERED, RWLOCK_BYTES, RWLOCK_READER_BYTES } from "../layout/rwlock.js";
-import { blockedOnLock, holderOf, lockWaiters, ownerOf, takeAbandoned, tryLock } from "../locking/robust-lock.js";
+import {
+  blockedOnLock,
+  holderOf,
+  isAbandoned,
+  lockWaiters,
+  ownerOf,
+  toldAbandoned,
+  tryLock,
+} from "../locking/robust-lock.js";
 import { ringAll, ringMember } from "../members/doorbell.js";
 import { BLOCKED, type Blocked, type Member } from "../members/member.js";
 import { inSet, leaveSet } from "../members/member-set.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
-import { COUNT_STRIDE, countWord, RWLOCK_WORD, rwLockStatistics, type RwLockStatistics } from "./rwlock-words.js";
+import {
+  COUNT_STRIDE,
+  countWord,
+  favourReaders,
+  RWLOCK_WORD,
+  rwLockStatistics,
+  type RwLockStatistics,
+} from "./rwlock-words.js";
 import { Turns } from "./turns.js";
 
 const LOCK = Op["rwlock.lock"];
@@ -322,6 +337,7 @@ export class RwLock extends NamedObject {
       member.failed(error);
     }
     this.arriving = undefined;
+    if (guard.told) toldAbandoned(member, base);
     return guard;
   }
 
@@ -376,7 +392,7 @@ export class RwLock extends NamedObject {
   private enter(guard: RwLockGuard): void {
     words.store(this.words, this.gate, this.entered);
     guard.held = "exclusive";
-    guard.told = takeAbandoned(this.member, this.base);
+    guard.told = isAbandoned(this.member, this.base);
   }
 
   /** Gives up what a wait had: the gate is open, and unless a guard has it the lock free. */
@@ -384,21 +400,18 @@ export class RwLock extends NamedObject {
     this.openGate();
     if (this.owner === undefined) this.free();
     this.isEntering = false;
+    this.favourSince = 0;
     // Other waits of this member looked on while this one had it.
     ringMember(this.member, this.member.slot);
   }
 
   /** Opens the gate; the readers that wait come before the next writer. */
   private openGate(): void {
-    const { member, waiting } = this;
     if (words.load(this.words, this.gate) === 0) return;
-    for (let word = 0; word < member.geometry.setWords; word++) {
-      const bits = words.load(this.words, waiting + word);
-      if (bits !== 0) words.or(this.words, this.favoured + word, bits);
-    }
+    favourReaders(this.member, this.base);
     // SYNC POINT: pairs with enterSet followed by the re-check of a reader
     words.store(this.words, this.gate, 0);
-    ringAll(member, waiting);
+    ringAll(this.member, this.waiting);
   }
 
   private free(): void {
@@ -475,6 +488,12 @@ export class RwLock extends NamedObject {
     } catch (error) {
       member.failed(error);
     }
+    this.refuseUpgrades();
+  }
+
+  /** Waits to upgrade what is not held upgradable any more fail. */
+  private refuseUpgrades(): void {
+    if (this.upgrades.waits.length > 0) this.context.waits.pump(this.upgrades);
   }
 
   /** The owner goes. */
@@ -509,6 +528,7 @@ export class RwLock extends NamedObject {
     } catch (error) {
       member.failed(error);
     }
+    this.refuseUpgrades();
   }
 
   private upgrading(guard: RwLockGuard, isBlocking: boolean): Waitable<true> {
@@ -528,6 +548,7 @@ export class RwLock extends NamedObject {
       this.isEntering = false;
       member.committed();
       member.end();
+      if (guard.told) toldAbandoned(member, this.base);
       return true;
     } catch (error) {
       return member.failed(error);
@@ -556,6 +577,7 @@ export class RwLock extends NamedObject {
     this.arriving = undefined;
     this.stopCounting();
     this.isEntering = false;
+    this.favourSince = 0;
     if (ownerOf(this.member, this.base) !== this.member.slot) return;
     if (this.owner?.held === "exclusive") words.store(this.words, this.gate, this.entered);
     else this.openGate();

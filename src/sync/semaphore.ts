@@ -76,7 +76,9 @@ function availablePermits({ segment, geometry }: Member, base: number): number {
   for (let slot = 0; slot < geometry.maxMembers; slot++)
     sum +=
       words.load(shared, base + SEMAPHORE_WORD.posted + slot) - words.load(shared, base + SEMAPHORE_WORD.held + slot);
-  return sum | 0;
+  sum |= 0;
+  // Posts at the same time may exceed the greatest number together; reads meanwhile can be below 0, but not by so much.
+  return sum < -(2 ** 30) ? sum + 2 ** 32 : sum;
 }
 
 /** @internal How the semaphore at a word index is. */
@@ -181,7 +183,7 @@ export class Semaphore extends ServedInTurn {
 
   /**
    * Adds permits, 1 by default, as sem_post(3) does; never waits.
-   * @throws ERR_OUT_OF_RANGE when more than 2^31 - 1 would be available (EOVERFLOW)
+   * @throws ERR_OUT_OF_RANGE when more than 2^31 - 1 would be available (EOVERFLOW), unless others post at the very moment
    */
   post(permits = 1): void {
     wholeNumber(permits, "permits", 1, MAX_PERMITS);

@@ -24,6 +24,8 @@ export abstract class ServedInTurn extends MonitorObject {
   protected readonly syncQueue = new LocalQueue();
   protected readonly turns: Turns;
   private readonly waiters: number;
+  /** Whether a Sync wait went before this thread's asynchronous ones, which have drawn another turn for that. */
+  private wasOvertaken = false;
 
   /** @internal */
   constructor(context: ObjectContext, ref: ObjectRef, { sizeBytes, waiters, turns }: TurnShape) {
@@ -52,11 +54,15 @@ export abstract class ServedInTurn extends MonitorObject {
     return first === this.member.slot ? -1 : first;
   }
 
-  /** A wait of a queue was served: its turn is over. This member's other waits stand at the end. */
+  /**
+   * A wait of a queue was served: its turn is over. This member's other waits stand at the end; but where Sync waits go before
+   * them again and again, they keep every other turn, so that they are served when the thread lets them.
+   */
   protected served(queue: LocalQueue): void {
     const own = this.member.queued && queue === this.queue ? 1 : 0;
-    if (this.queue.waits.length > own) this.draw();
-    else this.write(this.turns.own, 0);
+    if (this.queue.waits.length === own) this.write(this.turns.own, 0);
+    else if (queue === this.queue || !this.wasOvertaken) this.draw();
+    this.wasOvertaken = queue === this.syncQueue && !this.wasOvertaken && this.queue.waits.length > 0;
   }
 
   private draw(): void {

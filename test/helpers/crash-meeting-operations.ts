@@ -4,6 +4,7 @@ import type { Barrier, Flag, Latch, Once, Region, SharedEvent } from "shmkit";
 import { BARRIER } from "#src/layout/barrier.js";
 import { EVENT } from "#src/layout/event.js";
 import { FLAG } from "#src/layout/flag.js";
+import { LOCK } from "#src/layout/lock.js";
 import { ONCE } from "#src/layout/once.js";
 import type { OperationName } from "#src/layout/member-slot.js";
 import { PAGE_BYTES } from "#src/layout/region-header.js";
@@ -379,6 +380,23 @@ const ONCES: CrashOperation[] = [
       goOn: stage.goOn,
     }),
   ),
+  onOnce("do what somebody died in", ["Once.runSync"], (stage) => {
+    stage.world.words[(stage.mine.ref.page * PAGE_BYTES + ONCE.at.lock + LOCK.at.abandoned) >> 2] = 1;
+    let isTold = false;
+    const initialise = (abandoned: boolean): Uint8Array => {
+      isTold ||= abandoned;
+      return RESULT;
+    };
+    const effect = (witness: Actor): boolean => {
+      const once = witness.region.onces.openSync(NAME);
+      const { isDone } = once.statistics();
+      once.runSync(initialise, { timeoutMs: 0 });
+      assert.ok(isTold, "somebody is told");
+      return isDone;
+    };
+    const act = (): void => void stage.mine.runSync(initialise);
+    return does(["once.begin", "once.finish"], act, effect, { claims: [], goOn: stage.goOn });
+  }),
   onOnce("fail", ["Once.runSync"], (stage) => {
     const failure = new Error("no");
     const act = (): void => {

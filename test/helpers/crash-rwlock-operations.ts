@@ -1,6 +1,8 @@
 /** Operations on readers–writer locks. */
 import assert from "node:assert/strict";
 import type { RwLock, RwLockGuard } from "shmkit";
+import { LOCK } from "#src/layout/lock.js";
+import { PAGE_BYTES } from "#src/layout/region-header.js";
 import { whileParked } from "../instruments/system.js";
 import { handSignal, ignore, refuses } from "./crash-calls.js";
 import type { CrashOperation } from "./crash-explore.js";
@@ -23,6 +25,12 @@ class Stage {
   /** Who lives to the end. */
   get other(): Actor {
     return this.world.actors.at(-1)!;
+  }
+
+  /** As after the death of somebody who wrote. */
+  abandon(): this {
+    this.world.words[(this.others.ref.page * PAGE_BYTES + LOCK.at.abandoned) >> 2] = 1;
+    return this;
   }
 
   /** Somebody else has it; the result gives it back. */
@@ -122,6 +130,34 @@ const LOCKING: CrashOperation[] = [
     return scene(stage, act, { settle, pending: true });
   }),
   on("write", ["RwLock.tryLock"], (stage) => scene(stage, () => assert.ok(stage.mine.tryLock()))),
+  on("write what was abandoned", ["RwLock.tryLock"], (stage) => {
+    let isTold = false;
+    const act = (): void => {
+      isTold = stage.abandon().mine.tryLock()!.abandoned;
+      assert.ok(isTold);
+    };
+    const effect = (witness: Actor): undefined => {
+      const guard = witness.region.rwlocks.openSync(GATE).tryLock()!;
+      guard.release();
+      assert.ok(guard.abandoned || (isTold && witness.isAlive(stage.world.victim.slot)), "somebody is told");
+    };
+    return scene(stage, act, { effect });
+  }),
+  on("upgrade to what was abandoned", ["RwLockGuard.tryUpgrade"], (stage) => {
+    const guard = stage.abandon().mineIs("tryLockUpgradable");
+    let isTold = false;
+    const act = (): void => {
+      assert.equal(guard.tryUpgrade(), true);
+      isTold = guard.abandoned;
+      assert.ok(isTold);
+    };
+    const effect = (witness: Actor): undefined => {
+      const next = witness.region.rwlocks.openSync(GATE).tryLock()!;
+      next.release();
+      assert.ok(next.abandoned || (isTold && witness.isAlive(stage.world.victim.slot)), "somebody is told");
+    };
+    return scene(stage, act, { effect });
+  }),
   on("write blocking", ["RwLock.lockSync"], (stage) => scene(stage, () => stage.mine.lockSync())),
   on("write asynchronously", ["RwLock.lock"], (stage) => scene(stage, () => ignore(stage.mine.lock()))),
   on("write what is read", ["RwLock.tryLock"], (stage) => {
