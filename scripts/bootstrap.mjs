@@ -13,6 +13,7 @@ import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { bundle } from "./bundle.mjs";
 import { inlineDependencies } from "./inline-dependencies.mjs";
+import { putBackLeft } from "./kept-manifest.mjs";
 import { removeStaleOutputs } from "./stale-outputs.mjs";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -254,6 +255,7 @@ async function main() {
   checkNode();
   forwardSignals();
   const endTurn = await takeTurn();
+  putBackLeft(ROOT);
   await installPackages();
   await buildAddon();
   await buildTypeScript(command);

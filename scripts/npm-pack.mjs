@@ -3,13 +3,14 @@
  *
  * Before: compiles the addons, makes sure that all of them would be packed, and puts the package's own package.json in the
  * place of the checkout's. After: puts the checkout's back. If npm fails in between or is killed, a process that waits for
- * its end does that.
+ * its end does that; and if that is killed as well, whatever command is run next in the checkout.
  */
 import { spawn } from "node:child_process";
-import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { identityOf, isRunning, keptFor, putBack, putBackLeft, statOf } from "./kept-manifest.mjs";
 import { packageFiles } from "./package-files.mjs";
 import { packedManifestText } from "./packed-manifest.mjs";
 import { addonsDue, CompilerMissing, prebuildAddons } from "./prebuild-addons.mjs";
@@ -17,48 +18,13 @@ import { addonsDue, CompilerMissing, prebuildAddons } from "./prebuild-addons.mj
 const SELF = fileURLToPath(import.meta.url);
 const ROOT = dirname(dirname(SELF));
 const MANIFEST = join(ROOT, "package.json");
-/** The checkout's package.json while npm packs, with the process id of that npm behind it. */
-const KEPT = join(ROOT, "build/package.json.");
 
 /** The npm that runs this: the first process above that was not started as its step. */
 function npmAbove() {
   const isStep = (pid) => /npm_lifecycle_event=(?:pre|post)pack\0/.test(readFileSync(`/proc/${pid}/environ`, "latin1"));
-  // Behind the program's name, which may contain anything: state, then the parent.
-  const parentOf = (pid) => Number(/.*\) \S+ (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))[1]);
   let pid = process.pid;
-  while (isStep(pid)) pid = parentOf(pid);
-  return pid;
-}
-
-function isAlive(pid) {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return /** @type {NodeJS.ErrnoException} */ (error).code === "EPERM";
-  }
-}
-
-function putBack(npm) {
-  const kept = `${KEPT}${npm}`;
-  if (!existsSync(kept)) return;
-  try {
-    renameSync(kept, MANIFEST);
-  } catch (error) {
-    // Whoever else puts it back was faster.
-    if (/** @type {NodeJS.ErrnoException} */ (error).code !== "ENOENT") throw error;
-  }
-  // Two names of one file, when npm was killed before the exchange, are left as they are by a rename.
-  rmSync(kept, { force: true });
-}
-
-/** One at a time. What an npm left behind that was killed together with the process that waits for its end is put back. */
-function refuseOthers() {
-  const names = readdirSync(dirname(KEPT)).filter((name) => name.startsWith(basename(KEPT)));
-  for (const npm of names.map((name) => Number(name.slice(basename(KEPT).length)))) {
-    if (isAlive(npm)) throw new Error(`another npm pack, process ${npm}, is at work in this checkout`);
-    putBack(npm);
-  }
+  while (isStep(pid)) pid = statOf(pid).parent;
+  return identityOf(pid);
 }
 
 /** Puts the package's package.json in place in one step; the checkout's keeps its time, by which the build judges. */
@@ -66,14 +32,16 @@ function exchange() {
   const npm = npmAbove();
   const temporary = `${MANIFEST}.${process.pid}`;
   writeFileSync(temporary, packedManifestText(readFileSync(MANIFEST, "utf8")));
-  linkSync(MANIFEST, `${KEPT}${npm}`);
-  spawn(process.execPath, [SELF, "guard", `${npm}`], { detached: true, stdio: "ignore" }).unref();
+  linkSync(MANIFEST, keptFor(ROOT, npm));
+  spawn(process.execPath, [SELF, "guard", npm], { detached: true, stdio: "ignore" }).unref();
   renameSync(temporary, MANIFEST);
 }
 
 function before() {
-  mkdirSync(dirname(KEPT), { recursive: true });
-  refuseOthers();
+  mkdirSync(join(ROOT, "build"), { recursive: true });
+  const [other] = putBackLeft(ROOT);
+  if (other !== undefined)
+    throw new Error(`another npm pack, process ${parseInt(other, 10)}, is at work in this checkout`);
   const isDryRun = process.env.npm_config_dry_run === "true";
   try {
     prebuildAddons(ROOT, { mayInstall: !isDryRun });
@@ -90,15 +58,15 @@ function before() {
 }
 
 async function guard(npm) {
-  while (existsSync(`${KEPT}${npm}`) && isAlive(npm)) await sleep(50);
-  putBack(npm);
+  while (existsSync(keptFor(ROOT, npm)) && isRunning(npm)) await sleep(50);
+  putBack(ROOT, npm);
 }
 
 const [step, npm] = process.argv.slice(2);
 try {
   if (step === "before") before();
-  else if (step === "after") putBack(npmAbove());
-  else if (step === "guard") await guard(Number(npm));
+  else if (step === "after") putBack(ROOT, npmAbove());
+  else if (step === "guard") await guard(npm);
   else throw new Error("usage: node scripts/npm-pack.mjs before|after");
 } catch (error) {
   process.stderr.write(`shmkit: ${error.message}\n`);

@@ -1,5 +1,8 @@
-/** What only a checkout has use for. `private` keeps anything but the package from being published. */
-const OF_CHECKOUT = ["private", "scripts", "devDependencies", "overrides"];
+/**
+ * What only a checkout has use for. `private` keeps anything but the package from being published. The scripts stay: this is
+ * the checkout's package.json while npm packs, and whatever is run next puts back what a killed npm has left.
+ */
+const OF_CHECKOUT = ["private", "devDependencies", "overrides"];
 
 /** Of the names that modules import by, the one that the command line uses; the others lead to what the bundle was made of. */
 const IMPORTS_KEPT = ["#shmkit"];

@@ -83,7 +83,7 @@ test("npm pack makes a package with all addons and a package.json that points to
   const packed = folderWith({});
   assert.equal(spawnSync("tar", ["-xf", archive(root), "-C", packed]).status, 0);
   const manifest = JSON.parse(readFileSync(join(packed, "package/package.json"), "utf8")) as object;
-  const { name, version, type, files } = MANIFEST;
+  const { name, version, type, files, scripts } = MANIFEST;
   const exports = { ".": { import: { default: "./bundle.js" } } };
   assert.deepEqual(manifest, {
     name,
@@ -92,6 +92,7 @@ test("npm pack makes a package with all addons and a package.json that points to
     exports,
     imports: { "#shmkit": { default: "./bundle.js" } },
     files,
+    scripts,
   });
   assert.deepEqual(readdirSync(join(packed, "package/prebuilds")).sort(), NAMES.map((addon) => `${addon}.node`).sort());
   assert.equal(manifestOf(root), before, "the checkout's package.json is another one now");
@@ -154,9 +155,12 @@ test("a dry run installs no compiler, and says what is missing", () => {
   assert.deepEqual(keptIn(root), []);
 });
 
-test("the checkout's package.json comes back when npm is killed", async () => {
-  const scripts = { ...MANIFEST.scripts, postpack: "echo $$ > stays; exec sleep 100" };
-  const root = checkout({ scripts });
+/** Stays the first time. */
+const STAYING = `[ -e stays ] || { echo $$ > stays; exec sleep 100; }; ${MANIFEST.scripts.postpack}`;
+
+/** An npm that is packing, and stays at what it does after packing until it is killed. */
+async function stayingPack() {
+  const root = checkout({ scripts: { ...MANIFEST.scripts, postpack: STAYING } });
   const before = manifestOf(root);
   const npm = spawn("npm", ["pack"], { cwd: root, stdio: "ignore" });
   const ended = once(npm, "close");
@@ -165,28 +169,75 @@ test("the checkout's package.json comes back when npm is killed", async () => {
     assert.equal(npm.exitCode, null, "npm ended before it came to what it does after packing");
     await sleep(20);
   }
-  const [during, kept] = [manifestOf(root), keptIn(root)];
-  npm.kill("SIGKILL");
-  process.kill(Number(readFileSync(stays, "utf8")), "SIGKILL");
-  await ended;
-  assert.notEqual(during, before);
-  assert.deepEqual(kept, [`package.json.${npm.pid}`]);
+  assert.notEqual(manifestOf(root), before);
+  const [kept, ...others] = keptIn(root);
+  assert.deepEqual(others, []);
+  assert.match(kept, new RegExp(`^package\\.json\\.${npm.pid}-\\d+$`));
+  const kill = async (): Promise<void> => {
+    npm.kill("SIGKILL");
+    process.kill(Number(readFileSync(stays, "utf8")), "SIGKILL");
+    await ended;
+  };
+  return { root, before, kill };
+}
+
+test("the checkout's package.json comes back when npm is killed", async () => {
+  const { root, before, kill } = await stayingPack();
+  await kill();
   while (keptIn(root).length > 0) await sleep(20);
   assert.equal(manifestOf(root), before);
 });
 
-test("one npm pack at a time; what one that was killed with its guard left behind is put back", () => {
+/** The process that waits for the end of the npm that packs in a checkout. */
+function guardIn(root: string): number {
+  const guards = readdirSync("/proc").filter((pid) => {
+    try {
+      return (
+        /^\d+$/.test(pid) &&
+        readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(`${root}/scripts/npm-pack.mjs\0guard`)
+      );
+    } catch {
+      return false;
+    }
+  });
+  assert.equal(guards.length, 1);
+  return Number(guards[0]);
+}
+
+const NEXT_COMMANDS = {
+  "npm pack": ["npm", "pack", "--dry-run"],
+  // Its set-up ends soon: there is nothing to be installed from.
+  "any other": ["node", "scripts/bootstrap.mjs", "build"],
+} as const;
+
+for (const [title, [command, ...args]] of Object.entries(NEXT_COMMANDS))
+  test(`when the guard is killed with npm, the next command puts it back: ${title}`, async () => {
+    const { root, before, kill } = await stayingPack();
+    process.kill(guardIn(root), "SIGKILL");
+    await kill();
+    assert.notEqual(manifestOf(root), before);
+    const { scripts } = JSON.parse(manifestOf(root)) as typeof MANIFEST;
+    assert.equal(scripts.prepack, MANIFEST.scripts.prepack);
+    const next = spawnSync(command, args, { cwd: root, encoding: "utf8", timeout: 60_000, killSignal: "SIGKILL" });
+    assert.equal(next.error, undefined);
+    assert.equal(manifestOf(root), before);
+  });
+
+test("one npm pack at a time", () => {
   const root = checkout();
-  const before = manifestOf(root);
   mkdirSync(join(root, "build"));
-  const other = join(root, `build/package.json.${process.pid}`);
-  writeFileSync(other, before);
+  const startedAt = readFileSync("/proc/self/stat", "utf8").split(") ")[1].split(" ")[19];
+  writeFileSync(join(root, `build/package.json.${process.pid}-${startedAt}`), manifestOf(root));
   const refused = npmPack(root);
   assert.notEqual(refused.status, 0);
   assert.ok(refused.output.includes(`another npm pack, process ${process.pid}, is at work`), refused.output);
-  rmSync(other);
-  const ended = spawnSync("true").pid;
-  writeFileSync(join(root, `build/package.json.${ended}`), before);
+});
+
+test("one that is gone is not taken for a process which has its id now", () => {
+  const root = checkout();
+  const before = manifestOf(root);
+  mkdirSync(join(root, "build"));
+  writeFileSync(join(root, `build/package.json.${process.pid}-1`), before);
   const { status, output } = npmPack(root);
   assert.equal(status, 0, output);
   assert.deepEqual(keptIn(root), []);
