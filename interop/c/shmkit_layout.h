@@ -88,6 +88,7 @@ enum shmkit_run_state {
   SHMKIT_RUN_STATE_INTERIOR = 0,
   SHMKIT_RUN_STATE_FREE = 1,
   SHMKIT_RUN_STATE_USED = 2,
+  SHMKIT_RUN_STATE_KEPT = 3,
 };
 
 enum shmkit_name_encoding {

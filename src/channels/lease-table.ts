@@ -1,6 +1,6 @@
 import * as words from "#words";
 import { ShmkitError } from "../base/errors.js";
-import { PAGE_WORDS, pagesFor, type PageHeap } from "../heap/page-heap.js";
+import { PAGE_WORDS, type PageHeap } from "../heap/page-heap.js";
 import { IN_BLOCK, leaseOwner, leaseState, LeaseState, packLease } from "../layout/pipe.js";
 import type { Member } from "../members/member.js";
 import type { PipeShape } from "./pipe-shape.js";
@@ -115,11 +115,7 @@ export class LeaseTable {
     const { segment } = this.member;
     const length = this.length(index);
     const page = this.page(index);
-    if (
-      page === 0
-        ? length <= this.shape.inlineLimit
-        : this.heap.isBlock(page) && pagesFor(length) <= this.heap.pagesOf(page)
-    )
+    if (page === 0 ? length <= this.shape.inlineLimit : this.heap.isMessage(page, this.generation(index), length))
       return words.copy(segment, page === 0 ? this.at(index) * 4 + LEASE_WORD.inline : page * PAGE_WORDS * 4, length);
     throw new ShmkitError(
       "ERR_CORRUPT",

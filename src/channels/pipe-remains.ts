@@ -1,5 +1,5 @@
 import * as words from "#words";
-import { pagesFor, type PageHeap } from "../heap/page-heap.js";
+import type { PageHeap } from "../heap/page-heap.js";
 import { BLOCK_REFERENCE_BYTES, COPY_BYTES, IN_BLOCK, LeaseState, RecordKind } from "../layout/pipe.js";
 import type { Member } from "../members/member.js";
 import { LeaseTable } from "./lease-table.js";
@@ -44,11 +44,7 @@ function freeRecords(
     const length = words.read(shared, record) >>> 0;
     const inBlock = (words.read(shared, record + 1) & IN_BLOCK) !== 0;
     if (!inBlock && length > inlineLimit) return;
-    if (inBlock) {
-      const block = words.read(shared, record + 2) >>> 0;
-      if (heap.isBlock(block) && heap.pagesOf(block) >= pagesFor(length))
-        heap.freeIfSame(block, words.read(shared, record + 3));
-    }
+    if (inBlock) heap.freeIfSame(words.read(shared, record + 2) >>> 0, words.read(shared, record + 3));
     position += 1 + (((inBlock ? BLOCK_REFERENCE_BYTES : length) + 7) >>> 3);
   }
 }

@@ -1,6 +1,6 @@
 import * as words from "#words";
 import { ArgumentRangeError, ShmkitError } from "../base/errors.js";
-import { pagesFor, PAGE_WORDS, type PageHeap } from "../heap/page-heap.js";
+import { PAGE_WORDS, type PageHeap } from "../heap/page-heap.js";
 import { BLOCK_REFERENCE_BYTES, COPY_BYTES, IN_BLOCK, LeaseState, RecordKind } from "../layout/pipe.js";
 import { Op } from "../layout/member-slot.js";
 import { blockedOnLock, holderOf, lockWaiters, tryLock, unlock } from "../locking/robust-lock.js";
@@ -212,7 +212,7 @@ export class Receiver {
     const sane =
       (this.kind === RecordKind.bytes || this.kind === RecordKind.value) &&
       (inBlock
-        ? this.heap.isBlock(this.page) && pagesFor(this.length) <= this.heap.pagesOf(this.page)
+        ? this.heap.isMessage(this.page, words.read(shared, this.body + 1), this.length)
         : this.length <= shape.inlineLimit) &&
       unit + units <= ringUnits;
     if (!sane)

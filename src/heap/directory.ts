@@ -1,6 +1,15 @@
 import * as words from "#words";
 import { ShmkitError } from "../base/errors.js";
-import { DIRECTORY_ENTRY, ENTRY_BYTES, EntryState, KINDS, kindCode, OPTION_WORDS, type Kind } from "../layout/heap.js";
+import {
+  DIRECTORY_ENTRY,
+  ENTRY_BYTES,
+  EntryState,
+  KINDS,
+  kindCode,
+  OPTION_WORDS,
+  RunState,
+  type Kind,
+} from "../layout/heap.js";
 import { NO_ENTRY, Op } from "../layout/member-slot.js";
 import { DIRECTORY_SEGMENTS, FIRST_SEGMENT_ENTRIES, PAGE_BYTES } from "../layout/region-header.js";
 import { MAX_OBJECT_NAME_BYTES } from "../base/arguments.js";
@@ -277,7 +286,7 @@ export class Directory {
       );
     const free = this.freeEntry();
     if (typeof free === "number") return this.full(free, path);
-    const page = heap.allocate(pagesFor(plan.sizeBytes));
+    const page = heap.allocate(pagesFor(plan.sizeBytes), RunState.kept);
     if (page < 0) return this.full(page, path);
     const [entry, base] = free;
     words.zero(member.segment, page * PAGE_BYTES, pagesFor(plan.sizeBytes) * PAGE_BYTES);
@@ -323,7 +332,7 @@ export class Directory {
     const segment = 31 - Math.clz32(entry / FIRST_SEGMENT_ENTRIES + 1);
     if (segment >= DIRECTORY_SEGMENTS) return HeapAnswer.full;
     const bytes = segmentBytes(segment);
-    const page = heap.allocate(pagesFor(bytes));
+    const page = heap.allocate(pagesFor(bytes), RunState.kept);
     if (page < 0) return page;
     words.zero(member.segment, page * PAGE_BYTES, bytes);
     words.store(member.segment.words, HEADER.directorySegments + segment, page);
@@ -422,10 +431,10 @@ export class Directory {
       const kind = KINDS[words.read(member.segment.words, base + ENTRY.kind)];
       if (kind !== undefined && kind !== "none") this.emptying(kind, page);
       // An entry that names no block is corrupt, and has none to be freed.
-      const hasBlock = heap.isBlock(page);
+      const hasBlock = heap.isBlock(page, RunState.kept);
       // In this order: a block in the ledger is freed by recovery only if the entry was freed.
       member.reap(entry);
-      if (hasBlock) heap.adopt(page);
+      if (hasBlock) heap.adopt(page, RunState.kept);
       words.store(member.segment.words, base + ENTRY.state, EntryState.free);
       if (hasBlock) {
         if (heap.pagesOf(page) >= PUNCH_PAGES) heap.punch(page);

@@ -30,6 +30,9 @@ const SMALLEST_GROWTH_PAGES = 256;
 /** What {@link PageHeap.allocate} answers when it cannot allocate now. */
 export const HeapAnswer = { lockBusy: -1, full: -2, noSpace: -3 } as const;
 
+/** Far from those of other pages: what refers to another page, but for its generation, is damaged. */
+const firstGeneration = (page: number): number => Math.imul(page, 0x9e3779b1);
+
 export const pagesFor = (bytes: number): number => Math.ceil(bytes / PAGE_BYTES);
 
 /** Figures of the heap, read without the lock. */
@@ -72,10 +75,11 @@ export class PageHeap {
   /**
    * Allocates a run inside an operation of the member; its head page is in the member's ledger from then on.
    * Returns the page, `lockBusy` (wait for {@link lockSet}), `full` (the region is; wait for {@link spaceSet}) or
-   * `noSpace` (the file system is: wait for {@link spaceSet}, or {@link noSpaceError}).
+   * `noSpace` (the file system is: wait for {@link spaceSet}, or {@link noSpaceError}). `state`: used, or kept for what an
+   * object has until it ends.
    * @throws ERR_CORRUPT
    */
-  allocate(pages: number): number {
+  allocate(pages: number, state: number = RunState.used): number {
     const { member } = this;
     if (!tryLock(member, HEADER.heapLock)) return HeapAnswer.lockBusy;
     let page = this.find(pages);
@@ -84,11 +88,11 @@ export class PageHeap {
       const grown = this.grow(pages - this.tailPages);
       page = grown < 0 ? grown : this.find(pages);
     }
-    if (page > 0) page = this.take(page, pages);
+    if (page > 0) page = this.take(page, pages, state);
     // What was given back to a file system that is full now cannot be had; what was not still can.
     if (page === HeapAnswer.noSpace) {
       const backed = this.find(pages, true);
-      if (backed > 0) page = this.take(backed, pages);
+      if (backed > 0) page = this.take(backed, pages, state);
     }
     unlock(member, HEADER.heapLock);
     return page === 0 ? HeapAnswer.full : page;
@@ -145,7 +149,7 @@ export class PageHeap {
 
   private checked(page: number, run: number, end: number): number {
     const state = runState(run);
-    if ((state !== RunState.free && state !== RunState.used) || runPages(run) === 0 || page + runPages(run) > end)
+    if (state === RunState.interior || runPages(run) === 0 || page + runPages(run) > end)
       throw new ShmkitError(
         "ERR_CORRUPT",
         `the page map of ${this.member.regionName} is corrupt at page ${page}; remove the region`,
@@ -157,8 +161,8 @@ export class PageHeap {
     return run;
   }
 
-  /** Turns the first `pages` of a free run into a used one; `noSpace` when a punched run cannot be backed again. */
-  private take(page: number, pages: number): number {
+  /** Turns the first `pages` of a free run into a block; `noSpace` when a punched run cannot be backed again. */
+  private take(page: number, pages: number, state: number): number {
     const { member } = this;
     const shared = member.segment.words;
     const run = words.load(shared, this.entry(page));
@@ -166,10 +170,11 @@ export class PageHeap {
     if (runPunched(run) && native.allocate(member.descriptor, page * PAGE_BYTES, pages * PAGE_BYTES) < 0)
       return HeapAnswer.noSpace;
     if (rest > 0) words.write(shared, this.entry(page + pages), packRun(RunState.free, runPunched(run), 0, rest));
-    words.write(shared, this.entry(page) + 1, words.read(shared, this.entry(page) + 1) + 1);
+    const generation = words.read(shared, this.entry(page) + 1);
+    words.write(shared, this.entry(page) + 1, (generation === 0 ? firstGeneration(page) : generation) + 1);
     words.write(shared, member.ledger, page);
     // SYNC POINT: ledger, remainder and generation become visible with the run; pairs with settleLedger of a recoverer
-    words.storeRelease(shared, this.entry(page), packRun(RunState.used, false, member.me, pages));
+    words.storeRelease(shared, this.entry(page), packRun(state, false, member.me, pages));
     words.write(shared, HEADER.heapRover, rest > 0 ? page + pages : page);
     return page;
   }
@@ -248,11 +253,11 @@ export class PageHeap {
 
   /**
    * Names this member as owner of a block it has the exclusive right to free, before the step that makes freeing due.
-   * @throws ERR_CORRUPT when there is no block
+   * @throws ERR_CORRUPT when there is no block of that state
    */
-  adopt(page: number): void {
+  adopt(page: number, state: number = RunState.used): void {
     const { member } = this;
-    if (!this.isBlock(page))
+    if (!this.isBlock(page, state))
       throw new ShmkitError(
         "ERR_CORRUPT",
         `something in ${member.regionName} refers to page ${page}, where no block begins; remove the region`,
@@ -260,7 +265,7 @@ export class PageHeap {
       );
     const run = words.load(member.segment.words, this.entry(page));
     words.write(member.segment.words, member.ledger, page);
-    words.storeRelease(member.segment.words, this.entry(page), packRun(RunState.used, false, member.me, runPages(run)));
+    words.storeRelease(member.segment.words, this.entry(page), packRun(state, false, member.me, runPages(run)));
   }
 
   /** Frees a block this member owns, and rings one who waits for space. */
@@ -281,18 +286,17 @@ export class PageHeap {
     ringAll(this.member, HEADER.spaceWaiters);
   }
 
-  /** Frees the block if the member of `slot` still owns it: what a recoverer does. */
-  freeIfOwnedBy(page: number, slot: number): void {
-    if (!this.isBlock(page)) return;
+  /** Frees the block, if it has that state, and the member of `slot` still owns it: what a recoverer does. */
+  freeIfOwnedBy(page: number, slot: number, state?: number): void {
+    if (!this.isBlock(page, state)) return;
     const run = words.load(this.member.segment.words, this.entry(page));
     if (runOwner(run) !== slot + 1) return;
     words.store(this.member.segment.words, this.entry(page), packRun(RunState.free, runPunched(run), 0, runPages(run)));
   }
 
   /** Frees a block of an object that nobody has any more, if it still is the one of that generation; the object's own follows, and rings. */
-  freeIfSame(page: number, generation: number): void {
-    if (!this.isBlock(page) || this.generationOf(page) !== generation) return;
-    this.release(page);
+  freeIfSame(page: number, generation: number, state: number = RunState.used): void {
+    if (this.isBlock(page, state) && this.generationOf(page) === generation) this.release(page);
   }
 
   /** A block that was published or freed no longer needs the ledger. */
@@ -306,15 +310,26 @@ export class PageHeap {
     const { member } = this;
     const run = words.load(member.segment.words, this.entry(page));
     // The mark first: pages that are gone without it would be used unbacked.
-    words.store(member.segment.words, this.entry(page), packRun(RunState.used, true, member.me, runPages(run)));
+    words.store(member.segment.words, this.entry(page), packRun(runState(run), true, member.me, runPages(run)));
     native.punch(member.descriptor, page * PAGE_BYTES, runPages(run) * PAGE_BYTES);
   }
 
-  /** Whether a used block begins at the page. */
-  isBlock(page: number): boolean {
+  /** Whether a block begins at the page: one of that state, or any. */
+  isBlock(page: number, state?: number): boolean {
     if (page < this.member.geometry.heapPage || page >= this.committed) return false;
     const run = words.load(this.member.segment.words, this.entry(page));
-    return runState(run) === RunState.used && runPages(run) > 0 && page + runPages(run) <= this.committed;
+    const found = runState(run);
+    if (state === undefined ? found !== RunState.used && found !== RunState.kept : found !== state) return false;
+    return runPages(run) > 0 && page + runPages(run) <= this.committed;
+  }
+
+  /** Whether the block of a message begins at the page: that of the generation, with room for so many bytes. */
+  isMessage(page: number, generation: number, bytes: number): boolean {
+    return (
+      this.isBlock(page, RunState.used) &&
+      this.generationOf(page) === generation &&
+      pagesFor(bytes) <= this.pagesOf(page)
+    );
   }
 
   /** Word index of the end of what is backed. */

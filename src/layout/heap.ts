@@ -1,7 +1,10 @@
 import { struct } from "./descriptor.js";
 
-/** States of a run in the page map. */
-export const RunState = { interior: 0, free: 1, used: 2 } as const;
+/**
+ * States of a run in the page map. What a message refers to, and whoever receives it frees, is `used`; what an object or the
+ * directory has until it ends is `kept`: no damaged message can make anybody free that.
+ */
+export const RunState = { interior: 0, free: 1, used: 2, kept: 3 } as const;
 export const MAX_RUN_PAGES = 0xfffff;
 export const PAGE_MAP_BYTES = 8;
 
@@ -11,8 +14,8 @@ export const PAGE_MAP_ENTRY = struct(
   "One per page of the file. The heap is tiled by runs; only the entry of a run's first page (its head) means anything. Every change of the tiling is one store to one head.",
   // prettier-ignore
   [
-    [0, "run", "u32", "state << 30 | punched << 29 | owner slot + 1 << 20 | pages", "free head: heap lock; used head: its owner", "publish", "free, or freed by the recovery of its owner"],
-    [4, "generation", "u32", "counts the blocks that began here (wraps)", "heap lock", "plain", "same"],
+    [0, "run", "u32", "state << 30 | punched << 29 | owner slot + 1 << 20 | pages; state 1 free, 2 used (a message, a long name of a lock), 3 kept (of an object or the directory)", "free head: heap lock; used or kept head: its owner", "publish", "free, or freed by the recovery of its owner"],
+    [4, "generation", "u32", "counts the blocks that began here, from page × 0x9e3779b1 on (wraps)", "heap lock", "plain", "same"],
   ],
 );
 

@@ -1,6 +1,7 @@
 import * as words from "#words";
 import type { PageHeap } from "../heap/page-heap.js";
 import { PAGE_WORDS, pagesFor } from "../heap/page-heap.js";
+import { RunState } from "../layout/heap.js";
 import {
   FIRST_LOCK_REQUESTS,
   INLINE_NAME_BYTES,
@@ -176,7 +177,7 @@ export class LockRequests {
   private textOf(at: number, bytes: number): number {
     const page = words.read(this.shared, at + REQUEST_WORD.namePage) >>> 0;
     if (page === 0) return bytes <= INLINE_NAME_BYTES ? at + REQUEST_WORD.name : 0;
-    return this.heap.isBlock(page) && this.heap.pagesOf(page) >= pagesFor(bytes) ? page * PAGE_WORDS : 0;
+    return this.heap.isBlock(page, RunState.used) && this.heap.pagesOf(page) >= pagesFor(bytes) ? page * PAGE_WORDS : 0;
   }
 
   /** Whether a request was made before another. Numbers wrap; what lives at one time is never half of them apart. */
@@ -290,7 +291,7 @@ export class LockRequests {
       if (requestOwner(word) !== slot + 1) return;
       this.finishTheft(at, word);
       const page = this.namePageOf(at);
-      if (page !== 0) this.heap.freeIfOwnedBy(page, slot);
+      if (page !== 0) this.heap.freeIfOwnedBy(page, slot, RunState.used);
       // SYNC POINT: the lock is free, or the request gone; pairs with the survey of whoever waits
       words.store(this.shared, at + REQUEST_WORD.state, RequestState.free);
     });

@@ -1,5 +1,6 @@
 import * as words from "#words";
 import type { ObjectKind, ObjectPlace } from "../heap/object-kind.js";
+import { RunState } from "../layout/heap.js";
 import { LOCK_SEGMENTS, requestOwner, requestState, RequestState } from "../layout/lock-manager.js";
 import { Op, Phase } from "../layout/member-slot.js";
 import { freeDead, freeOwn, lockWaiters } from "../locking/robust-lock.js";
@@ -48,7 +49,8 @@ export const lockTableKind: ObjectKind<{ locks: LocksStatistics }> = {
     const shared = member.segment.words;
     for (let k = 0; k < LOCK_SEGMENTS; k++) {
       const page = words.load(shared, base + MANAGER_WORD.segments + k) >>> 0;
-      if (page !== 0) heap.freeIfSame(page, words.read(shared, base + MANAGER_WORD.segmentGenerations + k));
+      if (page !== 0)
+        heap.freeIfSame(page, words.read(shared, base + MANAGER_WORD.segmentGenerations + k), RunState.kept);
     }
   },
   facts: (place) => ({ locks: requestsOf(place).look() }),

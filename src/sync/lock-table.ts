@@ -3,6 +3,7 @@ import { ShmkitError } from "../base/errors.js";
 import type { ObjectPlan, ObjectRef } from "../heap/directory.js";
 import { NamedObject, type ObjectContext } from "../heap/named-object.js";
 import { HeapAnswer, pagesFor } from "../heap/page-heap.js";
+import { RunState } from "../layout/heap.js";
 import {
   INLINE_NAME_BYTES,
   LOCK_MANAGER_BYTES,
@@ -182,7 +183,7 @@ export class LockTable extends NamedObject {
     const { heap } = this.context;
     const k = segmentOf(index);
     if (k >= LOCK_SEGMENTS) return HeapAnswer.full;
-    const page = heap.allocate(pagesFor(lockSegmentBytes(k)));
+    const page = heap.allocate(pagesFor(lockSegmentBytes(k)), RunState.kept);
     if (page < 0) return page;
     words.zero(member.segment, page * PAGE_BYTES, lockSegmentBytes(k));
     words.write(this.words, base + MANAGER_WORD.segmentGenerations + k, heap.generationOf(page));
@@ -438,7 +439,7 @@ export class LockTable extends NamedObject {
     this.requests.visit((at, word) => {
       if (requestOwner(word) !== this.member.me || this.claims.has(at)) return;
       const page = this.requests.namePageOf(at);
-      if (page !== 0) this.context.heap.freeIfOwnedBy(page, this.member.slot);
+      if (page !== 0) this.context.heap.freeIfOwnedBy(page, this.member.slot, RunState.used);
       words.store(this.words, at + REQUEST_WORD.state, RequestState.free);
     });
   }

@@ -83,6 +83,8 @@ class Auditor {
   private readonly bytes: DataView;
   private readonly owned = new Map<number, string>();
   private readonly used = new Map<number, number>();
+  /** Those of the used blocks that are an object's or the directory's, and no message's. */
+  private readonly kept = new Set<number>();
   private readonly alive = new Set<number>();
   private freePages = 0;
   private segmentPages = 0;
@@ -137,7 +139,8 @@ class Auditor {
       const pages = runPages(run);
       heads.add(page);
       assert.ok(pages > 0 && page + pages <= end, `the run at page ${page} has ${pages} pages of ${end - page}`);
-      if (runState(run) === RunState.used) this.used.set(page, pages);
+      if (runState(run) === RunState.kept) this.kept.add(page);
+      if (runState(run) === RunState.used || runState(run) === RunState.kept) this.used.set(page, pages);
       else {
         assert.equal(runState(run), RunState.free, `the run at page ${page} is free or used`);
         this.freePages += pages;
@@ -170,12 +173,13 @@ class Auditor {
     const isSame = this.used.has(page) && this.u32(map + page * PAGE_MAP_BYTES + 4) === generation;
     if (isRemoved && !isSame) return Number.POSITIVE_INFINITY;
     assert.ok(isSame, `${what} has the block at page ${page} of generation ${generation}`);
-    return this.owns(page, what);
+    return this.owns(page, what, false);
   }
 
-  private owns(page: number, what: string): number {
+  private owns(page: number, what: string, isKept = true): number {
     const pages = this.used.get(page);
     assert.ok(pages !== undefined, `${what} has a block at page ${page}, which is none`);
+    assert.equal(this.kept.has(page), isKept, `the block at page ${page} of ${what} ${isKept ? "is" : "is not"} kept`);
     assert.equal(this.owned.get(page), undefined, `the block at page ${page} of ${what} belongs to something else too`);
     this.owned.set(page, what);
     return pages;
@@ -297,7 +301,7 @@ class Auditor {
     assert.ok(state !== RequestState.stealing && state <= RequestState.stolen, `request ${index} is in state ${state}`);
     const bytes = this.u32(request + at.nameBytes);
     const page = this.u32(request + at.namePage);
-    if (page !== 0) assert.ok(bytes <= this.owns(page, `the name of request ${index}`) * PAGE_BYTES);
+    if (page !== 0) assert.ok(bytes <= this.owns(page, `the name of request ${index}`, false) * PAGE_BYTES);
     else assert.ok(bytes <= INLINE_NAME_BYTES, `the name of request ${index} fits it`);
     const where = page === 0 ? request + at.name : page * PAGE_BYTES;
     const text = Buffer.from(this.bytes.buffer as ArrayBuffer, where, bytes).toString("latin1");
