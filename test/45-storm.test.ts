@@ -4,7 +4,8 @@ import type { MemberDeath } from "shmkit";
 import type { Entry } from "./storm/journal.js";
 import { bytesOf, originOf, valueOf } from "./storm/message.js";
 import { judge, type Part } from "./storm/model.js";
-import { Needs } from "./storm/stalls.js";
+import { FLOWS, PARTIES, PROMISED, SHARE, TOKENS } from "./storm/plan.js";
+import { kindOf, Needs } from "./storm/stalls.js";
 import { percentile, storm } from "./storm/storm.js";
 
 const NOTHING_LEFT = { counters: { marker: 0, "count-0": 0, "count-1": 0 }, mutexes: { "record-0": 0, "record-1": 0 } };
@@ -40,7 +41,8 @@ describe("the storm", () => {
     assert.deepEqual(report.violations, []);
     const { kills, messages, stalls, lost, torn, leakedBytes, leakedSlots } = report;
     assert.deepEqual({ lost, torn, leakedBytes, leakedSlots }, { lost: 0, torn: 0, leakedBytes: 0, leakedSlots: 0 });
-    assert.ok(messages > 0 && report.deaths > 0, `${messages} messages, ${report.deaths} deaths`);
+    const { deaths, synchronised } = report;
+    assert.ok(Math.min(messages, deaths, synchronised) > 0, `${messages} messages, ${deaths} deaths, ${synchronised}`);
     t.diagnostic(`${kills} killed, ${messages} messages, others held up for at most ${stalls.at(-1)?.ms} ms`);
   });
 });
@@ -120,6 +122,160 @@ describe("the model of the storm", () => {
     assert.match(violationsOf([sender, done, part(3, [lease(2), left])]), /came again after it was done with/);
   });
 
+  /** Parts from `begin`s and `end`s at given times, of members 1, 2, … that have left. */
+  type Told = readonly [note: Entry["note"], step: Entry["step"], time: number, more?: Partial<Entry>];
+  const told = (object: Entry["object"], ...members: Told[][]): Part[] =>
+    members.map((entries, i) =>
+      part(i + 1, [
+        ...entries.map(([what, step, time, more]) => note({ note: what, step, time, object, ...more })),
+        left,
+      ]),
+    );
+  const held = (from: number, until: number, value: number): Told[] => [
+    ["begin", "hold", from - 1, { value }],
+    ["end", "hold", from, { value }],
+    ["begin", "release", until],
+    ["end", "release", until + 1],
+  ];
+  const { one, half, all } = SHARE;
+
+  test("finds a writer beside readers, writers and who may go on to write, and Web Locks held twice", () => {
+    for (const object of ["gate", "web-0"] as const) {
+      assert.equal(violationsOf(told(object, held(10, 20, one), held(15, 25, one), held(25, 30, all))), "");
+      assert.equal(violationsOf(told(object, held(10, 20, one), held(15, 25, half))), "");
+      for (const [first, second] of [
+        [one, all],
+        [all, one],
+        [all, all],
+        [half, half],
+        [half, all],
+      ] as const)
+        assert.match(violationsOf(told(object, held(10, 20, first), held(15, 25, second))), /was held by member 1/);
+    }
+    const upgraded: Told[] = [
+      ["end", "hold", 10, { value: half }],
+      ["end", "hold", 20, { value: all }],
+      ["begin", "release", 30],
+    ];
+    assert.equal(violationsOf(told("gate", upgraded, held(12, 19, one))), "");
+    assert.match(violationsOf(told("gate", upgraded, held(12, 21, one))), /member 1 \(1000\)/);
+    const lowered: Told[] = [
+      ["end", "hold", 10, { value: all }],
+      ["begin", "downgrade", 20, { value: one }],
+      ["end", "downgrade", 22, { value: one }],
+      ["begin", "release", 30],
+    ];
+    assert.equal(violationsOf(told("gate", lowered, held(21, 29, one))), "");
+    assert.match(violationsOf(told("gate", lowered, held(21, 29, all))), /held by/);
+  });
+
+  test("finds a mutex that two have, and what one had who died with it", () => {
+    const locked = (from: number, until: number): Told[] => [
+      ["end", "lock", from],
+      ["begin", "unlock", until],
+    ];
+    assert.equal(violationsOf(told("record-0", locked(10, 20), locked(21, 30))), "");
+    assert.match(violationsOf(told("record-0", locked(10, 20), locked(19, 30))), /record-0 was held by/);
+    const dead = part(
+      1,
+      [note({ step: "hold", object: "gate", value: all, time: 10 }), note({ step: "add", time: 20 })],
+      {
+        operation: "none",
+        interrupted: false,
+      } as unknown as MemberDeath,
+    );
+    const [, other] = told("gate", [], held(15, 30, one));
+    assert.match(violationsOf([dead, other]), /gate was held by/);
+  });
+
+  test("counts permits, and what is given and taken", () => {
+    assert.equal(violationsOf(told("places", held(10, 20, 2), held(11, 19, 1))), "");
+    assert.match(violationsOf(told("places", held(10, 20, 2), held(11, 19, 2))), /4 of 3/);
+    const calls = (step: "take" | "give", begin: number, end: number, value = 1): Told[] => [
+      ["begin", step, begin, { value }],
+      ["end", step, end, { value }],
+    ];
+    for (const object of ["pulse", "lamp", "tickets"] as const) {
+      const first = FLOWS[object];
+      const taken = first === 0 ? [] : calls("take", 1, 2, first);
+      assert.equal(violationsOf(told(object, taken, calls("take", 3, 9), calls("give", 8, 10))), "");
+      assert.match(violationsOf(told(object, taken, calls("take", 3, 7), calls("give", 8, 10))), /nobody had given/);
+      const twice = [...calls("take", 3, 9), ...calls("take", 10, 11)];
+      assert.match(violationsOf(told(object, taken, twice, calls("give", 8, 10))), /nobody had given/);
+    }
+    const sync = { tickets: FLOWS.tickets - 1, tokens: 0, counted: 0 };
+    const withSync = (parts: Part[], remains: Partial<typeof sync>): string =>
+      judge(parts, { ...NOTHING_LEFT, sync: { ...sync, ...remains } }).violations.join("\n");
+    assert.equal(withSync(told("tickets", calls("take", 1, 2)), {}), "");
+    assert.match(withSync(told("tickets", calls("take", 1, 2)), { tickets: FLOWS.tickets }), /tickets is 4.* makes 3/);
+    const death = { operation: "semaphore.wait", object: "tickets", interrupted: true } as const;
+    const open = begun("take", "tickets", { value: 1 });
+    assert.equal(withSync([part(1, [open], { ...death, committed: true })], {}), "");
+    assert.match(withSync([part(1, [open], { ...death, committed: false })], {}), /tickets is 3.* makes 4/);
+    assert.match(withSync(told("tokens", calls("take", 1, 2)), { tickets: 4 }), /tokens is 0.* makes 1/);
+    const enrolled: Told[] = [
+      ["end", "enrol", 1, { value: PROMISED }],
+      ["end", "down", 2, { value: 1 }],
+    ];
+    assert.equal(withSync(told("countdown", enrolled), { tickets: 4, counted: PROMISED }), "");
+    assert.match(withSync(told("countdown", enrolled), { tickets: 4, counted: 1 }), /counted is 1/);
+  });
+
+  test("knows how fast tokens come", () => {
+    const { burst, intervalMs, tokens } = TOKENS;
+    const takes = (begin: number, end: number, value: number): Told[] => [
+      ["begin", "take", begin, { value }],
+      ["end", "take", end, { value }],
+    ];
+    const later = (burst * intervalMs) / tokens;
+    assert.equal(violationsOf(told("tokens", takes(1, 1, burst), takes(1, 1 + later, burst))), "");
+    assert.match(violationsOf(told("tokens", takes(1, 1, burst), takes(1, later, burst))), /tokens were taken within/);
+  });
+
+  test("finds what is done twice, differs, or comes from nowhere", () => {
+    const made = (value: number): Told => ["did", "once", 1, { value }];
+    const got = (time: number, value: number, sender = 0): Told => ["end", "once", time, { value, sender }];
+    assert.equal(violationsOf(told("once", [made(7), got(2, 7, 1)], [got(3, 7)])), "");
+    // Its doer died with it; the next one did it.
+    assert.equal(violationsOf(told("once", [made(7)], [made(8), got(3, 8, 1)])), "");
+    assert.match(
+      violationsOf(told("once", [made(7), got(2, 7, 1)], [made(7), got(3, 7, 1)])),
+      /done by members 1 and 2/,
+    );
+    assert.match(violationsOf(told("once", [made(7), got(2, 7, 1)], [got(3, 8)])), /for member 2 to 8/);
+    assert.match(violationsOf(told("once", [got(2, 7)])), /nobody made/);
+  });
+
+  test("finds a barrier that opens early, for too many, twice, or with two leaders", () => {
+    const met = (begin: number, end: number, sequence: number, value = 0): Told[] => [
+      ["begin", "meet", begin],
+      ["end", "meet", end, { sequence, value }],
+    ];
+    assert.equal(violationsOf(told("meeting", met(1, 9, 0, 1), met(2, 8, 0), met(7, 10, 0))), "");
+    // The first try ended by its deadline, and had arrived.
+    const late: Told[] = [["begin", "meet", 2], ["failed", "meet", 3], ...met(20, 21, 0)];
+    assert.equal(violationsOf(told("meeting", met(1, 9, 0, 1), late)), "");
+    assert.match(violationsOf(told("meeting", met(1, 5, 0), met(6, 8, 0))), /went before somebody came/);
+    assert.match(violationsOf(told("meeting", met(1, 9, 0, 1), met(2, 8, 0, 1))), /several leaders/);
+    assert.match(violationsOf(told("meeting", [...met(1, 9, 0), ...met(10, 11, 0)])), /generation 0 after 0/);
+    const crowd = Array.from({ length: PARTIES + 1 }, () => met(1, 9, 0));
+    assert.match(violationsOf(told("meeting", ...crowd)), /more than 3 parties/);
+  });
+
+  test("finds a notification that nobody was woken by, and a deadlock that was none", () => {
+    assert.match(
+      violationsOf(told("mail", [["missed", "mail", 5, { value: 3000 }]])),
+      /slept while something lay there/,
+    );
+    const crosses = (begin: number, end: number, more: Partial<Entry> = {}): Told[] => [
+      ["begin", "cross", begin],
+      ["end", "cross", end, more],
+    ];
+    const isTold = { value: 1, sender: 2 };
+    assert.equal(violationsOf(told("crossing", crosses(1, 9, isTold), crosses(2, 10))), "");
+    assert.match(violationsOf(told("crossing", crosses(1, 9, isTold), crosses(10, 11))), /a deadlock with member 2/);
+  });
+
   test("measures how long the others were held up", () => {
     const at = (time: number, more: Partial<Entry>): Entry => note({ time, step: "send", object: "bytes", ...more });
     const dead = part(1, [at(10, { note: "begin" })]);
@@ -133,6 +289,22 @@ describe("the model of the storm", () => {
     ]);
     assert.deepEqual(new Needs([dead, other]).stall(dead, 11, 19), { side: "bytes tail", from: 12, until: 20 });
     assert.equal(new Needs([dead, other]).stall(dead, 11, 11.5), undefined);
+    for (const [object, kind] of [
+      ["gate", "rwlock"],
+      ["web-1", "web lock"],
+    ] as const) {
+      const writer = part(3, [at(8, { step: "hold", object, value: all })]);
+      const reader = part(4, [
+        at(12, { note: "begin", step: "hold", object, value: one }),
+        at(18, { note: "end", step: "hold", object, value: one }),
+      ]);
+      assert.deepEqual(new Needs([writer, reader]).stall(writer, 11, 17), {
+        side: `${object} hold`,
+        from: 12,
+        until: 18,
+      });
+      assert.equal(kindOf(`${object} hold`), kind);
+    }
     assert.equal(percentile([1, 2, 3, 4], 0.5), 3);
     assert.equal(percentile([], 0.5), undefined);
   });

@@ -75,15 +75,11 @@ async function flag(region: Region, random: Random, wait: Wait): Promise<void> {
   await flag.waitFor(random.below(2) === 0, wait);
 }
 
-/** Where those objects are. */
-export const coordinationOf = ({ conditions, events, barriers, latches, onces, flags }: Region) => [
-  conditions,
-  events,
-  barriers,
-  latches,
-  onces,
-  flags,
-];
+/** Where all that members synchronise by is, but for Web Locks. */
+export const coordinationOf = (region: Region) => {
+  const { rwlocks, semaphores, rateLimiters, conditions, events, barriers, latches, onces, flags } = region;
+  return [rwlocks, semaphores, rateLimiters, conditions, events, barriers, latches, onces, flags];
+};
 
 const STEPS = [condition, event, meeting, latch, once, flag];
 

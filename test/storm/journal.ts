@@ -5,10 +5,24 @@
 import { openSync, readFileSync, writeSync } from "node:fs";
 import { now, OBJECTS, STEPS, type ObjectName, type Step } from "./plan.js";
 
-const NOTES = ["joined", "begin", "end", "failed", "handled", "refused", "torn", "dying", "leaving", "left"] as const;
+const NOTES = [
+  "joined",
+  "begin",
+  "end",
+  "failed",
+  "handled",
+  "refused",
+  "torn",
+  "dying",
+  "leaving",
+  "left",
+  "did",
+  "missed",
+] as const;
 /**
  * `end`: it took effect and returned; `failed`: it returned without effect. `handled` and `refused`: a message within
- * `work`. `torn`: what was read is not what anybody wrote. `dying`: about to kill itself.
+ * `work`. `torn`: what was read is not what anybody wrote. `dying`: about to kill itself. `did`: what is done once, and what
+ * it came to. `missed`: nobody woke it, though it could go on.
  */
 export type Note = (typeof NOTES)[number];
 
@@ -20,7 +34,7 @@ export interface Entry {
   readonly sender: number;
   readonly sequence: number;
   /**
-   * Deliveries of a lease; what is added; what an unlock makes final; whether a lock was abandoned; of what failed,
+   * Deliveries of a lease; what is added, taken or given; how much is held; what an unlock makes final; whether a lock was abandoned; of what failed,
    * whether it was because somebody held the lock.
    */
   readonly value: number;

@@ -2,7 +2,7 @@
 import { Region, ShmkitError, type Lease, type MutexGuard, type Pipe } from "shmkit";
 import type { Random } from "../helpers/process-random.js";
 import { coordinate } from "./coordination-steps.js";
-import type { Journal } from "./journal.js";
+import type { Journal, Note } from "./journal.js";
 import { bytesOf, originOf, SHORTEST_BYTES, valueOf } from "./message.js";
 import {
   CALLED,
@@ -16,6 +16,7 @@ import {
   type PipeName,
   type Step,
 } from "./plan.js";
+import { SyncSteps, type Steps } from "./sync-steps.js";
 
 const LONGEST_BYTES: Readonly<Record<PipeName, number>> = { bytes: 900, values: 300, large: 150_000, jobs: 3000 };
 const TORN = 0xffffffff;
@@ -42,11 +43,13 @@ interface Outcome {
 /** It returned, and nothing happened. */
 const NOTHING = undefined;
 
-export class MemberSteps {
+export class MemberSteps implements Steps {
   private readonly sent: Record<PipeName, number> = { bytes: 0, values: 0, large: 0, jobs: 0 };
   private readonly into = new Uint8Array(256 * 1024);
   /** What the operation record may show now: the next step that is judged by it must be another. */
   private readonly shown = new Set<string>();
+
+  private readonly sync: SyncSteps;
 
   constructor(
     private readonly number: number,
@@ -55,22 +58,25 @@ export class MemberSteps {
     private readonly journal: Journal,
     private readonly random: Random,
     private readonly onBegin: (step: Step) => void,
-  ) {}
+  ) {
+    this.sync = new SyncSteps(number, region, objects.sync, random, this);
+  }
 
-  private get wait(): { timeoutMs: number } {
+  get wait(): { timeoutMs: number } {
     return { timeoutMs: this.random.of([0, 1, 1, 2, 5, 25]) };
   }
 
   /** One step, or a few that belong together. */
   async next(): Promise<void> {
     const { random } = this;
-    const kind = random.below(20);
+    const kind = random.below(25);
     if (kind < 7) await this.send(random.of(PIPE_NAMES));
     else if (kind < 12) await this.receive(random.of(PIPE_NAMES));
     else if (kind < 14) await this.takeLease();
     else if (kind < 16) await this.change();
     else if (kind < 18) await this.add(random.of(COUNTERS));
     else if (kind < 19) await this.other();
+    else if (kind < 24) await this.sync.next();
     else await this.work();
   }
 
@@ -78,7 +84,7 @@ export class MemberSteps {
    * Makes a step. When the one before would look the same in the operation record, another comes in between, so that the
    * record of a member that died says which of the two it was.
    */
-  private async step(
+  async step(
     step: Step,
     object: ObjectName,
     told: Outcome,
@@ -110,6 +116,14 @@ export class MemberSteps {
     if (outcome.isTorn === true) journal.write("torn", step, object);
     journal.write("end", step, object, outcome.sender ?? sender, outcome.sequence ?? sequence, outcome.value ?? value);
     return outcome;
+  }
+
+  async between(): Promise<void> {
+    await this.add("count-0");
+  }
+
+  note(note: Note, step: Step, object: ObjectName, sequence: number, value: number): void {
+    this.journal.write(note, step, object, 0, sequence, value);
   }
 
   private async send(name: PipeName): Promise<void> {
@@ -310,7 +324,19 @@ export class MemberSteps {
 /** How the operation record shows a step. */
 const shownAs = (step: Step, object: ObjectName): string => `${(CALLED[step] ?? [step]).join()} ${object}`;
 /** Steps after which the record shows them and nothing else. */
-const RECORDED: ReadonlySet<Step> = new Set(["send", "receive", "lease", "ack", "nack", "add", "lock", "unlock"]);
+const RECORDED: ReadonlySet<Step> = new Set([
+  "send",
+  "receive",
+  "lease",
+  "ack",
+  "nack",
+  "add",
+  "lock",
+  "unlock",
+  "take",
+  "give",
+  "enrol",
+]);
 
 function isWhole(guard: MutexGuard): boolean {
   for (let word = 1; word < RECORD_WORDS; word++) if (guard.get(word) !== guard.get(0)) return false;

@@ -5,7 +5,18 @@
  */
 import type { MemberDeath } from "shmkit";
 import type { Entry } from "./journal.js";
-import { CALLED, CONCURRENCY, COUNTERS, MUTEXES, PIPE_NAMES, type ObjectName, type PipeName } from "./plan.js";
+import {
+  CALLED,
+  CONCURRENCY,
+  COUNTERS,
+  MUTEXES,
+  PIPE_NAMES,
+  SHARE,
+  type ObjectName,
+  type PipeName,
+  type Step,
+} from "./plan.js";
+import { judgeSync, type SyncRemains } from "./sync-model.js";
 
 /** One member's part. */
 export interface Part {
@@ -18,6 +29,8 @@ export interface Part {
 export interface Remains {
   readonly counters: Readonly<Record<string, number>>;
   readonly mutexes: Readonly<Record<string, number>>;
+  /** Undefined when nobody looked. */
+  readonly sync?: SyncRemains;
 }
 
 export interface Verdict {
@@ -26,6 +39,8 @@ export interface Verdict {
   torn: number;
   messages: number;
   redelivered: number;
+  /** Steps on what members synchronise by that took effect. */
+  synchronised: number;
   /** Members that died, and those that died within a step or with a mutex in hand. */
   deaths: number;
   interrupted: number;
@@ -37,6 +52,7 @@ export const emptyVerdict = (): Verdict => ({
   torn: 0,
   messages: 0,
   redelivered: 0,
+  synchronised: 0,
   deaths: 0,
   interrupted: 0,
 });
@@ -68,6 +84,15 @@ export function openStep(entries: readonly Entry[]): Entry | undefined {
   return open;
 }
 
+/** What a member had for itself alone at its end, but for mutexes. */
+export function heldAlone(entries: readonly Entry[]): ObjectName | undefined {
+  let held: ObjectName | undefined;
+  for (const { note, step, object, value } of entries)
+    if (note === "end" && step === "hold" && value === SHARE.all) held = object;
+    else if (note === "begin" && (step === "release" || step === "downgrade")) held = undefined;
+  return held;
+}
+
 /** The mutex that a member had in hand at its end. */
 export function heldMutex(entries: readonly Entry[]): ObjectName | undefined {
   let held: ObjectName | undefined;
@@ -76,6 +101,8 @@ export function heldMutex(entries: readonly Entry[]): ObjectName | undefined {
     else if (note === "end" && step === "unlock") held = undefined;
   return held;
 }
+
+const SYNC_STEPS: ReadonlySet<Step> = new Set(["hold", "take", "give", "once", "meet", "down", "mail", "cross"]);
 
 /** Whether the open step of a dead member took effect, by what its death was said to be. */
 function tookEffect({ step, object }: Entry, death: MemberDeath | undefined): boolean {
@@ -122,6 +149,11 @@ class Model {
   run(): Verdict {
     for (const part of this.parts) this.replay(part);
     for (const name of PIPE_NAMES) this.judgePipe(name);
+    const done = ({ entries, deaths }: Part): Entry | undefined => {
+      const open = entries.at(-1)?.note === "left" ? undefined : openStep(entries);
+      return open !== undefined && tookEffect(open, deaths[0]) ? open : undefined;
+    };
+    for (const text of judgeSync(this.parts, this.remains.sync, done, this.clockErrorMs)) this.violation(text);
     for (const name of COUNTERS) this.judgeSum(name, this.remains.counters[name]);
     for (const name of MUTEXES) this.judgeSum(name, this.remains.mutexes[name]);
     for (const [name, told] of this.abandoned)
@@ -142,6 +174,7 @@ class Model {
       } else if (entry.note === "refused") this.lease(part, entry, order, false);
       else if (entry.note === "failed" && entry.step === "send") this.message(entry.object, entry).state = "refused";
       else if (entry.note === "end") {
+        if (SYNC_STEPS.has(entry.step)) this.verdict.synchronised++;
         if (entry.step === "work") {
           for (const handled of worked) this.message("jobs", handled).done.push(handled.time);
           worked = [];

@@ -15,6 +15,19 @@ export const OBJECTS = [
   "count-1",
   "record-0",
   "record-1",
+  "gate",
+  "places",
+  "tickets",
+  "tokens",
+  "web-0",
+  "web-1",
+  "once",
+  "meeting",
+  "countdown",
+  "pulse",
+  "lamp",
+  "mail",
+  "crossing",
 ] as const;
 export type ObjectName = (typeof OBJECTS)[number];
 
@@ -31,6 +44,44 @@ export const MUTEXES = ["record-0", "record-1"] as const;
 export const RECORD_WORDS = 6;
 /** Messages of one member that can be in work at a time. */
 export const CONCURRENCY = 3;
+
+/** How much of something one has: part of a lock is for one reader, half of it for who may go on to write. */
+export const SHARE = { one: 1, half: 501, all: 1000 } as const;
+/** Of what more than one can have a part, in all. */
+export const CAPACITY: Readonly<Partial<Record<ObjectName, number>>> = {
+  gate: SHARE.all,
+  "web-0": SHARE.all,
+  "web-1": SHARE.all,
+  places: 3,
+};
+/** What is taken after it was given, and how much there is at first. */
+export const FLOWS = { tickets: 4, pulse: 0, lamp: 1 } as const;
+export const TOKENS = { tokens: 2, intervalMs: 5, burst: 4 } as const;
+export const PARTIES = 3;
+/** What each member promises to count down. */
+export const PROMISED = 5;
+/** Of the latch: never reached. */
+export const COUNT = 2 ** 31 - 1;
+/** Nobody who could go on is not woken for so long, but by mistake. */
+export const UNTIL_MISSED_MS = 4000;
+
+/** Opens what members synchronise by. */
+async function openSyncObjects(region: Region) {
+  return {
+    gate: await region.rwlock("gate"),
+    places: await region.semaphore("places", { permits: CAPACITY.places! }),
+    tickets: await region.semaphore("tickets", { permits: FLOWS.tickets }),
+    tokens: await region.rateLimiter("tokens", TOKENS),
+    meeting: await region.barrier("meeting", { parties: PARTIES }),
+    countdown: await region.latch("countdown", { count: COUNT }),
+    pulse: await region.event("pulse", { manualReset: false }),
+    lamp: await region.flag("lamp"),
+    box: await region.mutex("box", { words: 2 }),
+    mail: await region.condition("mail"),
+    crossings: [await region.mutex("crossing-0"), await region.mutex("crossing-1")] as const,
+  };
+}
+export type SyncObjects = Awaited<ReturnType<typeof openSyncObjects>>;
 
 /** Opens the objects. */
 export async function openObjects(region: Region) {
@@ -49,6 +100,7 @@ export async function openObjects(region: Region) {
       "count-1": await region.counter("count-1"),
     },
     mutexes: { "record-0": await record("record-0"), "record-1": await record("record-1") },
+    sync: await openSyncObjects(region),
   };
 }
 export type Objects = Awaited<ReturnType<typeof openObjects>>;
@@ -67,6 +119,17 @@ export const STEPS = [
   "commit",
   "unlock",
   "other",
+  "hold",
+  "downgrade",
+  "release",
+  "take",
+  "give",
+  "once",
+  "meet",
+  "enrol",
+  "down",
+  "mail",
+  "cross",
 ] as const;
 export type Step = (typeof STEPS)[number];
 
@@ -78,6 +141,9 @@ export const CALLED: Readonly<Partial<Record<Step, readonly OperationName[]>>> =
   add: ["counter.update"],
   lock: ["mutex.lock"],
   unlock: ["mutex.unlock"],
+  take: ["semaphore.wait", "rate-limiter.take"],
+  give: ["semaphore.post"],
+  enrol: ["latch.enrol"],
 };
 
 /** Where a member kills itself: at an access counted from the beginning of a step, the n-th of its kind. */

@@ -1,6 +1,6 @@
 /** How long a death holds the others up: from when somebody needs what the dead one had in its hands, until one has it. */
 import type { Entry } from "./journal.js";
-import { heldMutex, openStep, type Part } from "./model.js";
+import { heldAlone, heldMutex, openStep, type Part } from "./model.js";
 import type { Step } from "./plan.js";
 
 /** Steps that need the same lock, by the side of an object. */
@@ -10,9 +10,20 @@ const SIDE: Readonly<Partial<Record<Step, string>>> = {
   lease: "head",
   add: "lock",
   lock: "lock",
+  hold: "hold",
 };
 
 const sideOf = ({ object, step }: Entry): string | undefined => SIDE[step] && `${object} ${SIDE[step]}`;
+
+/** What the dead one had in its hands, by its side. */
+const KINDS: readonly (readonly [RegExp, string])[] = [
+  [/^record/, "mutex"],
+  [/^gate/, "rwlock"],
+  [/^web/, "web lock"],
+  [/^places/, "semaphore"],
+  [/^(count|marker)/, "counter"],
+];
+export const kindOf = (side: string): string => KINDS.find(([pattern]) => pattern.test(side))?.[1] ?? "pipe";
 
 /** Somebody who needed one side of an object: had to wait, or got it. */
 interface Need {
@@ -60,8 +71,10 @@ export class Needs {
 }
 
 function sideOfDead({ entries }: Part): string | undefined {
-  const held = heldMutex(entries);
-  if (held !== undefined) return `${held} lock`;
+  const mutex = heldMutex(entries);
+  if (mutex !== undefined) return `${mutex} lock`;
+  const alone = heldAlone(entries);
+  if (alone !== undefined) return `${alone} hold`;
   const open = openStep(entries);
   return open && sideOf(open);
 }

@@ -4,8 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Region, ShmkitError, type MemberDeath } from "shmkit";
-import { DIRECTORY_SEGMENTS, FIRST_SEGMENT_ENTRIES, REGION_HEADER } from "#src/layout/region-header.js";
-import { ENTRY_BYTES } from "#src/layout/heap.js";
 import { audit } from "../helpers/crash-audit.js";
 import { leftovers, uniqueRegionName } from "../helpers/leftovers.js";
 import type { Random } from "../helpers/process-random.js";
@@ -25,7 +23,9 @@ import {
   type Beginning,
   type Objects,
 } from "./plan.js";
-import { Needs } from "./stalls.js";
+import { kindOf, Needs } from "./stalls.js";
+import { bytesThatStay, takeSyncStock } from "./stock.js";
+import { put } from "./sync-steps.js";
 import { StormMember, type MemberKind } from "./storm-member.js";
 
 /** Members that are spared, so that somebody is always there who goes on: they are only stopped now and then. */
@@ -49,6 +49,8 @@ const LATEST_ACCESS = 120;
 /** How long others were held up by a member that died with something in its hands. */
 export interface Stall {
   readonly ms: number;
+  /** What kind of object they waited for. */
+  readonly kind: string;
   /** What they waited for, and when the death had been recovered. */
   readonly text: string;
 }
@@ -226,7 +228,8 @@ export class Round {
     const { members } = this;
     await this.within("joining", Promise.all(members.map(({ joined }) => joined)), members);
     for (const member of members) member.tell("stop");
-    await this.within("coming to rest", Promise.all(members.map(({ stopped }) => stopped)), members);
+    const resting = Promise.all(members.map(({ stopped }) => stopped));
+    await this.within("coming to rest", this.feedUntil(objects, resting), members);
     await this.within("the dead coming to rest", this.waitForTheDead(region));
     await this.within("draining", this.drain(objects));
     const remains = await this.takeStock(objects);
@@ -236,8 +239,24 @@ export class Round {
     // Events are told from the event loop.
     await sleep(1);
     for (const fault of this.faults()) this.violation(fault);
-    this.judge(remains);
+    const { sync, problem } = await takeSyncStock(region, objects.sync);
+    if (problem !== undefined) this.violation(problem);
+    this.judge({ ...remains, sync });
     await this.lookForLeaks(region, objects);
+  }
+
+  /** Puts something there for whoever waits until something is. */
+  private async feedUntil({ sync: { box, mail } }: Objects, rested: Promise<unknown>): Promise<void> {
+    let isOver = false;
+    void rested.then(() => (isOver = true));
+    while (!isOver) {
+      {
+        using guard = await box.lock();
+        put(guard);
+      }
+      mail.notifyOne();
+      await Promise.race([rested, sleep(10)]);
+    }
   }
 
   /** Deno's `terminate()` is done before the worker's thread is: until that has let go of its slot, it may go on. */
@@ -318,6 +337,7 @@ export class Round {
     report.torn += verdict.torn;
     report.messages += verdict.messages;
     report.redelivered += verdict.redelivered;
+    report.synchronised += verdict.synchronised;
     report.deaths += verdict.deaths;
     report.interrupted += verdict.interrupted;
     this.countKills(others);
@@ -351,7 +371,7 @@ export class Round {
       if (stall === undefined || isOverlaid) continue;
       const noticedAfter = Math.max(0, noticedAt - killedAt).toFixed(0);
       const text = `${stall.side}, after the death of member ${part.number}, recovered after ${noticedAfter} ms`;
-      report.stalls.push({ ms: stall.until - stall.from, text });
+      report.stalls.push({ ms: stall.until - stall.from, kind: kindOf(stall.side), text });
     }
   }
 
@@ -371,18 +391,19 @@ export class Round {
   }
 
   /** With everybody gone and every name removed nothing may be in use. */
-  private async lookForLeaks(region: Region, { pipes, counters, mutexes }: Objects): Promise<void> {
+  private async lookForLeaks(region: Region, { pipes, counters, mutexes, sync }: Objects): Promise<void> {
     const { report } = this;
     report.leakedSlots += region.members().length - 1;
     if (report.leakedSlots > 0) this.violation(`${report.leakedSlots} slots of dead members are still taken`);
     this.audit(region);
     for (const collection of [region.pipes, region.counters, region.mutexes, ...coordinationOf(region)])
       for (const name of collection.list()) await collection.remove(name);
-    for (const object of [...Object.values(pipes), ...Object.values(counters), ...Object.values(mutexes)])
-      object.detach();
+    const groups: readonly object[] = [pipes, counters, mutexes, sync];
+    const objects = groups.flatMap((group) => Object.values(group).flat() as { detach(): void }[]);
+    for (const object of objects) object.detach();
     this.audit(region);
     const { committedBytes, freeBytes } = region.statistics();
-    report.leakedBytes += committedBytes - freeBytes - directoryBytes(region);
+    report.leakedBytes += committedBytes - freeBytes - bytesThatStay(region);
     if (report.leakedBytes !== 0) this.violation(`${report.leakedBytes} bytes belong to nobody`);
   }
 
@@ -407,13 +428,3 @@ export class Round {
 }
 
 const LEFT = { note: "left", step: "other", object: "marker", sender: 0, sequence: 0, value: 0, time: 0 } as const;
-
-/** Blocks of the directory itself, which stay. */
-function directoryBytes(region: Region): number {
-  const view = new DataView(region.buffer);
-  let bytes = 0;
-  for (let segment = 0; segment < DIRECTORY_SEGMENTS; segment++)
-    if (view.getUint32(REGION_HEADER.at.directorySegments + segment * 4, true) !== 0)
-      bytes += (FIRST_SEGMENT_ENTRIES << segment) * ENTRY_BYTES;
-  return bytes;
-}

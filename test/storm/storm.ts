@@ -60,7 +60,17 @@ function sum(total: StormReport, report: RoundReport): StormReport {
   total.stalls.push(...report.stalls);
   for (const how of Object.keys(report.killsBy) as (keyof RoundReport["killsBy"])[])
     total.killsBy[how] += report.killsBy[how];
-  const figures = ["lost", "torn", "messages", "redelivered", "deaths", "interrupted", "kills", "pauses"] as const;
+  const figures = [
+    "lost",
+    "torn",
+    "messages",
+    "redelivered",
+    "synchronised",
+    "deaths",
+    "interrupted",
+    "kills",
+    "pauses",
+  ] as const;
   for (const figure of [...figures, "leakedBytes", "leakedSlots"] as const) total[figure] += report[figure];
   return total;
 }
