@@ -1,5 +1,7 @@
 /** Conditions: whoever waits is woken, whatever comes between releasing the mutex and going to sleep. */
-import type { Condition, Mutex } from "shmkit";
+import type { Condition, Mutex, MutexGuard } from "shmkit";
+import { handSignal } from "../helpers/crash-calls.js";
+import { EventLoop, type Pending } from "./event-loop.js";
 import { PENDING, type Model } from "./linearizability.js";
 import { anything, survivor, TIMED_OUT, within, type Role, type Scenario, type Story } from "./scenario.js";
 import type { World } from "./world.js";
@@ -90,6 +92,60 @@ const glances = (name: string, { mutex, condition }: Party): Role => ({
   },
 });
 
+/** Waits asynchronously, as often as it takes. */
+const takesLater = (name: string, { mutex, condition }: Party, loop: EventLoop): Role => ({
+  name,
+  run: (call) => {
+    call({ name: "take" }, () => {
+      const guard = mutex.lockSync();
+      while (guard.get(0) === 0) loop.await(() => condition.wait(guard));
+      guard.set(0, guard.get(0) - 1);
+      guard.release();
+      return "taken";
+    });
+  },
+});
+
+/** Waits with a guard; then with another one, while the first is aborted. The guard that has the mutex when something is there. */
+function waitsTwice({ mutex, condition }: Party, loop: EventLoop, first: MutexGuard): MutexGuard {
+  const { signal, abort } = handSignal();
+  const one = loop.begin(() => condition.wait(first, { signal }));
+  // Woken at once.
+  if (one.isDone) return first;
+  const second = mutex.lockSync();
+  if (second.get(0) > 0) {
+    abort();
+    return second;
+  }
+  let other: Pending<void> | undefined;
+  loop.run(
+    () => {
+      other = loop.begin(() => condition.wait(second));
+      abort();
+      if (!one.isDone) return;
+      // It leaves what it was woken for to the other.
+      first.release();
+      condition.notifyOne();
+    },
+    () => other!.isDone,
+  );
+  return second;
+}
+
+/** Two waits of one member, of which the first is aborted: what was meant for it wakes the second. */
+const waitsBehind = (name: string, party: Party, loop: EventLoop): Role => ({
+  name,
+  run: (call) => {
+    call({ name: "take" }, () => {
+      const first = party.mutex.lockSync();
+      const guard = first.get(0) > 0 ? first : waitsTwice(party, loop, first);
+      guard.set(0, guard.get(0) - 1);
+      guard.release();
+      return "taken";
+    });
+  },
+});
+
 const scenario = (name: string, members: number, tell: (parties: Party[]) => Story, deaths = 0): Scenario => ({
   name,
   algorithm: "condition",
@@ -112,6 +168,49 @@ export const CONDITION_SCENARIOS: readonly Scenario[] = [
     roles: [glances("impatient", a), sees("patient", b), shows("shower", c, (condition) => void condition.notifyOne())],
     model: anything,
   })),
+  // Whatever of its notification it had begun, whoever waits is woken for the other one.
+  scenario(
+    "condition-notifier-dies",
+    3,
+    ([a, b, c]) => ({
+      roles: [puts("mortal", a), survivor(takes("taker", b)), survivor(puts("putter", c))],
+      model: things,
+    }),
+    1,
+  ),
+  scenario(
+    "condition-notifier-of-all-dies",
+    3,
+    ([a, b, c]) => ({
+      roles: [
+        shows("mortal", a, (condition) => void condition.notifyAll()),
+        survivor(sees("one", b)),
+        survivor(shows("shower", c, (condition) => void condition.notifyOne())),
+      ],
+      model: anything,
+    }),
+    1,
+  ),
+  {
+    ...scenario("condition-asynchronous", 2, () => ({ roles: [], model: things })),
+    tell: (world) => {
+      const [a, b] = parties(world);
+      return {
+        roles: [takesLater("taker", a, new EventLoop(world, world.members[0])), puts("putter", b)],
+        model: things,
+      };
+    },
+  },
+  {
+    ...scenario("condition-aborted-sibling", 2, () => ({ roles: [], model: things })),
+    tell: (world) => {
+      const [a, b] = parties(world);
+      return {
+        roles: [waitsBehind("waiter", a, new EventLoop(world, world.members[0])), puts("putter", b)],
+        model: things,
+      };
+    },
+  },
   scenario(
     "condition-waiter-dies",
     3,

@@ -5,7 +5,7 @@ import { PAGE_WORDS } from "#src/heap/page-heap.js";
 import { DeadlockWatch } from "#src/sync/deadlock.js";
 import { noteWaiting } from "#src/sync/mutex-statistics.js";
 import type { Model } from "./linearizability.js";
-import { within, type Role, type Scenario } from "./scenario.js";
+import { survivor, within, type Role, type Scenario } from "./scenario.js";
 import type { MemberOf, World } from "./world.js";
 
 /** Who may be asleep in its wait: a little longer than it is. */
@@ -19,6 +19,7 @@ const circles: Model<Asleep> = {
   step(state, { name, argument }, answer) {
     if (name === "look") return answer !== "deadlock" || (state.b && state.c) ? [state] : [];
     if (name === "wait") return [state];
+    if (name === "recover") return [{ ...state, b: false }];
     return [{ ...state, [argument as string]: name === "begin" }];
   },
 };
@@ -72,23 +73,26 @@ function mutexes(world: World): Mutex[][] {
   return opened;
 }
 
-export const DEADLOCK_SCENARIOS: readonly Scenario[] = [
-  {
-    name: "deadlock-circle",
-    algorithm: "deadlock",
-    members: 3,
-    deaths: 0,
-    tell: (world) => {
-      const [b, c, a] = mutexes(world);
-      // Of those who began to wait at one time, the one with the highest slot is told.
-      return {
-        roles: [
-          sleeper("b", world.members[0], b[1]),
-          sleeper("c", world.members[1], c[2]),
-          looker(world.members[2], a[0]),
-        ],
-        model: circles,
-      };
-    },
+const circle = (name: string, deaths: number): Scenario => ({
+  name,
+  algorithm: "deadlock",
+  members: 3,
+  deaths,
+  tell: (world) => {
+    const [b, c, a] = mutexes(world);
+    // Of those who began to wait at one time, the one with the highest slot is told.
+    return {
+      roles: [
+        sleeper("b", world.members[0], b[1]),
+        survivor(sleeper("c", world.members[1], c[2])),
+        survivor(looker(world.members[2], a[0])),
+      ],
+      model: circles,
+    };
   },
+});
+
+export const DEADLOCK_SCENARIOS: readonly Scenario[] = [
+  circle("deadlock-circle", 0),
+  circle("deadlock-circle-dies", 1),
 ];

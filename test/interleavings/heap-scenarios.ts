@@ -1,7 +1,9 @@
 /** The heap, through messages that need blocks of their own, and the directory. */
 import type { Counter } from "shmkit";
 import { HeapAnswer } from "#src/heap/page-heap.js";
+import { DIRECTORY_ENTRY } from "#src/layout/heap.js";
 import { NO_ENTRY, Op } from "#src/layout/member-slot.js";
+import { PAGE_BYTES, REGION_HEADER } from "#src/layout/region-header.js";
 import { blockedOnLock } from "#src/locking/robust-lock.js";
 import type { Blocked } from "#src/members/member.js";
 import { HEADER } from "#src/members/region-words.js";
@@ -186,6 +188,19 @@ export const HEAP_SCENARIOS: readonly Scenario[] = [
     },
     { name: "remover", run: (call) => removes(b, call) },
   ]),
+  {
+    ...onNames("name-again-wrap", 2, 0, () => []),
+    tell: (world) => {
+      const { roles, ...story } = onNames("", 2, 0, ([a, b]) => [
+        { name: "one", run: (call) => void opens(a, call) },
+        { name: "remover", run: (call) => removes(b, call) },
+      ]).tell(world);
+      // The entry was used nearly as often as can be counted.
+      const segment = world.machine.words[REGION_HEADER.at.directorySegments / 4] * PAGE_BYTES;
+      world.machine.words[(segment + DIRECTORY_ENTRY.at.generation) / 4] = -1;
+      return { roles, ...story };
+    },
+  },
   onNames("name-wait", 2, 0, ([a, b]) => [
     { name: "one", run: (call) => void opens(a, call) },
     {

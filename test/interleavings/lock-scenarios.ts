@@ -1,9 +1,8 @@
 /** Web Locks: release, withdrawal and theft against those who wait, and who dies then. Waits are asynchronous, as always there. */
 import assert from "node:assert/strict";
-import * as words from "#words";
-import { Armed } from "#src/layout/member-slot.js";
 import type { LockTable } from "#src/sync/lock-table.js";
 import { lockTable, TestClaim } from "../helpers/lock-claims.js";
+import { EventLoop } from "./event-loop.js";
 import { PENDING, type Model } from "./linearizability.js";
 import { survivor, type Role, type Scenario, type Story } from "./scenario.js";
 import type { MemberOf, World } from "./world.js";
@@ -35,22 +34,12 @@ const holding: Model<Held> = {
   },
 };
 
-/** Requests, and does what the doorbell's thread and the event loop do until the lock is granted. */
-function acquire(world: World, { membership }: MemberOf, table: LockTable, claim: TestClaim): void {
-  const { member, waits } = membership;
-  const shared = member.segment.words;
-  let seen = words.loadFresh(shared, member.bell);
-  table.request(claim);
-  while (claim.told.length === 0) {
-    const bell = words.loadFresh(shared, member.bell);
-    if (bell === seen) {
-      world.sleepForEventLoop(member.bell, seen);
-      continue;
-    }
-    seen = bell;
-    words.and(shared, member.armed, ~Armed.eventLoop);
-    waits.drain();
-  }
+/** Requests, and waits until the lock is granted. */
+function acquire(world: World, member: MemberOf, table: LockTable, claim: TestClaim): void {
+  new EventLoop(world, member).run(
+    () => table.request(claim),
+    () => claim.told.length > 0,
+  );
   if (claim.error !== undefined) throw claim.error;
   // Perhaps it was stolen at once.
   assert.equal(claim.told[0], "granted");

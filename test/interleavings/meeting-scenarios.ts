@@ -1,5 +1,9 @@
 /** Events, barriers, latches, what is done once, and flags: nobody sleeps for ever, and nothing is done twice. */
-import type { Region } from "shmkit";
+import type { Region, SharedEvent } from "shmkit";
+import { BARRIER } from "#src/layout/barrier.js";
+import { EVENT } from "#src/layout/event.js";
+import { PAGE_BYTES } from "#src/layout/region-header.js";
+import { EventLoop } from "./event-loop.js";
 import { PENDING, type Call, type Model } from "./linearizability.js";
 import { anything, survivor, TIMED_OUT, within, type Calls, type Role, type Scenario, type Story } from "./scenario.js";
 import type { MemberOf } from "./world.js";
@@ -45,6 +49,12 @@ const pulses: Model<number> = {
 const pulse = ({ events }: Region) => events.openOrCreateSync("e", { manualReset: false });
 const gate = ({ events }: Region) => events.openOrCreateSync("e");
 
+/** Waits until it is set, or its deadline has passed. */
+const waitsUntil = (name: string, event: SharedEvent): Role => ({
+  ...role(name, { name: "wait", operation: "event.wait" }, () => within((options) => event.waitSync(options))),
+  hasDeadline: true,
+});
+
 const EVENTS: Scenario[] = [
   scenario("event-pulse", "event", 3, pulse, ([a, b, c]) => ({
     // The second setting may be one with the first: whoever has gone on sets it for the other.
@@ -81,6 +91,88 @@ const EVENTS: Scenario[] = [
     ],
     model: anything,
   })),
+  {
+    // Nearly all that can be counted was counted before.
+    ...scenario("event-wrap", "event", 3, pulse, () => ({ roles: [], model: pulses })),
+    tell: (world) => {
+      const [a, b, c] = world.members.map(({ region }) => pulse(region));
+      const base = a.ref.page * PAGE_BYTES;
+      world.machine.words[(base + EVENT.at.posted) / 4 + world.geometry.maxMembers - 1] = 0x7fffffff;
+      world.machine.words[(base + EVENT.at.taken) / 4] = 0x7fffffff;
+      return {
+        roles: [
+          role("one", { name: "wait" }, () => (a.waitSync(), a.set())),
+          role("two", { name: "wait" }, () => (b.waitSync(), b.set())),
+          role("setter", { name: "set" }, () => c.set()),
+        ],
+        model: anything,
+      };
+    },
+  },
+  {
+    ...scenario("event-aborted-sibling", "event", 2, pulse, () => ({ roles: [], model: anything })),
+    tell: (world) => {
+      const [a, b] = world.members.map(({ region }) => pulse(region));
+      const loop = new EventLoop(world, world.members[0]);
+      const waitsBehind = (): void =>
+        loop.awaitBehind(
+          (signal) => a.wait({ signal }),
+          () => a.wait(),
+          () => a.set(),
+        );
+      return {
+        roles: [role("waiter", { name: "wait" }, waitsBehind), role("setter", { name: "set" }, () => b.set())],
+        model: anything,
+      };
+    },
+  },
+  scenario(
+    "event-setter-dies",
+    "event",
+    3,
+    pulse,
+    ([a, b, c]) => ({
+      roles: [
+        role("mortal", { name: "set", operation: "event.set" }, () => a.set()),
+        survivor(role("waiter", { name: "wait" }, () => b.waitSync())),
+        survivor(role("setter", { name: "set" }, () => c.set())),
+      ],
+      model: pulses,
+    }),
+    1,
+  ),
+  scenario(
+    "event-gate-setter-dies",
+    "event",
+    3,
+    gate,
+    ([a, b, c]) => ({
+      roles: [
+        role("mortal", { name: "set" }, () => a.set()),
+        survivor(role("waiter", { name: "wait" }, () => b.waitSync())),
+        survivor(role("setter", { name: "set" }, () => c.set())),
+      ],
+      model: anything,
+    }),
+    1,
+  ),
+  // What one that dies had not gone on for is for the other.
+  scenario(
+    "event-waiter-dies",
+    "event",
+    3,
+    pulse,
+    ([a, b, c]) => ({
+      roles: [
+        waitsUntil("mortal", a),
+        survivor(waitsUntil("waiter", b)),
+        survivor(role("setter", { name: "set" }, () => c.set())),
+      ],
+      model: pulses,
+      after: ({ region }, call) => void call({ name: "try" }, () => pulse(region).tryWait()),
+    }),
+    1,
+  ),
   scenario("event-gate", "event", 3, gate, ([a, b, c]) => ({
     roles: [
       role("one", { name: "wait" }, () => a.waitSync()),
@@ -126,6 +218,19 @@ const BARRIERS: Scenario[] = [
     model: leaders,
   })),
 ];
+
+/** How often it has opened is about to be 0 again. */
+const BARRIER_WRAP: Scenario = {
+  name: "barrier-wrap",
+  algorithm: "barrier",
+  members: 2,
+  deaths: 0,
+  tell: (world) => {
+    const [a, b] = world.members.map(({ region }) => meetingPlace(2)(region));
+    world.machine.words[(a.ref.page * PAGE_BYTES + BARRIER.at.generation) / 4] = -1;
+    return { roles: [meets("one", a, 2), meets("two", b, 2)], model: leaders };
+  },
+};
 
 /** All have enrolled before: who dies is not waited for. */
 const BARRIER_DIES: Scenario = {
@@ -259,6 +364,7 @@ const FLAGS: Scenario[] = [
 export const MEETING_SCENARIOS: readonly Scenario[] = [
   ...EVENTS,
   ...BARRIERS,
+  BARRIER_WRAP,
   BARRIER_DIES,
   ...LATCHES,
   ...ONCES,

@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import type { RwLock, RwLockGuard } from "shmkit";
 import { RWLOCK } from "#src/layout/rwlock.js";
 import { PAGE_BYTES } from "#src/layout/region-header.js";
+import { EventLoop } from "./event-loop.js";
 import { PENDING, type Model } from "./linearizability.js";
-import { survivor, TIMED_OUT, within, type Role, type Scenario, type Story } from "./scenario.js";
+import { survivor, TIMED_OUT, within, type Calls, type Role, type Scenario, type Story } from "./scenario.js";
 import type { World } from "./world.js";
 
 interface Held {
@@ -59,7 +60,7 @@ const mortal = (before: readonly Held[]): Model<Held> => ({
   },
 });
 
-type Act = (lock: RwLock, call: Parameters<Role["run"]>[0]) => void;
+type Act = (lock: RwLock, call: Calls, loop: EventLoop) => void;
 
 const reads: Act = (lock, call) => {
   let guard: RwLockGuard;
@@ -103,6 +104,46 @@ const upgradesOrNot: Act = (lock, call) => {
   const isUpgraded = guard!.mode === "exclusive";
   call({ name: isUpgraded ? "unlock" : "unlock upgradable" }, () => guard.release());
 };
+// Asynchronously.
+const readsLater: Act = (lock, call, loop) => {
+  let guard: RwLockGuard;
+  call({ name: "lock shared" }, () => void (guard = loop.await(() => lock.lockShared())));
+  call({ name: "unlock shared" }, () => guard.release());
+};
+const writesLater: Act = (lock, call, loop) => {
+  let guard: RwLockGuard;
+  call({ name: "lock" }, () => void (guard = loop.await(() => lock.lock())));
+  call({ name: "unlock" }, () => guard.release());
+};
+const upgradesLater: Act = (lock, call, loop) => {
+  let guard: RwLockGuard;
+  call({ name: "lock upgradable" }, () => void (guard = loop.await(() => lock.lockUpgradable())));
+  call({ name: "upgrade" }, () => loop.await(() => guard.upgrade()));
+  call({ name: "unlock" }, () => guard.release());
+};
+/** Two waits, of which the first is aborted: the second goes on with what that had. */
+const writesBehind: Act = (lock, call, loop) => {
+  let guard: RwLockGuard;
+  call({ name: "lock" }, () => {
+    guard = loop.awaitBehind(
+      (signal) => lock.lock({ signal }),
+      () => lock.lock(),
+      (first) => first.release(),
+    );
+  });
+  call({ name: "unlock" }, () => guard.release());
+};
+const readsBehindWriter: Act = (lock, call, loop) => {
+  let guard: RwLockGuard;
+  call({ name: "lock shared" }, () => {
+    guard = loop.awaitBehind(
+      (signal) => lock.lock({ signal }),
+      () => lock.lockShared(),
+      (first) => first.release(),
+    );
+  });
+  call({ name: "unlock shared" }, () => guard.release());
+};
 
 function on(
   name: string,
@@ -125,7 +166,7 @@ function on(
           const role = {
             name: `${act.name} ${i}`,
             hasDeadline: impatient.includes(act),
-            run: (call: Parameters<Role["run"]>[0]) => act(locks[i], call),
+            run: (call: Calls) => act(locks[i], call, new EventLoop(world, world.members[i])),
           };
           return deaths > 0 && i > 0 ? survivor(role) : role;
         }),
@@ -150,6 +191,48 @@ const READER_DEAD = [FREE, { readers: 1, owners: 0, writers: 0 }];
 const WRITER_DEAD = [FREE, { readers: 0, owners: 1, writers: 1 }];
 const UPGRADER_DEAD = [...WRITER_DEAD, ...READER_DEAD, { readers: 0, owners: 1, writers: 0 }];
 
+interface Favour {
+  /** The first writer has left. */
+  readonly isFree: boolean;
+  /** A reader waited then, and has not come yet. */
+  readonly isFavoured: boolean;
+}
+
+/** A reader that waited while somebody wrote comes before the next one that would. */
+const favours: Scenario = {
+  name: "rwlock-favour",
+  algorithm: "readers–writer lock",
+  members: 3,
+  deaths: 0,
+  tell: (world) => {
+    const [a, b, c] = world.members.map(({ region }) => region.rwlocks.openOrCreateSync("l"));
+    const first = a.tryLock()!;
+    const model: Model<Favour> = {
+      initial: { isFree: false, isFavoured: false },
+      step({ isFree, isFavoured }, { name }, answer) {
+        if (name === "unlock first") return [{ isFree: true, isFavoured: answer === true }];
+        if (name === "lock shared") return isFree ? [{ isFree, isFavoured: false }] : [];
+        return name !== "lock" || (isFree && !isFavoured) ? [{ isFree, isFavoured }] : [];
+      },
+    };
+    const leaves = (call: Calls): void => {
+      call({ name: "unlock first" }, () => {
+        const isWaitedFor = a.statistics().waitingReaders.length > 0;
+        first.release();
+        return isWaitedFor;
+      });
+    };
+    return {
+      roles: [
+        { name: "first writer", run: leaves },
+        { name: "reader", run: (call) => reads(b, call, new EventLoop(world, world.members[1])) },
+        { name: "next writer", run: (call) => writes(c, call, new EventLoop(world, world.members[2])) },
+      ],
+      model,
+    };
+  },
+};
+
 export const RWLOCK_SCENARIOS: readonly Scenario[] = [
   on("reader-writer", [reads, writes]),
   on("readers-writer", [reads, reads, writes]),
@@ -161,6 +244,13 @@ export const RWLOCK_SCENARIOS: readonly Scenario[] = [
   on("upgrade", [upgrades, reads]),
   on("upgrade-writer", [upgrades, reads, writes]),
   on("upgrade-gives-up", [upgradesOrNot, reads, reads]),
+  on("asynchronous", [readsLater, writesLater, writes]),
+  on("asynchronous-upgrade", [upgradesLater, readsLater, writesLater]),
+  on("aborted-sibling", [writesBehind, writes]),
+  on("aborted-sibling-readers", [writesBehind, reads, writes]),
+  on("aborted-sibling-writer", [readsBehindWriter, writes, reads]),
+  favours,
+  on("asynchronous-writer-dies", [writesLater, readsLater, writesLater], { deaths: 1, dead: WRITER_DEAD }),
   on("reader-dies", [reads, writes, reads], { deaths: 1, dead: READER_DEAD }),
   on("writer-dies", [writes, reads, writes], { deaths: 1, dead: WRITER_DEAD }),
   on("upgrader-dies", [upgrades, reads, writes], { deaths: 1, dead: UPGRADER_DEAD }),

@@ -1,9 +1,10 @@
 /** Semaphores: turns, who gives up when its turn comes, who dies then, posts and leases. */
 import assert from "node:assert/strict";
-import type { Semaphore } from "shmkit";
+import type { Semaphore, SemaphoreLease } from "shmkit";
 import { MONITOR } from "#src/layout/monitor.js";
 import { SEMAPHORE } from "#src/layout/semaphore.js";
 import { PAGE_BYTES } from "#src/layout/region-header.js";
+import { EventLoop } from "./event-loop.js";
 import { PENDING, type Model } from "./linearizability.js";
 import { survivor, TIMED_OUT, within, type Role, type Scenario, type Story } from "./scenario.js";
 import type { World } from "./world.js";
@@ -57,11 +58,27 @@ const leases = (name: string, semaphore: Semaphore, hasDeadline = false): Role =
   },
 });
 
+/** Asynchronously, behind another wait of its own, which is aborted. */
+const leasesBehind = (name: string, semaphore: Semaphore, loop: EventLoop): Role => ({
+  name,
+  run: (call) => {
+    let lease: SemaphoreLease;
+    call(take(1), () => {
+      lease = loop.awaitBehind(
+        (signal) => semaphore.acquire({ signal }),
+        () => semaphore.acquire(),
+        (first) => first.release(),
+      );
+    });
+    call(give(1), () => lease.release());
+  },
+});
+
 function on(
   name: string,
   initial: number,
   left: number,
-  rolesOf: (semaphores: Semaphore[]) => Role[],
+  rolesOf: (semaphores: Semaphore[], loops: EventLoop[]) => Role[],
   more: { members?: number; deaths?: number; isAtTheEnd?: boolean } = {},
 ): Scenario {
   const { members = 3, deaths = 0, isAtTheEnd = false } = more;
@@ -77,7 +94,10 @@ function on(
       const base = semaphores[0].ref.page * PAGE_BYTES;
       if (isAtTheEnd) world.machine.words[(base + MONITOR.at.lastTurn) >> 2] = -2;
       return {
-        roles: rolesOf(semaphores),
+        roles: rolesOf(
+          semaphores,
+          world.members.map((member) => new EventLoop(world, member)),
+        ),
         model: permits(initial),
         check: (_, { region }) => {
           const { available, waiting } = region.semaphores.openSync("s").statistics();
@@ -108,6 +128,28 @@ export const SEMAPHORE_SCENARIOS: readonly Scenario[] = [
   ]),
   on("semaphore-give-up-many", 1, 0, ([a, b]) => [waitsUntil("impatient", a, 2), waits("patient", b)], { members: 2 }),
   on("semaphore-leases", 1, 1, ([a, b, c]) => [leases("one", a), leases("two", b), leases("impatient", c, true)]),
+  on("semaphore-aborted-sibling", 1, 1, ([a, b], [loop]) => [leasesBehind("one", a, loop), leases("two", b)], {
+    members: 2,
+  }),
+  on("semaphore-aborted-siblings", 1, 1, ([a, b, c], [one, two]) => [
+    leasesBehind("one", a, one),
+    leasesBehind("two", b, two),
+    leases("three", c),
+  ]),
+  on(
+    "semaphore-poster-dies",
+    0,
+    -1,
+    ([a, b, c]) => [posts("mortal", a, 1), survivor(waits("waiter", b)), survivor(posts("poster", c, 1))],
+    { deaths: 1 },
+  ),
+  on(
+    "semaphore-waiter-dies",
+    0,
+    -1,
+    ([a, b, c]) => [waits("mortal", a), survivor(waits("waiter", b)), survivor(posts("poster", c, 1, 1))],
+    { deaths: 1 },
+  ),
   on(
     "semaphore-holder-dies",
     1,

@@ -4,6 +4,7 @@ import * as words from "#words";
 import { PAGE_BYTES } from "#src/layout/region-header.js";
 import { unlock } from "#src/locking/robust-lock.js";
 import { LocalQueue } from "#src/members/waits.js";
+import { EventLoop } from "./event-loop.js";
 import { HEAP_LOCK, takeHeapLock } from "./heap-lock.js";
 import { PENDING, type Call, type Model } from "./linearizability.js";
 import { survivor, TIMED_OUT, within, type Role, type Scenario } from "./scenario.js";
@@ -105,6 +106,24 @@ const increments = (name: string, mutex: Mutex): Role => ({
   },
 });
 
+/** Waits behind another wait of its own, which is aborted. */
+const incrementsBehind = (name: string, mutex: Mutex, loop: EventLoop): Role => ({
+  name,
+  run: (call) => {
+    call(INCREMENT, () => {
+      const guard = loop.awaitBehind(
+        (signal) => mutex.lock({ signal }),
+        () => mutex.lock({}),
+        (first) => first.release(),
+      );
+      const value = guard.get(0);
+      for (const word of [0, 1]) guard.set(word, value + 1);
+      guard.release();
+      return String(value);
+    });
+  },
+});
+
 // Counters.
 
 function counters(world: World): Counter[] {
@@ -160,6 +179,17 @@ export const SYNC_SCENARIOS: readonly Scenario[] = [
         roles: [increments("mortal", a), survivor(increments("two", b)), survivor(increments("three", c))],
         model: guarded,
       };
+    },
+  },
+  {
+    name: "mutex-aborted-sibling",
+    algorithm: "mutex",
+    members: 2,
+    deaths: 0,
+    tell: (world) => {
+      const [a, b] = mutexes(world);
+      const loop = new EventLoop(world, world.members[0]);
+      return { roles: [incrementsBehind("one", a, loop), increments("two", b)], model: guarded };
     },
   },
   onCounter("counter-3", 3, ([a, b, c]) => [adds("one", a), adds("two", b), adds("three", c)]),

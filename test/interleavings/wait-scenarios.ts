@@ -7,12 +7,12 @@ import { MUTEX } from "#src/layout/lock.js";
 import { PIPE } from "#src/layout/pipe.js";
 import { PAGE_BYTES } from "#src/layout/region-header.js";
 import { blockedOnLock, isFree, tryLock, unlock } from "#src/locking/robust-lock.js";
-import { ringAwake, ringOne } from "#src/members/doorbell.js";
-import { BLOCKED, type Blocked, type Member } from "#src/members/member.js";
+import { ringAll, ringAwake, ringOne } from "#src/members/doorbell.js";
+import type { Member } from "#src/members/member.js";
 import { HEADER } from "#src/members/region-words.js";
 import { LocalQueue, type Waitable } from "#src/members/waits.js";
+import { EventLoop } from "./event-loop.js";
 import type { Call } from "./linearizability.js";
-import { handSignal, ignore } from "../helpers/crash-calls.js";
 import { message } from "./pipe-scenarios.js";
 import { anything, within, type Role, type Scenario, type Story } from "./scenario.js";
 import type { MemberOf, World } from "./world.js";
@@ -166,29 +166,6 @@ const reaching = (world: World, { membership: { member } }: MemberOf, least: num
 const awaits = (name: string, { membership }: MemberOf, waitable: Waitable<number>): Role =>
   role(name, () => membership.waits.sync(waitable, undefined));
 
-/** Waits asynchronously: what the doorbell's thread and the event loop do until there is an answer. */
-function eventually<T>(
-  world: World,
-  { membership }: MemberOf,
-  begin: (watch: (one: Waitable<T>) => Waitable<T>) => void,
-): void {
-  const { member, waits } = membership;
-  const shared = member.segment.words;
-  let answer: T | Blocked = BLOCKED;
-  let seen = words.loadFresh(shared, member.bell);
-  begin((one) => ({ ...one, attempt: () => (answer = one.attempt()) }));
-  while (answer === BLOCKED) {
-    const bell = words.loadFresh(shared, member.bell);
-    if (bell === seen) {
-      world.sleepForEventLoop(member.bell, seen);
-      continue;
-    }
-    seen = bell;
-    words.and(shared, member.armed, ~Armed.eventLoop);
-    waits.drain();
-  }
-}
-
 const isDisarmed = ({ machine, members }: World): void => {
   for (const { membership, slot } of members)
     assert.equal(machine.words[membership.member.armed] & Armed.mask, 0, `member ${slot} is disarmed`);
@@ -215,9 +192,7 @@ const NUMBERS: Scenario[] = [
       roles: [
         grows("grower", world, a, ringOne),
         role("waiter", () =>
-          eventually<number>(world, b, (watch) =>
-            ignore(b.membership.waits.async(watch(reaching(world, b, 1)), undefined)),
-          ),
+          new EventLoop(world, b).await(() => b.membership.waits.async(reaching(world, b, 1), undefined)),
         ),
       ],
     };
@@ -228,16 +203,37 @@ const NUMBERS: Scenario[] = [
     return {
       roles: [
         grows("grower", world, a, ringOne),
-        role("waiter", () =>
-          eventually<number>(world, b, (watch) => {
-            const { waits } = b.membership;
-            const first = reaching(world, b, 2);
-            const { signal, abort } = handSignal();
-            ignore(waits.async(first, { signal }));
-            ignore(waits.async(watch({ ...reaching(world, b, 1), queue: first.queue }), undefined));
-            abort();
-          }),
+        role("waiter", () => {
+          const { waits } = b.membership;
+          const one = reaching(world, b, 2);
+          const other = { ...reaching(world, b, 1), queue: one.queue };
+          new EventLoop(world, b).awaitBehind(
+            (signal) => waits.async(one, { signal }),
+            () => waits.async(other, undefined),
+          );
+        }),
+      ],
+    };
+  }),
+  // Rings and armings were counted nearly as far as can be.
+  onWaits("wait-wrap", 3, (world) => {
+    const [a, b, c] = world.members;
+    for (const { membership } of world.members) {
+      world.machine.words[membership.member.bell] = -1;
+      world.machine.words[membership.member.armed] = -Armed.once;
+    }
+    return {
+      roles: [
+        role("grower", () => {
+          for (let i = 0; i < 2; i++) {
+            words.add(a.membership.member.segment.words, numberOf(world), 1);
+            ringAll(a.membership.member, SET);
+          }
+        }),
+        role("asynchronous waiter", () =>
+          new EventLoop(world, b).await(() => b.membership.waits.async(reaching(world, b, 2), undefined)),
         ),
+        awaits("waiter", c, reaching(world, c, 2)),
       ],
     };
   }),

@@ -67,9 +67,15 @@ const KERNEL: Partial<NativeAddon> = {
 function instrument(): void {
   Object.assign(native, KERNEL);
   performance.now = () => machine.current?.clock ?? 0;
+  const { setTimeout } = globalThis;
+  const timers: typeof setTimeout = ((...timer: Parameters<typeof setTimeout>) =>
+    machine.current === undefined ? setTimeout(...timer) : NO_TIMER) as typeof setTimeout;
+  Object.assign(globalThis, { setTimeout: timers });
   Date.now = () => TODAY;
 }
 let isInstrumented = false;
+/** Never comes: deadlines pass as the explorer says. */
+const NO_TIMER = { ref: () => NO_TIMER, unref: () => NO_TIMER };
 
 /** One member of the story. */
 export interface MemberOf {
