@@ -587,8 +587,8 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     readonly rateLimiters: Collection<RateLimiterOptions, RateLimiter>;
     static create(name: string, options?: RegionOptions): Promise<Region>;
     static createSync(name: string, options?: RegionOptions): Region;
-    static open(name: string, options?: RegionOptions): Promise<Region>;
-    static openSync(name: string, options?: RegionOptions): Region;
+    static open(name: string, options?: RegionOpenOptions): Promise<Region>;
+    static openSync(name: string, options?: RegionOpenOptions): Region;
     static openOrCreate(name: string, options?: RegionOptions): Promise<Region>;
     static openOrCreateSync(name: string, options?: RegionOptions): Region;
     static remove(name: string, options?: WaitOptions): Promise<boolean>;
@@ -672,6 +672,10 @@ export interface RegionInfo {
     readonly memory?: readonly MemoryRange[];
 }
 
+export interface RegionOpenOptions extends RegionOptions {
+    wait?: boolean;
+}
+
 export interface RegionOptions extends WaitOptions {
     size?: Size;
     maxSize?: Size;
@@ -681,7 +685,6 @@ export interface RegionOptions extends WaitOptions {
     label?: string;
     shared?: boolean;
     allowOtherUser?: boolean;
-    wait?: boolean;
 }
 
 export class RwLock {

@@ -92,6 +92,7 @@ describe("forms that block", () => {
 
   test("wait is an option of open alone", async () => {
     for (const verb of ["create", "openOrCreate"] as const)
+      // @ts-expect-error of its type as well
       await assert.rejects(Region[verb](uniqueRegionName(), { wait: true }), { code: "ERR_UNKNOWN_OPTION" });
   });
 });

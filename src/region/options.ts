@@ -6,7 +6,7 @@ import { LABEL_BYTES } from "../layout/member-slot.js";
 import { MEMBER_LIMIT, PAGE_BYTES } from "../layout/region-header.js";
 import type { LifetimeName } from "./geometry.js";
 
-/** Options of `open`, `Region.create`, `Region.open` and `Region.openOrCreate`. Those that shape a region matter to its creator; a joiner who gives another `maxSize`,
+/** Options of `open`, `Region.create` and `Region.openOrCreate`; `Region.open` has one more. Those that shape a region matter to its creator; a joiner who gives another `maxSize`,
  * `maxMembers` or `lifetime` is told; its `size` and `mode` are not looked at further. */
 export interface RegionOptions extends WaitOptions {
   /** Memory backed at creation, for objects and messages: 4 KiB to 32 GiB. Default 16 MiB. Grows by itself up to `maxSize`. */
@@ -25,7 +25,11 @@ export interface RegionOptions extends WaitOptions {
   shared?: boolean;
   /** Accept a region that belongs to another user. Default false. */
   allowOtherUser?: boolean;
-  /** `Region.open` only: wait for the name to appear. Default false. */
+}
+
+/** Options of `Region.open`. */
+export interface RegionOpenOptions extends RegionOptions {
+  /** Wait for the name to appear. Default false. */
   wait?: boolean;
 }
 
@@ -72,7 +76,7 @@ function labelOf(value: unknown): Uint8Array {
   );
 }
 
-export function checkOptions(options: RegionOptions | undefined, where: string): CheckedOptions {
+export function checkOptions(options: RegionOpenOptions | undefined, where: string): CheckedOptions {
   const given = knownOptions(options, where === "Region.open" ? [...KNOWN, "wait"] : KNOWN, where);
   const size = given.size === undefined ? DEFAULT_SIZE : sizeBytes(given.size, "size", PAGE_BYTES, MAX_SIZE_LIMIT);
   const maxSize =

@@ -33,7 +33,7 @@ import { Collection, type CollectionHost } from "./collection.js";
 import type { LifetimeName } from "./geometry.js";
 import { readMembers, type MemberInfo } from "../members/member-info.js";
 import type { Membership } from "./membership.js";
-import { checkOptions, type RegionOptions } from "./options.js";
+import { checkOptions, type RegionOpenOptions, type RegionOptions } from "./options.js";
 import type { PipeCollection } from "./pipe-collection.js";
 import { regionNames, snapshot, snapshots, type InspectOptions, type RegionInfo } from "./snapshot.js";
 
@@ -284,11 +284,11 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
    * ERR_TIMEOUT, ERR_NO_SPACE (of address space), ERR_PERMISSION, ERR_RUNTIME_LIMIT, ERR_SYSTEM, the signal's reason, and
    * as {@link create} for its arguments
    */
-  static open(name: string, options?: RegionOptions): Promise<Region> {
+  static open(name: string, options?: RegionOpenOptions): Promise<Region> {
     return Region.attach(name, "open", options);
   }
   /** {@link open}, blocking the thread. */
-  static openSync(name: string, options?: RegionOptions): Region {
+  static openSync(name: string, options?: RegionOpenOptions): Region {
     return Region.attachSync(name, "open", options);
   }
 
@@ -359,12 +359,12 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     return removed;
   }
 
-  private static async attach(name: string, mode: OpenMode, options: RegionOptions | undefined): Promise<Region> {
+  private static async attach(name: string, mode: OpenMode, options: RegionOpenOptions | undefined): Promise<Region> {
     const checked = checkOptions(options, `Region.${mode}`);
     return new Region(name, await run(attach(name, mode, checked), `opening the region ${regionName(name)}`, options));
   }
 
-  private static attachSync(name: string, mode: OpenMode, options: RegionOptions | undefined): Region {
+  private static attachSync(name: string, mode: OpenMode, options: RegionOpenOptions | undefined): Region {
     const checked = checkOptions(options, `Region.${mode}`);
     return new Region(name, runSync(attach(name, mode, checked), `opening the region ${regionName(name)}`, options));
   }
