@@ -12,6 +12,8 @@ import { type Consumers, type Facts, SMOKE } from "./smoke.js";
 
 /** Nothing takes so long, however busy the machine: what does hangs. */
 const WATCHDOG_MS = 300_000;
+/** A storm watches over each of its phases, and goes on until enough have died. */
+const STORM_WATCHDOG_MS = 900_000;
 const LATE = "not done after";
 const STORM = { seconds: 3, fewestEnds: 30 } as const;
 /** There, a process takes seconds to start. */
@@ -22,10 +24,10 @@ const CONCURRENCY = 2;
 export type Progress = (line: string) => void;
 
 /** The value of `work`, unless it takes too long. What it started is still there then. */
-async function within<T>(work: Promise<T>): Promise<T> {
+async function within<T>(work: Promise<T>, longestMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`${LATE} ${WATCHDOG_MS / 1000} s`)), WATCHDOG_MS);
+    timer = setTimeout(() => reject(new Error(`${LATE} ${longestMs / 1000} s`)), longestMs);
   });
   try {
     return await Promise.race([work, late]);
@@ -50,9 +52,9 @@ class Crew {
   }
 }
 
-async function outcomeOf(work: () => Promise<unknown>): Promise<Outcome> {
+async function outcomeOf(work: () => Promise<unknown>, longestMs = WATCHDOG_MS): Promise<Outcome> {
   try {
-    await within(work());
+    await within(work(), longestMs);
     return OK;
   } catch (error) {
     const { message, there } = error as Error & { there?: string };
@@ -102,7 +104,7 @@ async function smokeAndCrash(provided: Provided, consumers: Consumers, progress:
     const { violations, kills } = await storm({ ...extent, seed: 1, runtime: command, isEmulated });
     facts = { ...facts, kills };
     if (violations.length > 0) throw new Error(violations.join("\n"));
-  });
+  }, STORM_WATCHDOG_MS);
   note("a storm of kills", crash, startedAt);
   return { name, title, version, ...facts, checks };
 }
@@ -150,6 +152,7 @@ async function crowdOf(kinds: readonly Provided[], progress: Progress): Promise<
 /** Runs everything, some jobs at a time; `consumers` are programs in a project that has the package. */
 export async function runMatrix(all: readonly Provided[], consumers: Consumers, progress: Progress): Promise<Results> {
   const startedAt = new Date();
+  const facts = runFacts();
   const loadAverage = loadavg().map((value) => Number(value.toFixed(2)));
   const runtimes = new Map<string, RuntimeResult>();
   const pairs: Record<string, Record<string, Outcome>> = {};
@@ -170,7 +173,7 @@ export async function runMatrix(all: readonly Provided[], consumers: Consumers, 
   return {
     startedAt: startedAt.toISOString(),
     seconds: Math.round((Date.now() - startedAt.getTime()) / 1000),
-    ...runFacts(),
+    ...facts,
     loadAverage,
     runtimes: all.map(({ runtime }) => runtimes.get(runtime.name)!),
     pairs: Object.fromEntries(all.map(({ runtime }) => [runtime.name, pairs[runtime.name]])),
