@@ -278,6 +278,24 @@ describe("ls", () => {
 });
 
 describe("rm", () => {
+  test("leaves the Web Locks to the region, whose object inspect shows", async () => {
+    const region = await joined("rm-locks");
+    const address = `${region.name}//locks`;
+    await region.locks.request("held", async () => {
+      assert.ok((await run(["ls", "--names"])).text.split("\n").includes(address));
+      assert.match((await run(["inspect", address])).text, /held +by member 0.*, held exclusive/);
+      const { code, errors } = await run(["rm", address]);
+      assert.equal(code, 2);
+      const advice = `the Web Locks of a region go with it: shmkit rm ${region.name}`;
+      assert.equal(errors, `shmkit: ERR_USAGE: ${advice}\n`);
+    });
+    assert.equal(await region.locks.request("still there", (lock) => lock?.name), "still there");
+    for (const command of ["send", "recv", "lock"]) {
+      const { code, errors } = await run([command, address]);
+      assert.deepEqual([code, /ERR_USAGE/.test(errors)], [2, true], command);
+    }
+  });
+
   test("what is no regular file, and a region of another version, are told as what they are", async () => {
     const link = regionName("link");
     symlinkSync("/nowhere", `/dev/shm/shmkit.${link}`);

@@ -1,6 +1,6 @@
 import { usageError } from "./exit-codes.js";
 
-/** `REGION/NAME`; the region's name holds no slash, and neither does an object's. */
+/** `REGION/NAME`; a region's name holds no slash, an object's one in front at most: those that the library makes for itself. */
 export interface Address {
   readonly region: string;
   readonly name: string;
@@ -14,8 +14,10 @@ export function objectAddress(text: string, forms = "REGION/NAME"): Address {
   return { region: text.slice(0, at), name: text.slice(at + 1) };
 }
 
-/** Parses `REGION` or `REGION/NAME`. @throws ERR_USAGE */
+/** Parses `REGION` or `REGION/NAME`, with the names that the library uses itself. @throws ERR_USAGE */
 export function anyAddress(text: string): { readonly region: string; readonly name: string | undefined } {
+  const own = /^([^/]+)\/(\/[^/]+)$/.exec(text);
+  if (own !== null) return { region: own[1], name: own[2] };
   return text.includes("/") ? objectAddress(text, "REGION or REGION/NAME") : { region: text, name: undefined };
 }
 

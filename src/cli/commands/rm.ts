@@ -1,7 +1,7 @@
 import { Region } from "#shmkit";
 import { anyAddress } from "../address.js";
 import type { Command, Invocation } from "../command.js";
-import { causeOf, CommandError, errorLine, exitCodeOf } from "../exit-codes.js";
+import { causeOf, CommandError, errorLine, exitCodeOf, usageError } from "../exit-codes.js";
 import { toJson } from "../json.js";
 import { Patience } from "../patience.js";
 
@@ -10,7 +10,7 @@ export const command: Command = {
   summary: "remove regions, or objects in them",
   usage: ["REGION|REGION/NAME..."],
   about: `Removes the names. Who is attached to a removed region goes on with its memory, but nobody can join any more; who has
-a removed object open gets ERR_CLOSED from the next call on. Also removes files that are no valid region.`,
+a removed object open gets ERR_CLOSED from the next call on. The object of a region's Web Locks goes with the region. Also removes files that are no valid region.`,
   options: {
     json: { type: "boolean", short: "j", about: "what was removed, and what was not and why, as JSON" },
     force: { type: "boolean", short: "f", about: "it is no error if there is no such name" },
@@ -58,6 +58,7 @@ async function rm(invocation: Invocation): Promise<number> {
 async function removeObject(regionName: string, name: string, patience: Patience): Promise<boolean> {
   const kind = Region.inspect(regionName)?.objects.find((object) => object.name === name)?.kind;
   if (kind === undefined) return false;
+  if (kind === "locks") throw usageError(`the Web Locks of a region go with it: shmkit rm ${regionName}`);
   const region = await Region.open(regionName, { label: "shmkit rm", ...patience.options() });
   try {
     const collection = {
@@ -67,8 +68,6 @@ async function removeObject(regionName: string, name: string, patience: Patience
       semaphore: region.semaphores,
       condition: region.conditions,
       rwlock: region.rwlocks,
-      // What users cannot make they cannot remove.
-      locks: undefined,
       event: region.events,
       barrier: region.barriers,
       latch: region.latches,
@@ -76,7 +75,6 @@ async function removeObject(regionName: string, name: string, patience: Patience
       flag: region.flags,
       "rate-limiter": region.rateLimiters,
     }[kind];
-    if (collection === undefined) return false;
     return await collection.remove(name, patience.options());
   } finally {
     await region.close();
