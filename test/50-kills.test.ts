@@ -382,6 +382,19 @@ describe("SIGKILL at random moments", () => {
   });
 });
 
+test("a death that was noticed before close() is told before that is done", async (t) => {
+  const region = await testRegion(t, "closing-deaths");
+  const member = await ProcessMember.start({ region: region.name });
+  const told: number[] = [];
+  region.on("memberDied", ({ pid }) => told.push(pid));
+  process.kill(member.pid, "SIGKILL");
+  while (!region.recoverTheDead());
+  assert.deepEqual(told, []);
+  await region.close();
+  assert.deepEqual(told, [member.pid]);
+  await member.kill();
+});
+
 test("who has closed the region is told of no death any more", async (t) => {
   const region = await testRegion(t, "closed-deaths");
   const member = await ProcessMember.start({ region: region.name });

@@ -133,8 +133,10 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     const { member, heap, directory, waits, deaths, recovery } = attached.membership;
     // Deaths are noticed inside other calls; listeners run when those are done.
     deaths.onDeath = (death) => {
+      this.untold++;
       setImmediate(() => {
-        if (!member.closed) this.emit("memberDied", death);
+        this.untold--;
+        if (!this.hasLeft) this.emit("memberDied", death);
       });
       tell("shmkit:member:death", () => ({ region: name, death }));
     };
@@ -608,7 +610,10 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
   async close(): Promise<void> {
     try {
       await this.leave((descriptor) => native.closeAsync(descriptor));
+      // What was noticed before is told before this is done, and nothing after.
+      if (this.untold > 0) await new Promise((resolve) => setImmediate(resolve));
     } finally {
+      this.hasLeft = true;
       // Only now: whoever awaits this call first and its pending calls then handles their rejections in time.
       this.rejectPending();
     }
@@ -619,6 +624,7 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     try {
       this.leave((descriptor) => native.close(descriptor));
     } finally {
+      this.hasLeft = true;
       this.rejectPending();
     }
   }
@@ -644,6 +650,9 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     this.membership.waits.rejectWithdrawn(error);
   }
   private closed = false;
+  /** Whether nobody is told of anything any more; deaths noticed that nobody was told of yet. */
+  private hasLeft = false;
+  private untold = 0;
 
   /** {@link close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
