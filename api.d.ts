@@ -1,6 +1,6 @@
 // The public interface, without comments. Generated: npm run check -- api-report --fix
 
-export interface AcquireOptions extends WaitOptions {
+export interface AcquireOptions extends LockOptions {
     permits?: number;
 }
 
@@ -688,14 +688,14 @@ export interface RegionOptions extends WaitOptions {
 }
 
 export class RwLock {
-    lockShared(options?: WaitOptions): Promise<RwLockGuard>;
-    lockSharedSync(options?: WaitOptions): RwLockGuard;
+    lockShared(options?: LockOptions): Promise<RwLockGuard>;
+    lockSharedSync(options?: LockOptions): RwLockGuard;
     tryLockShared(): RwLockGuard | undefined;
-    lock(options?: WaitOptions): Promise<RwLockGuard>;
-    lockSync(options?: WaitOptions): RwLockGuard;
+    lock(options?: LockOptions): Promise<RwLockGuard>;
+    lockSync(options?: LockOptions): RwLockGuard;
     tryLock(): RwLockGuard | undefined;
-    lockUpgradable(options?: WaitOptions): Promise<RwLockGuard>;
-    lockUpgradableSync(options?: WaitOptions): RwLockGuard;
+    lockUpgradable(options?: LockOptions): Promise<RwLockGuard>;
+    lockUpgradableSync(options?: LockOptions): RwLockGuard;
     tryLockUpgradable(): RwLockGuard | undefined;
     statistics(): RwLockStatistics;
     readonly name: string;
@@ -708,8 +708,8 @@ export class RwLockGuard {
     get abandoned(): boolean;
     release(): void;
     [Symbol.dispose](): void;
-    upgrade(options?: WaitOptions): Promise<void>;
-    upgradeSync(options?: WaitOptions): void;
+    upgrade(options?: LockOptions): Promise<void>;
+    upgradeSync(options?: LockOptions): void;
     tryUpgrade(): boolean;
     downgrade(to?: "shared" | "upgradable"): void;
 }
@@ -746,8 +746,12 @@ export class Semaphore {
     tryAcquire(options?: {
     permits?: number;
 }): SemaphoreLease | undefined;
-    wait(options?: AcquireOptions): Promise<void>;
-    waitSync(options?: AcquireOptions): void;
+    wait(options?: WaitOptions & {
+    permits?: number;
+}): Promise<void>;
+    waitSync(options?: WaitOptions & {
+    permits?: number;
+}): void;
     tryWait(options?: {
     permits?: number;
 }): boolean;

@@ -41,14 +41,10 @@ export { Flag } from "./sync/flag.js";
 export { Latch, type LatchOptions, type LatchResult, type LatchStatistics } from "./sync/latch.js";
 export { Once, type OnceResult, type OnceStatistics } from "./sync/once.js";
 export { SharedEvent, type EventOptions, type EventStatistics } from "./sync/event.js";
-export {
-  Semaphore,
-  SemaphoreLease,
-  type AcquireOptions,
-  type SemaphoreOptions,
-  type SemaphoreStatistics,
-} from "./sync/semaphore.js";
-export { Mutex, type LockOptions, type MutexOptions } from "./sync/mutex.js";
+export { Semaphore, SemaphoreLease, type AcquireOptions, type SemaphoreOptions } from "./sync/semaphore.js";
+export type { SemaphoreStatistics } from "./sync/semaphore-words.js";
+export { Mutex, type MutexOptions } from "./sync/mutex.js";
+export type { LockOptions } from "./sync/lock-options.js";
 export { MutexGuard } from "./sync/mutex-guard.js";
 export type { MutexStatistics, Waiter } from "./sync/mutex-statistics.js";
 export {

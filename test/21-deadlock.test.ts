@@ -2,6 +2,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ShmkitError, type DeadlockedMember, type LockOptions, type MutexGuard, type Region } from "shmkit";
+import type { ObjectContext } from "#src/heap/named-object.js";
+import { PAGE_BYTES } from "#src/layout/region-header.js";
+import { SLOT, slotWord } from "#src/members/region-words.js";
+import { DeadlockWatch } from "#src/sync/deadlock.js";
+import { waitPointsOf } from "#src/sync/wait-points.js";
 import { joinRegion } from "./helpers/process-regions.js";
 import { uniqueRegionName } from "./helpers/leftovers.js";
 import { ProcessMember } from "./helpers/process-member.js";
@@ -127,6 +132,194 @@ describe("members that wait for each other", { concurrency: true }, () => {
   });
 });
 
+/** What one member has, and what it then waits for; told that it would be for ever, it gives back what it has. */
+interface Part {
+  readonly has: string;
+  readonly wants: string;
+  readonly form: Form;
+}
+
+/** Objects by what is done with them: `mutex a`, `read r`, `write r`, `upgradable r`, `upgrade r`, `lease s`. */
+const holdBoth = (region: string, parts: readonly Part[]): Promise<ProcessMember[]> =>
+  Promise.all(
+    parts.map(async ({ has }) => {
+      const member = await ProcessMember.start({ region, options: { label: `has ${has}` } });
+      await member.run(async ({ region, kept }, has) => {
+        const take = async (how: string, form: string): Promise<{ release(): void }> => {
+          const [what, name] = how.split(" ");
+          const guard = kept.get("guard") as { upgrade(): Promise<void>; upgradeSync(): void; release(): void };
+          if (what === "mutex") {
+            const mutex = await region.mutex(name);
+            return form === "sync" ? mutex.lockSync() : mutex.lock();
+          }
+          if (what === "lease") {
+            const semaphore = await region.semaphore(name);
+            return form === "sync" ? semaphore.acquireSync() : semaphore.acquire();
+          }
+          const lock = await region.rwlock(name);
+          if (what === "read") return form === "sync" ? lock.lockSharedSync() : lock.lockShared();
+          if (what === "write") return form === "sync" ? lock.lockSync() : lock.lock();
+          if (what === "upgradable") return form === "sync" ? lock.lockUpgradableSync() : lock.lockUpgradable();
+          if (form === "sync") guard.upgradeSync();
+          else await guard.upgrade();
+          return { release: () => undefined };
+        };
+        kept.set("take", take);
+        kept.set("guard", await take(has, "async"));
+      }, has);
+      return member;
+    }),
+  );
+
+const wantsBoth = (member: ProcessMember, part: Part): Promise<Answer> =>
+  member.run(async ({ kept, shmkit }, { wants, form }): Promise<Answer> => {
+    const guard = kept.get("guard") as { release(): void };
+    const take = kept.get("take") as (how: string, form: string) => Promise<{ release(): void }>;
+    try {
+      (await take(wants, form)).release();
+      return "has both";
+    } catch (error) {
+      if (!(error instanceof shmkit.ShmkitError)) throw error;
+      return { code: error.code, message: error.message, cycle: error.cycle };
+    } finally {
+      guard.release();
+    }
+  }, part);
+
+async function untilWaiting(region: Region, how: string): Promise<void> {
+  const [what, name] = how.split(" ");
+  const object = await (what === "mutex" ? region.mutex(name) : what === "lease" ? region.semaphore(name) : undefined);
+  const lock = object === undefined ? await region.rwlock(name) : undefined;
+  const isWaiting = (): boolean => {
+    if (object !== undefined) return object.statistics().waiting.length > 0;
+    if (what === "read") return lock!.statistics().waitingReaders.length > 0;
+    // Who is the first to write keeps others from reading.
+    const guard = lock!.tryLockShared();
+    guard?.release();
+    return guard === undefined;
+  };
+  while (!isWaiting()) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+describe("a circle of locks of different kinds", { concurrency: true }, () => {
+  const CIRCLES: readonly (readonly [string, readonly (readonly [has: string, wants: string])[]])[] = [
+    [
+      "a mutex and a readers–writer lock",
+      [
+        ["mutex a", "write r"],
+        ["read r", "mutex a"],
+      ],
+    ],
+    [
+      "two readers–writer locks",
+      [
+        ["read q", "write r"],
+        ["read r", "write q"],
+      ],
+    ],
+    [
+      "an upgrade",
+      [
+        ["upgradable r", "upgrade r"],
+        ["read r", "mutex a"],
+        ["mutex a", "read r"],
+      ],
+    ],
+    [
+      "a semaphore of which one has all, and a mutex",
+      [
+        ["lease s", "mutex a"],
+        ["mutex a", "lease s"],
+      ],
+    ],
+    [
+      "who waits to read behind who waits to write",
+      [
+        ["write w", "write r"],
+        ["mutex a", "read r"],
+        ["read r", "mutex a"],
+      ],
+    ],
+  ];
+  for (const [what, links] of CIRCLES)
+    for (const form of ["sync", "async"] as const)
+      test(`${what}, ${form}: one is told`, async (t) => {
+        const name = uniqueRegionName("deadlock-kinds");
+        const region = await joinRegion(t, name);
+        const parts = links.map(([has, wants]) => ({ has, wants, form }));
+        const members = await holdBoth(name, parts);
+        const waiting = [];
+        for (const [i, part] of parts.entries()) {
+          waiting.push(wantsBoth(members[i], part));
+          if (i < parts.length - 1) await untilWaiting(region, part.wants);
+        }
+        const answers = await Promise.all(waiting);
+        const told = answers.filter((answer) => answer !== "has both");
+        assert.ok(told.length >= 1, "somebody is told");
+        for (const { code, cycle } of told) {
+          assert.equal(code, "ERR_DEADLOCK");
+          cycle!.forEach(({ waitsFor }, i) => assert.equal(waitsFor, cycle![(i + 1) % cycle!.length].mutex));
+        }
+      });
+
+  test("a condition whose mutex is not given back: who takes it again is in the circle", async (t) => {
+    const name = uniqueRegionName("deadlock-condition");
+    const region = await joinRegion(t, name);
+    const condition = await region.condition("c");
+    const [a, b] = [await region.mutex("a"), await region.mutex("b")];
+    const [inner, outer] = [await a.lock(), await b.lock()];
+    const waiting = condition.wait(inner);
+    const other = await holder(name, "a");
+    condition.notifyOne();
+    const theirs = ask(other, "b", "async");
+    const mine = waiting.then(
+      () => "has both",
+      (error: { code: string }) => error.code,
+    );
+    // Whoever is told gives back what it has.
+    await Promise.race([theirs, mine]);
+    outer.release();
+    const answers = [await theirs, await mine].map((answer) => (typeof answer === "string" ? answer : answer.code));
+    assert.deepEqual(answers.sort(), ["ERR_DEADLOCK", "has both"]);
+    inner[Symbol.dispose]();
+  });
+});
+
+test("a walk through damaged words ends", async (t) => {
+  const region = await joinRegion(t, uniqueRegionName("deadlock-damaged"));
+  const objects = [
+    await region.mutex("m"),
+    await region.mutex("n"),
+    await region.rwlock("r"),
+    await region.semaphore("s"),
+  ];
+  const { context } = objects[0] as unknown as { context: ObjectContext };
+  const words = new Int32Array(region.buffer);
+  const slot = slotWord(context.member.geometry, 1) + SLOT.syncSet;
+  const saved = words.slice();
+  for (let seed = 1; seed < 400; seed++) {
+    let state = seed;
+    for (const { ref } of objects)
+      for (let i = 0; i < 900; i++) {
+        state = (Math.imul(state, 1103515245) + 12345) | 0;
+        words[(ref.page * PAGE_BYTES) / 4 + i] = seed % 3 === 0 ? state : (state >>> 16) % 5;
+      }
+    words[slot] = seed % 2;
+    for (const point of waitPointsOf(
+      context.member,
+      objects.map(({ ref }) => ref),
+    )) {
+      const watch = new DeadlockWatch(context, point);
+      try {
+        for (const sync of [true, false]) watch.look(sync);
+      } catch (error) {
+        assert.equal((error as ShmkitError).code, "ERR_DEADLOCK");
+      }
+    }
+  }
+  words.set(saved);
+});
+
 describe("nobody is told", { concurrency: true }, () => {
   test("who waits for tasks of its own thread, or for somebody who does not wait", async (t) => {
     const name = uniqueRegionName("deadlock-none");
@@ -162,10 +355,41 @@ describe("nobody is told", { concurrency: true }, () => {
   });
 });
 
+test("tasks of one thread that exclude each other are no circle with somebody else who waits", async (t) => {
+  const name = uniqueRegionName("deadlock-tasks");
+  const [region, other] = [await joinRegion(t, name), await joinRegion(t, name)];
+  const [mine, theirs] = [await region.rwlock("r"), await other.rwlock("r")];
+  const reading = await mine.lockShared();
+  const waits = [theirs.lock(), mine.lock(), mine.lockUpgradable()];
+  await new Promise((resolve) => setTimeout(resolve, 3500));
+  reading.release();
+  for (const wait of waits) (await wait).release();
+});
+
+test("who reads is let in to read again, although somebody waits to write: it may be the same task", async (t) => {
+  const name = uniqueRegionName("deadlock-reading");
+  const [region, other] = [await joinRegion(t, name), await joinRegion(t, name)];
+  const [mine, theirs] = [await region.rwlock("r"), await other.rwlock("r")];
+  const outer = await mine.lockShared();
+  const writing = theirs.lock();
+  const inner = await mine.lockShared();
+  assert.equal(theirs.statistics().writer, undefined);
+  inner.release();
+  assert.equal(mine.tryLockShared(), undefined, "others wait again");
+  outer.release();
+  (await writing).release();
+});
+
 test("the option is a part of what a mutex is, and is checked", async (t) => {
   const region = await joinRegion(t, uniqueRegionName("deadlock-options"));
   const mutex = await region.mutex("m", { detectDeadlock: false });
   await assert.rejects(region.mutex("m", { detectDeadlock: true }), { code: "ERR_OPTIONS_DIFFER" });
+  const lock = await region.rwlock("r");
+  (await lock.lock({ detectDeadlock: false })).release();
+  await assert.rejects(lock.lockShared({ detectDeadlock: 1 as never }), { code: "ERR_INVALID_ARGUMENT" });
+  const semaphore = await region.semaphore("s");
+  semaphore.acquireSync({ detectDeadlock: false }).release();
+  assert.throws(() => semaphore.waitSync({ detectDeadlock: false } as never), { code: "ERR_UNKNOWN_OPTION" });
   await assert.rejects(mutex.lock({ detectDeadlock: 1 as never }), { code: "ERR_INVALID_ARGUMENT" });
   assert.throws(() => mutex.lockSync({ detectDeadlocks: true } as never), { code: "ERR_UNKNOWN_OPTION" });
   const error = new ShmkitError("ERR_DEADLOCK", "as an example", { cycle: [] });

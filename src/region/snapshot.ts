@@ -18,7 +18,7 @@ import type { BarrierStatistics } from "../sync/barrier.js";
 import type { LatchStatistics } from "../sync/latch.js";
 import type { OnceStatistics } from "../sync/once.js";
 import type { MutexStatistics } from "../sync/mutex-statistics.js";
-import type { SemaphoreStatistics } from "../sync/semaphore.js";
+import type { SemaphoreStatistics } from "../sync/semaphore-words.js";
 import { Segment } from "../memory/segment.js";
 import { inspectHeader, statOf } from "./region-file.js";
 import type { LifetimeName } from "./geometry.js";

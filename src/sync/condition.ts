@@ -109,7 +109,7 @@ export class Condition extends NamedObject {
    * signal, it takes the mutex again before it throws; that takes as long as others hold it, unless `relockTimeoutMs` says how long at most. `guard.abandoned` says
    * afterwards whether the owner before died meanwhile.
    * @throws ERR_NOT_HELD, ERR_TIMEOUT, the signal's reason, ERR_INVALID_ARGUMENT, ERR_OUT_OF_RANGE, ERR_DEADLOCK when this
-   * thread has a re-entrant mutex more than once; ERR_CLOSED and ERR_REGION_LOST, after which the mutex may not be held
+   * thread has a re-entrant mutex more than once, or would never get the mutex again, and has not; ERR_CLOSED and ERR_REGION_LOST, after which the mutex may not be held
    */
   async wait(guard: MutexGuard, options?: ConditionWaitOptions): Promise<void> {
     const mutex = this.prepare(guard, options, "wait");
@@ -118,7 +118,8 @@ export class Condition extends NamedObject {
       await this.context.waits.async(waiting, options);
     } catch (error) {
       waiting.givenUp?.();
-      if (!mutex.isHeldBy(guard)) await this.context.waits.async(mutex.resuming(guard), relocking(options));
+      if (!mutex.isHeldBy(guard) && !isDeadlock(error))
+        await this.context.waits.async(mutex.resuming(guard), relocking(options));
       throw error;
     }
   }
@@ -130,7 +131,8 @@ export class Condition extends NamedObject {
       this.context.waits.sync(waiting, options);
     } catch (error) {
       waiting.givenUp?.();
-      if (!mutex.isHeldBy(guard)) this.context.waits.sync(mutex.resumingSync(guard), relocking(options));
+      if (!mutex.isHeldBy(guard) && !isDeadlock(error))
+        this.context.waits.sync(mutex.resumingSync(guard), relocking(options));
       throw error;
     }
   }
@@ -271,20 +273,24 @@ export class Condition extends NamedObject {
   }
 
   private waiting(guard: MutexGuard, mutex: Mutex, queue: LocalQueue, elders: number): Waitable<void> {
+    let isWoken = false;
     return {
       what: `waiting for ${this.address}`,
       queue,
       owner: this,
       attempt: () => {
         this.check();
-        if (conditionWakes(words.load(this.words, this.own)) <= elders)
-          return this.member.waiting(this.base + CONDITION_WORD.waiters);
-        return this.wake(guard, mutex);
+        isWoken = conditionWakes(words.load(this.words, this.own)) > elders;
+        return isWoken ? this.wake(guard, mutex) : this.member.waiting(this.base + CONDITION_WORD.waiters);
       },
       remains: (set) => set === mutex.waitersWord && mutex.ownerSlot === undefined,
       givenUp: () => {
         if (queue === this.syncQueue) this.blocks = false;
+        mutex.resumeGivenUp();
         this.withdraw();
+      },
+      stalled: (sync) => {
+        if (isWoken) mutex.lookForDeadlock(sync);
       },
     };
   }
@@ -342,6 +348,9 @@ export class Condition extends NamedObject {
 function unlessTimeout(error: unknown, guard: MutexGuard): void {
   if (!(error instanceof ShmkitError) || error.code !== "ERR_TIMEOUT" || !guard.mutex.isHeldBy(guard)) throw error;
 }
+
+/** It would wait for the mutex for ever: then it does not. */
+const isDeadlock = (error: unknown): boolean => error instanceof ShmkitError && error.code === "ERR_DEADLOCK";
 
 const relocking = (options: ConditionWaitOptions | undefined): WaitOptions | undefined =>
   options?.relockTimeoutMs === undefined ? undefined : { timeoutMs: options.relockTimeoutMs };

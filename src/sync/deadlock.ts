@@ -2,42 +2,34 @@ import * as words from "#words";
 import { now } from "../base/deadline.js";
 import { type DeadlockedMember, ShmkitError } from "../base/errors.js";
 import type { ObjectContext } from "../heap/named-object.js";
-import { PAGE_WORDS } from "../heap/page-heap.js";
-import { lockWaiters, ownerOf } from "../locking/robust-lock.js";
 import { readMember, type MemberInfo } from "../members/member-info.js";
 import { inSet } from "../members/member-set.js";
 import { SLOT, slotWord } from "../members/region-words.js";
-import { MUTEX_WORD } from "./mutex-statistics.js";
+import { waitPointsOf, type WaitPoint } from "./wait-points.js";
 
 /**
  * How long a circle in which somebody waits asynchronously has to stand: another task of that thread may still release.
  * Less than the second between two looks of an asynchronous wait, so that the second one suffices.
  */
-const PRESUMED_MS = 900;
+export const PRESUMED_MS = 900;
 /** By how much later than the one whose wait began before its own a member speaks up, should that one be stopped. */
 const TURN_MS = { certain: 200, presumed: 1500 } as const;
 /** Between two looks while there is no circle. */
 const MAX_PAUSE_MS = 1000;
 const FIRST_PAUSE_MS = 50;
 
-/** A mutex, by the word index of its block. */
-interface Place {
-  readonly name: string;
-  readonly base: number;
-}
-
-/** A member that has one mutex and waits for another one. */
+/** A member that has what is waited for at one point and waits at another one. */
 interface Link {
   readonly slot: number;
-  readonly has: Place;
-  readonly waitsFor: Place;
+  readonly has: WaitPoint;
+  readonly waitsFor: WaitPoint;
   /** Its thread sleeps in that wait, so that it cannot release anything before the wait ends. */
   readonly certain: boolean;
 }
 
 /**
- * Finds out whether the wait for a mutex can never end, since the members wait for each other in a circle. It costs nothing
- * until a wait has lasted for 50 ms; then it reads, without locks, who has which mutex and who waits for it.
+ * Finds out whether a wait can never end, since members wait for each other in a circle. It costs nothing until a wait has
+ * lasted for 50 ms; then it reads, without locks, who has what and who waits for it.
  *
  * A thread that sleeps in a wait releases nothing before the wait ends: a circle of such members stands for ever. It is
  * told when two looks found the same members in the same waits, and each of them awake in between, inside its wait: so all
@@ -53,11 +45,10 @@ export class DeadlockWatch {
   private pauseMs = FIRST_PAUSE_MS;
   private nextLook = 0;
 
-  /** @param base word index of the mutex that is waited for */
+  /** @param waited what this member waits for */
   constructor(
     private readonly context: ObjectContext,
-    private readonly name: string,
-    private readonly base: number,
+    private readonly waited: WaitPoint,
   ) {}
 
   /** Another wait begins. */
@@ -79,7 +70,7 @@ export class DeadlockWatch {
       return;
     }
     const others = circle.slice(1);
-    const stamp = others.map((link) => this.stampOf(link)).join() + this.stampOfMutex(circle[0].has);
+    const stamp = others.map((link) => this.stampOf(link)).join() + circle[0].has.stamp(circle[0].slot);
     if (stamp !== this.seen) {
       this.seen = stamp;
       this.seenAt = time;
@@ -106,43 +97,45 @@ export class DeadlockWatch {
     return this.armedOf(slot) !== this.armed.get(slot);
   }
 
-  private stampOfMutex({ base }: Place): string {
-    const shared = this.context.member.segment.words;
-    return `${base}:${words.load(shared, base)}:${words.load(shared, base + MUTEX_WORD.acquisitions)}`;
-  }
-
-  /** The same as long as the member has the mutex without a break, and sleeps in the same wait if it sleeps. */
+  /** The same as long as the member has what it has without a break, and sleeps in the same wait if it sleeps. */
   private stampOf({ slot, has, waitsFor, certain }: Link): string {
     const member = [SLOT.generation, SLOT.syncSet, SLOT.syncWaits].map((word) => this.word(slot, word));
-    return [this.stampOfMutex(has), slot, waitsFor.base, certain, ...member].join(":");
+    return [has.stamp(slot), slot, waitsFor.set, certain, ...member].join(":");
   }
 
   /** A circle that begins with this member and its wait; undefined when there is none. */
   private find(sync: boolean): readonly Link[] | undefined {
-    const mutexes = this.mutexes();
-    const self = this.context.member.slot;
-    const waited: Place = { name: this.name, base: this.base };
+    const points = this.points();
+    const { waited } = this;
+    const { slot: self, geometry } = this.context.member;
     const passed = new Set<number>();
-    const follow = (place: Place, path: readonly Link[]): readonly Link[] | undefined => {
-      const slot = ownerOf(this.context.member, place.base);
-      if (slot < 0 || slot >= this.context.member.geometry.maxMembers || passed.has(slot)) return undefined;
-      // This thread's own tasks exclude each other, which is no deadlock.
-      if (slot === self)
-        return path.length === 0 ? undefined : [{ slot, has: place, waitsFor: waited, certain: sync }, ...path];
-      passed.add(slot);
-      for (const link of this.waitsOf(slot, place, mutexes)) {
-        const found = follow(link.waitsFor, [...path, link]);
-        if (found !== undefined) return found;
+    const follow = (point: WaitPoint, waiter: number, path: readonly Link[]): readonly Link[] | undefined => {
+      for (const slot of point.holders(waiter)) {
+        if (slot < 0 || slot >= geometry.maxMembers || passed.has(slot)) continue;
+        if (slot === self) {
+          if (path.length > 0 && this.mayStand(slot, point, waited, sync))
+            return [{ slot, has: point, waitsFor: waited, certain: sync }, ...path];
+          continue;
+        }
+        passed.add(slot);
+        for (const link of this.waitsOf(slot, point, points)) {
+          const found = follow(link.waitsFor, slot, [...path, link]);
+          if (found !== undefined) return found;
+        }
       }
       return undefined;
     };
-    return follow(waited, []);
+    return follow(waited, self, []);
   }
 
-  private mutexes(): readonly Place[] {
+  /** A thread's own tasks exclude each other, which is no deadlock: they give back what they have. */
+  private mayStand(slot: number, has: WaitPoint, waitsFor: WaitPoint, certain: boolean): boolean {
+    return certain || has.base !== waitsFor.base || waitsFor.keepsOut?.(slot) === true;
+  }
+
+  private points(): readonly WaitPoint[] {
     try {
-      const refs = this.context.directory.list().filter(({ kind }) => kind === "mutex");
-      return refs.map(({ name, page }) => ({ name, base: page * PAGE_WORDS }));
+      return waitPointsOf(this.context.member, this.context.directory.list());
     } catch (error) {
       // Another object's entry is corrupt; whoever touches that is told.
       if (error instanceof ShmkitError) return [];
@@ -150,21 +143,20 @@ export class DeadlockWatch {
     }
   }
 
-  /** What a member that has a mutex waits for. */
-  private waitsOf(slot: number, has: Place, mutexes: readonly Place[]): readonly Link[] {
-    const set = this.word(slot, SLOT.syncSet);
-    const certain = set !== 0;
+  /** What a member that has something waits for. */
+  private waitsOf(slot: number, has: WaitPoint, points: readonly WaitPoint[]): readonly Link[] {
+    const sleepsIn = this.word(slot, SLOT.syncSet);
+    const certain = sleepsIn !== 0;
     const { segment } = this.context.member;
-    return mutexes
-      .filter(({ base }) => (certain ? lockWaiters(base) === set : inSet(segment, lockWaiters(base), slot)))
+    return points
+      .filter(({ set }) => (certain ? set === sleepsIn : inSet(segment, set, slot)))
+      .filter((waitsFor) => this.mayStand(slot, has, waitsFor, certain))
       .map((waitsFor) => ({ slot, has, waitsFor, certain }));
   }
 
   /** Who is told: 0 whoever closed the circle, by waiting last; the others later, in case that one is stopped. */
   private turnIn(circle: readonly Link[]): number {
-    const { floats } = this.context.member.segment;
-    const since = ({ slot, waitsFor }: Link): number =>
-      words.readFloat(floats, waitsFor.base / 2 + MUTEX_WORD.waitingSince + slot);
+    const since = ({ slot, waitsFor }: Link): number => waitsFor.since(slot);
     const own = since(circle[0]);
     return circle.filter((link) => since(link) > own || (since(link) === own && link.slot > circle[0].slot)).length;
   }
@@ -189,8 +181,8 @@ export class DeadlockWatch {
     );
     throw new ShmkitError(
       "ERR_DEADLOCK",
-      `locking ${regionName}/${this.name} would never end: ${story.join("; ")}; release what you have, and lock in one order everywhere`,
-      { path: `${regionName}/${this.name}`, cycle },
+      `waiting for ${regionName}/${this.waited.name} would never end: ${story.join("; ")}; release what you have, and lock in one order everywhere`,
+      { path: `${regionName}/${this.waited.name}`, cycle },
     );
   }
 }

@@ -1,7 +1,6 @@
 import * as words from "#words";
 import { ArgumentError, ShmkitError } from "../base/errors.js";
 import { flag, knownOptions, wholeNumber } from "../base/arguments.js";
-import { WAIT_OPTIONS, type WaitOptions } from "../base/deadline.js";
 import { MUTEX_BYTES, MUTEX_WORDS } from "../layout/lock.js";
 import { Op } from "../layout/member-slot.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
@@ -26,8 +25,10 @@ import {
   unlock,
 } from "../locking/robust-lock.js";
 import { DeadlockWatch } from "./deadlock.js";
+import { LOCK_OPTIONS, looks, type LockOptions } from "./lock-options.js";
 import { MutexGuard } from "./mutex-guard.js";
 import { MUTEX_WORD, mutexStatistics, noteWaiting, type MutexStatistics } from "./mutex-statistics.js";
+import { mutexPoint } from "./wait-points.js";
 
 const LOCK = Op["mutex.lock"];
 const UNLOCK = Op["mutex.unlock"];
@@ -58,22 +59,8 @@ export interface MutexOptions {
   detectDeadlock?: boolean;
 }
 
-/** Options of locking. */
-export interface LockOptions extends WaitOptions {
-  /**
-   * Whether the wait ends with ERR_DEADLOCK when members wait for each other's mutexes in a circle. Looking costs nothing
-   * before a wait has lasted for 50 ms, and then some microseconds now and then, at most twenty times a second. Default
-   * true, unless the mutex was made with `detectDeadlock: false`.
-   */
-  detectDeadlock?: boolean;
-}
-
 /** @internal */
 export const MUTEX_OPTIONS = ["words", "reentrant", "detectDeadlock"];
-const LOCK_OPTIONS = [...WAIT_OPTIONS, "detectDeadlock"];
-
-const looks = ({ detectDeadlock }: LockOptions): boolean =>
-  detectDeadlock === undefined || flag(detectDeadlock, "detectDeadlock");
 
 /** @internal */
 export function mutexPlan(member: Member, options: MutexOptions): ObjectPlan {
@@ -119,7 +106,7 @@ export class Mutex extends NamedObject {
   /** Whether onlookers were told that this member waits. */
   private isWaiting = false;
   private readonly journal = mutexJournal(this.member.segment, this.base);
-  private readonly watch = new DeadlockWatch(this.context, this.name, this.base);
+  private readonly watch = new DeadlockWatch(this.context, mutexPoint(this.member, this.name, this.base));
   private readonly watched = this.ref.options[2] === 1;
   private readonly lockingUnwatched: Waitable<MutexGuard> = {
     what: `locking ${this.address}`,
@@ -365,7 +352,10 @@ export class Mutex extends NamedObject {
   }
   /** @internal */
   resume(guard: MutexGuard): Blocked | undefined {
-    if (!tryLock(this.member, this.base)) return blockedOnLock(this.member, this.base);
+    if (!tryLock(this.member, this.base)) {
+      this.waits();
+      return blockedOnLock(this.member, this.base);
+    }
     this.taken(guard);
     return undefined;
   }
@@ -379,13 +369,21 @@ export class Mutex extends NamedObject {
     if (isOwnedBy(this.member, this.base, this.member.slot)) commit(this.journal);
     freeOwn(this.member, this.base);
   }
-  /** @internal Takes it again for a guard whose wait ended without: no deadlock ends that, since the caller is to have it. */
+  /** @internal A wait to take it again has lasted for a while. @throws ERR_DEADLOCK */
+  lookForDeadlock(sync: boolean): void {
+    if (this.watched) this.watch.look(sync);
+  }
+  /** @internal A wait to take it again is over. */
+  resumeGivenUp(): void {
+    this.isWaiting = this.queue.waits.length > 0;
+  }
+  /** @internal Takes it again for a guard whose wait ended without. */
   resuming(guard: MutexGuard): Waitable<MutexGuard> {
-    return { ...this.lockingUnwatched, attempt: () => this.attempt(guard) };
+    return { ...this.locking, attempt: () => this.attempt(guard) };
   }
   /** @internal */
   resumingSync(guard: MutexGuard): Waitable<MutexGuard> {
-    return { ...this.lockingSyncUnwatched, attempt: () => this.attemptSync(guard) };
+    return { ...this.lockingSync, attempt: () => this.attemptSync(guard) };
   }
 
   /** @internal @throws ERR_NOT_HELD */

@@ -1,6 +1,6 @@
 import * as words from "#words";
-import { choice } from "../base/arguments.js";
-import { now, onlyWaitOptions, type WaitOptions } from "../base/deadline.js";
+import { choice, knownOptions } from "../base/arguments.js";
+import { now } from "../base/deadline.js";
 import { ShmkitError } from "../base/errors.js";
 import type { ObjectPlan, ObjectRef } from "../heap/directory.js";
 import { NamedObject, type ObjectContext } from "../heap/named-object.js";
@@ -27,7 +27,10 @@ import {
   rwLockStatistics,
   type RwLockStatistics,
 } from "./rwlock-words.js";
+import { DeadlockWatch, PRESUMED_MS } from "./deadlock.js";
+import { LOCK_OPTIONS, looks, type LockOptions } from "./lock-options.js";
 import { Turns } from "./turns.js";
+import { readPoint, writePoint } from "./wait-points.js";
 
 const LOCK = Op["rwlock.lock"];
 const UNLOCK = Op["rwlock.unlock"];
@@ -86,12 +89,12 @@ export class RwLockGuard {
    * holds. On failure it stays upgradable.
    * @throws ERR_NOT_HELD when it is not held upgradable; else as {@link RwLock.lock}
    */
-  async upgrade(options?: WaitOptions): Promise<void> {
-    return this.lock.upgradeGuard(this, onlyWaitOptions(options, "upgrade"));
+  async upgrade(options?: LockOptions): Promise<void> {
+    return this.lock.upgradeGuard(this, options);
   }
-  /** {@link upgrade}, blocking the thread. @throws ERR_DEADLOCK when this very thread reads, too */
-  upgradeSync(options?: WaitOptions): void {
-    this.lock.upgradeGuardSync(this, onlyWaitOptions(options, "upgradeSync"));
+  /** {@link upgrade}, blocking the thread. @throws ERR_DEADLOCK also when this very thread reads, too */
+  upgradeSync(options?: LockOptions): void {
+    this.lock.upgradeGuardSync(this, options);
   }
   /** Whether nobody read and it is exclusive now. Never waits. @throws ERR_NOT_HELD */
   tryUpgrade(): boolean {
@@ -151,17 +154,23 @@ export class RwLock extends NamedObject {
   private favourSince = 0;
   /** Of an attempt that is not over. */
   private arriving: RwLockGuard | undefined;
+  /** Since when nobody here has left, although a task waits to read where one reads; 0 when that has not begun. */
+  private stuckSince = 0;
+  private readonly writing = new DeadlockWatch(this.context, writePoint(this.member, this.name, this.base));
+  private readonly reading = new DeadlockWatch(this.context, readPoint(this.member, this.name, this.base));
   private readonly sharing = this.waitable(
     this.readers,
     "reading",
     () => this.attemptShared(false),
     () => this.readingGivenUp(),
+    (sync) => this.readingStalled(sync),
   );
   private readonly sharingSync = this.waitable(
     this.syncQueue,
     "reading",
     () => this.attemptShared(true),
     () => this.readingGivenUp(),
+    (sync) => this.reading.look(sync),
   );
   private readonly upgradabling = this.waitable(this.writers, "locking", () => this.attempt("upgradable", false));
   private readonly upgradablingSync = this.waitable(this.syncQueue, "locking", () => this.attempt("upgradable", true));
@@ -174,18 +183,19 @@ export class RwLock extends NamedObject {
   }
 
   /**
-   * To read: resolves when nobody writes, or waits to and came before.
-   * @throws ERR_TIMEOUT, the signal's reason, ERR_OUT_OF_RANGE, ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_CLOSED, ERR_REGION_LOST
+   * To read: resolves when nobody writes, or waits to and came before. Where a task of this thread reads and nobody here has
+   * left for a second, it is let in before those that wait to write, since it may be that very task.
+   * @throws ERR_TIMEOUT, ERR_DEADLOCK (its `cycle` says who waits for whom), the signal's reason, ERR_OUT_OF_RANGE, ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_CLOSED, ERR_REGION_LOST
    */
-  async lockShared(options?: WaitOptions): Promise<RwLockGuard> {
-    return this.context.waits.async(this.sharing, onlyWaitOptions(options, "lockShared"));
+  async lockShared(options?: LockOptions): Promise<RwLockGuard> {
+    return this.context.waits.async(watched(this.sharing, options, "lockShared"), options);
   }
   /**
    * {@link lockShared}, blocking the thread. A thread that reads already is let in even if somebody waits to write: it
-   * would wait for itself. @throws ERR_DEADLOCK when this very thread writes
+   * would wait for itself. @throws ERR_DEADLOCK also when this very thread writes
    */
-  lockSharedSync(options?: WaitOptions): RwLockGuard {
-    return this.context.waits.sync(this.sharingSync, onlyWaitOptions(options, "lockSharedSync"));
+  lockSharedSync(options?: LockOptions): RwLockGuard {
+    return this.context.waits.sync(watched(this.sharingSync, options, "lockSharedSync"), options);
   }
   /** The guard, or undefined when somebody writes or waits to. Never waits. */
   tryLockShared(): RwLockGuard | undefined {
@@ -193,12 +203,12 @@ export class RwLock extends NamedObject {
   }
 
   /** To write: resolves when nobody else reads or writes. Errors as {@link lockShared}. */
-  async lock(options?: WaitOptions): Promise<RwLockGuard> {
-    return this.context.waits.async(this.locking, onlyWaitOptions(options, "lock"));
+  async lock(options?: LockOptions): Promise<RwLockGuard> {
+    return this.context.waits.async(watched(this.locking, options, "lock"), options);
   }
-  /** {@link lock}, blocking the thread. @throws ERR_DEADLOCK when this very thread holds it in any way */
-  lockSync(options?: WaitOptions): RwLockGuard {
-    return this.context.waits.sync(this.lockingSync, onlyWaitOptions(options, "lockSync"));
+  /** {@link lock}, blocking the thread. @throws ERR_DEADLOCK also when this very thread holds it in any way */
+  lockSync(options?: LockOptions): RwLockGuard {
+    return this.context.waits.sync(watched(this.lockingSync, options, "lockSync"), options);
   }
   /** The guard, or undefined when somebody reads, writes, or waits to write. Never waits. */
   tryLock(): RwLockGuard | undefined {
@@ -206,12 +216,12 @@ export class RwLock extends NamedObject {
   }
 
   /** To read and perhaps write: resolves when nobody writes or holds it so. Errors as {@link lockShared}. */
-  async lockUpgradable(options?: WaitOptions): Promise<RwLockGuard> {
-    return this.context.waits.async(this.upgradabling, onlyWaitOptions(options, "lockUpgradable"));
+  async lockUpgradable(options?: LockOptions): Promise<RwLockGuard> {
+    return this.context.waits.async(watched(this.upgradabling, options, "lockUpgradable"), options);
   }
-  /** {@link lockUpgradable}, blocking the thread. @throws ERR_DEADLOCK when this very thread holds it so, or writes */
-  lockUpgradableSync(options?: WaitOptions): RwLockGuard {
-    return this.context.waits.sync(this.upgradablingSync, onlyWaitOptions(options, "lockUpgradableSync"));
+  /** {@link lockUpgradable}, blocking the thread. @throws ERR_DEADLOCK also when this very thread holds it so, or writes */
+  lockUpgradableSync(options?: LockOptions): RwLockGuard {
+    return this.context.waits.sync(watched(this.upgradablingSync, options, "lockUpgradableSync"), options);
   }
   /** The guard, or undefined when somebody writes, holds it so, or waits for either. Never waits. */
   tryLockUpgradable(): RwLockGuard | undefined {
@@ -231,6 +241,7 @@ export class RwLock extends NamedObject {
     what: string,
     attempt: () => T | Blocked,
     givenUp = () => this.writingGivenUp(),
+    stalled = (sync: boolean) => this.writing.look(sync),
   ): Waitable<T> {
     return {
       what: `${what} ${this.address}`,
@@ -241,6 +252,7 @@ export class RwLock extends NamedObject {
       remains: () => false,
       holder: () => holderOf(this.member, this.base),
       givenUp: () => this.aside(givenUp),
+      stalled,
     };
   }
 
@@ -261,20 +273,36 @@ export class RwLock extends NamedObject {
       // SYNC POINT: pairs with the gate that is closed before the counts are looked at, in shutOut
       words.store(this.words, this.countWord, this.count + 1);
       const gate = words.load(this.words, this.gate);
-      if (gate !== 0 && !(isBlocking && this.count > 0)) {
+      if (gate !== 0 && !(this.count > 0 && (isBlocking || this.isStuck))) {
         this.stopCounting();
         return member.blocked(this.waiting, gate & (GATE_ENTERED - 1));
       }
       this.count++;
       this.arriving = guard;
       member.committed();
-      if (member.queued) this.endFavour();
+      if (member.queued) {
+        this.endFavour();
+        this.reading.reset();
+      }
       member.end();
     } catch (error) {
       member.failed(error);
     }
     this.arriving = undefined;
     return guard;
+  }
+
+  /** Whether one of this thread's tasks that wait to read may be the one that reads, and would wait for itself. */
+  private get isStuck(): boolean {
+    return this.stuckSince !== 0 && now() - this.stuckSince >= PRESUMED_MS;
+  }
+
+  /** An asynchronous wait to read has lasted for a while. @throws ERR_DEADLOCK */
+  private readingStalled(sync: boolean): void {
+    if (this.count === 0) this.reading.look(sync);
+    else if (this.stuckSince === 0) this.stuckSince = now();
+    // To be let in, behind whoever writes if that is done meanwhile.
+    else if (this.isStuck) ringMember(this.member, this.member.slot);
   }
 
   /** Lets the others see what this member has; who waits for the last reader is rung. */
@@ -330,6 +358,7 @@ export class RwLock extends NamedObject {
       this.arriving = guard;
       member.committed();
       words.store(this.words, this.turnWord, 0);
+      if (member.queued) this.writing.reset();
       // This member's other waits stand at the end.
       if (this.writers.waits.length > (member.queued && !isBlocking ? 1 : 0)) this.draw();
       member.end();
@@ -426,11 +455,13 @@ export class RwLock extends NamedObject {
   }
 
   private writingGivenUp(): void {
+    this.writing.reset();
     if (this.isEntering && !this.hasOtherEntrants) this.stopEntering();
     if (this.writers.waits.length === 0) this.turns.giveUp();
   }
 
   private readingGivenUp(): void {
+    this.reading.reset();
     if (this.readers.waits.length === 0) this.endFavour();
   }
 
@@ -481,6 +512,7 @@ export class RwLock extends NamedObject {
       if (isReader) this.count--;
       else this.owner = undefined;
       if (isReader) {
+        this.stuckSince = 0;
         member.committed();
         this.stopCounting();
       } else this.leave();
@@ -556,12 +588,12 @@ export class RwLock extends NamedObject {
   }
 
   /** @internal */
-  async upgradeGuard(guard: RwLockGuard, options?: WaitOptions): Promise<void> {
-    await this.context.waits.async(this.upgrading(guard, false), options);
+  async upgradeGuard(guard: RwLockGuard, options?: LockOptions): Promise<void> {
+    await this.context.waits.async(watched(this.upgrading(guard, false), options, "upgrade"), options);
   }
   /** @internal */
-  upgradeGuardSync(guard: RwLockGuard, options?: WaitOptions): void {
-    this.context.waits.sync(this.upgrading(guard, true), options);
+  upgradeGuardSync(guard: RwLockGuard, options?: LockOptions): void {
+    this.context.waits.sync(watched(this.upgrading(guard, true), options, "upgradeSync"), options);
   }
   /** @internal */
   tryUpgradeGuard(guard: RwLockGuard): boolean {
@@ -595,5 +627,8 @@ export class RwLock extends NamedObject {
     member.end();
   }
 }
+
+const watched = <T>(waitable: Waitable<T>, options: LockOptions | undefined, where: string): Waitable<T> =>
+  looks(knownOptions(options, LOCK_OPTIONS, where)) ? waitable : { ...waitable, stalled: () => undefined };
 
 const guardOf = (guard: RwLockGuard | Blocked): RwLockGuard | undefined => (guard === BLOCKED ? undefined : guard);

@@ -5,7 +5,7 @@ import { SEMAPHORE_BYTES } from "../layout/semaphore.js";
 import { lockWaiters } from "../locking/robust-lock.js";
 import { SLOT, slotWord } from "../members/region-words.js";
 import { monitorTookEffect, releaseMonitor, releaseOwnMonitor } from "./monitor.js";
-import { SEMAPHORE_WORD, semaphoreStatistics, type SemaphoreStatistics } from "./semaphore.js";
+import { SEMAPHORE_WORD, semaphoreStatistics, type SemaphoreStatistics } from "./semaphore-words.js";
 
 /** @internal */
 export const semaphoreKind: ObjectKind<{ semaphore: SemaphoreStatistics }> = {

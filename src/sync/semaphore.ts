@@ -6,26 +6,19 @@ import type { ObjectPlan, ObjectRef } from "../heap/directory.js";
 import type { ObjectContext } from "../heap/named-object.js";
 import { Op } from "../layout/member-slot.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
-import { SEMAPHORE, SEMAPHORE_BYTES } from "../layout/semaphore.js";
-import { MONITOR } from "../layout/monitor.js";
+import { SEMAPHORE_BYTES } from "../layout/semaphore.js";
 import { BLOCKED, type Blocked, type Member } from "../members/member.js";
 import type { LocalQueue, Waitable } from "../members/waits.js";
+import { DeadlockWatch } from "./deadlock.js";
+import { LOCK_OPTIONS, looks, type LockOptions } from "./lock-options.js";
+import { availablePermits, SEMAPHORE_WORD, semaphoreStatistics, type SemaphoreStatistics } from "./semaphore-words.js";
 import { ServedInTurn } from "./served-in-turn.js";
-import { Turns } from "./turns.js";
+import { leasePoint } from "./wait-points.js";
 
-const at = SEMAPHORE.at;
-/** @internal Word offsets inside a semaphore. */
-export const SEMAPHORE_WORD = {
-  permits: at.permits >> 2,
-  taken: at.taken >> 2,
-  waiters: at.waiters >> 2,
-  held: at.held >> 2,
-  posted: at.posted >> 2,
-  turns: at.turns >> 2,
-} as const;
-const LAST_TURN = MONITOR.at.lastTurn >> 2;
 /** SEM_VALUE_MAX of sem_post(3). */
 const MAX_PERMITS = 2 ** 31 - 1;
+const WAITING_OPTIONS = ["permits", ...WAIT_OPTIONS];
+const ACQUIRE_OPTIONS = ["permits", ...LOCK_OPTIONS];
 
 /** Options of a semaphore. */
 export interface SemaphoreOptions {
@@ -34,26 +27,9 @@ export interface SemaphoreOptions {
 }
 
 /** Options of taking permits. */
-export interface AcquireOptions extends WaitOptions {
+export interface AcquireOptions extends LockOptions {
   /** How many at once, 1 to 2^31 - 1. Default 1. */
   permits?: number;
-}
-
-/** How a semaphore is now. */
-export interface SemaphoreStatistics {
-  /** Permits that can be taken now. */
-  readonly available: number;
-  /** Permits that members have leased, by slot; members without are left out. */
-  readonly held: readonly {
-    /** Slot of the member. */
-    readonly slot: number;
-    /** How many it has. */
-    readonly permits: number;
-  }[];
-  /** Slots of the members that wait, the one whose turn it is first. */
-  readonly waiting: readonly number[];
-  /** How often a member had to wait its turn (wraps at 2^32). */
-  readonly contended: number;
 }
 
 /** @internal */
@@ -66,34 +42,6 @@ export function semaphorePlan(member: Member, options: SemaphoreOptions): Object
     given: [options.permits !== undefined],
     optionNames: ["permits"],
     init: (page) => words.write(member.segment.words, (page * PAGE_BYTES) / 4 + SEMAPHORE_WORD.permits, permits),
-  };
-}
-
-/** Permits that can be taken, of the semaphore at a word index. */
-function availablePermits({ segment, geometry }: Member, base: number): number {
-  const shared = segment.words;
-  let sum = words.read(shared, base + SEMAPHORE_WORD.permits) - words.read(shared, base + SEMAPHORE_WORD.taken);
-  for (let slot = 0; slot < geometry.maxMembers; slot++)
-    sum +=
-      words.load(shared, base + SEMAPHORE_WORD.posted + slot) - words.load(shared, base + SEMAPHORE_WORD.held + slot);
-  sum |= 0;
-  // Posts at the same time may exceed the greatest number together; reads meanwhile can be below 0, but not by so much.
-  return sum < -(2 ** 30) ? sum + 2 ** 32 : sum;
-}
-
-/** @internal How the semaphore at a word index is. */
-export function semaphoreStatistics(member: Member, base: number): SemaphoreStatistics {
-  const shared = member.segment.words;
-  const held = [];
-  for (let slot = 0; slot < member.geometry.maxMembers; slot++) {
-    const permits = words.load(shared, base + SEMAPHORE_WORD.held + slot) >>> 0;
-    if (permits !== 0) held.push({ slot, permits });
-  }
-  return {
-    available: availablePermits(member, base),
-    held,
-    waiting: new Turns(member, base, base + SEMAPHORE_WORD.turns).inOrder(),
-    contended: words.read(shared, base + LAST_TURN) >>> 0,
   };
 }
 
@@ -151,14 +99,16 @@ export class Semaphore extends ServedInTurn {
 
   /**
    * Leases permits; resolves when they are there and all who came earlier have been served.
-   * @throws ERR_TIMEOUT, the signal's reason, ERR_OUT_OF_RANGE, ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_CLOSED, ERR_REGION_LOST
+   * @throws ERR_TIMEOUT, ERR_DEADLOCK (its `cycle` says who waits for whom), the signal's reason, ERR_OUT_OF_RANGE, ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_CLOSED, ERR_REGION_LOST
    */
   async acquire(options?: AcquireOptions): Promise<SemaphoreLease> {
-    return this.context.waits.async(this.leasing(permitsOf(options, "acquire"), this.queue), options);
+    const permits = permitsOf(options, "acquire", ACQUIRE_OPTIONS);
+    return this.context.waits.async(this.leasing(permits, this.queue, looks(options)), options);
   }
   /** {@link acquire}, blocking the thread. */
   acquireSync(options?: AcquireOptions): SemaphoreLease {
-    return this.context.waits.sync(this.leasing(permitsOf(options, "acquireSync"), this.syncQueue), options);
+    const permits = permitsOf(options, "acquireSync", ACQUIRE_OPTIONS);
+    return this.context.waits.sync(this.leasing(permits, this.syncQueue, looks(options)), options);
   }
   /** The lease, or undefined when the permits are not there or others wait. Never waits. */
   tryAcquire(options?: { permits?: number }): SemaphoreLease | undefined {
@@ -168,11 +118,11 @@ export class Semaphore extends ServedInTurn {
   }
 
   /** Takes permits for good, as sem_wait(3) does: they come back by {@link post} only. Errors as {@link acquire}. */
-  async wait(options?: AcquireOptions): Promise<void> {
+  async wait(options?: WaitOptions & { permits?: number }): Promise<void> {
     return this.context.waits.async(this.taking(permitsOf(options, "wait"), this.queue), options);
   }
   /** {@link wait}, blocking the thread. */
-  waitSync(options?: AcquireOptions): void {
+  waitSync(options?: WaitOptions & { permits?: number }): void {
     this.context.waits.sync(this.taking(permitsOf(options, "waitSync"), this.syncQueue), options);
   }
   /** Whether the permits were there and were taken, as sem_trywait(3). Never waits. */
@@ -216,8 +166,8 @@ export class Semaphore extends ServedInTurn {
     return statistics;
   }
 
-  private leasing(permits: number, queue: LocalQueue): Waitable<SemaphoreLease> {
-    return this.waitable("permits", queue, () => {
+  private leasing(permits: number, queue: LocalQueue, watched = false): Waitable<SemaphoreLease> {
+    const waitable = this.waitable("permits", queue, () => {
       const lease = new SemaphoreLease(this, permits);
       const taken = this.attempt(
         Op["semaphore.acquire"],
@@ -230,6 +180,13 @@ export class Semaphore extends ServedInTurn {
       this.arriving = undefined;
       return taken === BLOCKED ? BLOCKED : lease;
     });
+    if (!watched) return waitable;
+    let watch: DeadlockWatch | undefined;
+    const stalled = (sync: boolean): void => {
+      watch ??= new DeadlockWatch(this.context, leasePoint(this.member, this.name, this.base));
+      watch.look(sync);
+    };
+    return { ...waitable, stalled };
   }
 
   private taking(permits: number, queue: LocalQueue): Waitable<void> {
@@ -315,9 +272,9 @@ export class Semaphore extends ServedInTurn {
 }
 
 function permitsOf(
-  options: AcquireOptions | undefined,
+  options: { permits?: number } | undefined,
   where: string,
-  known: readonly string[] = ["permits", ...WAIT_OPTIONS],
+  known: readonly string[] = WAITING_OPTIONS,
 ): number {
   const { permits } = knownOptions(options, known, `semaphore ${where}`);
   return permits === undefined ? 1 : wholeNumber(permits, "permits", 1, MAX_PERMITS);

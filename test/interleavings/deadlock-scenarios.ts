@@ -3,6 +3,7 @@ import { ShmkitError, type Mutex } from "shmkit";
 import * as words from "#words";
 import { PAGE_WORDS } from "#src/heap/page-heap.js";
 import { DeadlockWatch } from "#src/sync/deadlock.js";
+import { mutexPoint } from "#src/sync/wait-points.js";
 import { noteWaiting } from "#src/sync/mutex-statistics.js";
 import type { Model } from "./linearizability.js";
 import { survivor, within, type Role, type Scenario } from "./scenario.js";
@@ -49,7 +50,10 @@ const looker = ({ region, membership }: MemberOf, mutex: Mutex): Role => {
     run: (call) => {
       call({ name: "look" }, () => {
         noteWaiting(membership.member, mutex.ref.page * PAGE_WORDS);
-        const watch = new DeadlockWatch(context, mutex.name, mutex.ref.page * PAGE_WORDS);
+        const watch = new DeadlockWatch(
+          context,
+          mutexPoint(membership.member, mutex.name, mutex.ref.page * PAGE_WORDS),
+        );
         try {
           for (let i = 0; i < 2; i++) {
             Object.assign(watch, { nextLook: 0 });
