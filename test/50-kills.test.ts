@@ -3,6 +3,7 @@ import { describe, test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { MemberDeath, Region } from "shmkit";
 import { OPERATIONS } from "#src/layout/member-slot.js";
+import { audit } from "./helpers/crash-audit.js";
 import { ProcessMember, until, type Script } from "./helpers/process-member.js";
 import { Random } from "./helpers/process-random.js";
 import { SMALL, testRegion } from "./helpers/process-regions.js";
@@ -67,6 +68,12 @@ function deathsOf(region: Region): Map<number, MemberDeath[]> {
   const deaths = new Map<number, MemberDeath[]>();
   region.on("memberDied", (death) => deaths.set(death.pid, [...(deaths.get(death.pid) ?? []), death]));
   return deaths;
+}
+
+/** Nobody else is left, and nothing is used but the directory, which is as large as it ever had to be. */
+function checkOnlyDirectory(region: Region): void {
+  const { objects, usedPages, segmentPages } = audit(region.buffer, { isAlive: (slot) => slot === region.slot });
+  assert.deepEqual({ objects, usedPages }, { objects: 0, usedPages: segmentPages });
 }
 
 function checkDeath(death: MemberDeath, label: string): void {
@@ -295,7 +302,6 @@ describe("SIGKILL at random moments", () => {
     const region = await testRegion(t, "makers", { ...SMALL, maxMembers: 8 });
     const notes = await testNotes(t);
     const deaths = deathsOf(region);
-    const before = region.statistics();
     const work: Script<Task, unknown> = async ({ region: own, say }, task) => {
       say("going");
       for (let count = 0; ; count++) {
@@ -322,9 +328,30 @@ describe("SIGKILL at random moments", () => {
       await region.pipes.remove("check");
       pipe.detach();
     });
-    const after = region.statistics();
-    assert.equal(after.usedBlocks, before.usedBlocks + 1, "the directory's block is all that is used");
-    assert.equal(after.committedBytes - after.freeBytes, 8192);
+    checkOnlyDirectory(region);
+  });
+
+  test("of one that has many removed objects open: what they had comes back, and so do their places", async (t) => {
+    const region = await testRegion(t, "many", { ...SMALL, maxMembers: 4 });
+    const deaths = deathsOf(region);
+    const count = 100;
+    let segments: number | undefined;
+    for (const label of ["first", "second"]) {
+      const victim = await ProcessMember.start({ region: region.name, options: { label } });
+      await victim.run(({ region: own }, objects) => {
+        for (let i = 0; i < objects; i++) {
+          own.counterSync("removed");
+          own.counters.removeSync("removed");
+        }
+      }, count);
+      segments ??= region.statistics().usedBlocks - count;
+      assert.equal(segments, 3, "the directory has grown");
+      assert.equal(region.statistics().usedBlocks, count + segments);
+      await victim.kill();
+      await until(() => deaths.has(victim.pid));
+      assert.equal(region.statistics().usedBlocks, segments);
+      checkOnlyDirectory(region);
+    }
   });
 
   test("of those who recover, too: the rest recover them and whom they were recovering", async (t) => {

@@ -161,12 +161,32 @@ export class Directory {
     };
   }
 
-  /** The named objects there are; read without the lock. */
+  /** The named objects there are; read without the lock. @throws ERR_CORRUPT */
   list(): ObjectRef[] {
     const found: ObjectRef[] = [];
-    for (const [entry, base] of this.entries())
-      if (this.stateOf(base) === EntryState.live) found.push(this.ref(entry, base, false));
+    for (const [entry, base] of this.entries()) {
+      const ref = this.look(entry, base);
+      if (ref !== undefined) found.push(ref);
+    }
     return found;
+  }
+
+  /** An object that was there all the time that it was read. */
+  private look(entry: number, base: number): ObjectRef | undefined {
+    const shared = this.member.segment.words;
+    if (this.stateOf(base) !== EntryState.live) return undefined;
+    const generation = words.read(shared, base + ENTRY.generation);
+    // SYNC POINT: what was read is of one object; pairs with the store of state in make, and with that in sweep before it
+    const isStillThere = (): boolean =>
+      words.loadBehind(shared, base + ENTRY.state) === EntryState.live &&
+      words.read(shared, base + ENTRY.generation) === generation;
+    try {
+      const ref = this.ref(entry, base, false);
+      return isStillThere() ? ref : undefined;
+    } catch (error) {
+      if (isStillThere()) throw error;
+      return undefined;
+    }
   }
 
   /**

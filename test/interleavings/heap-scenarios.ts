@@ -1,4 +1,5 @@
 /** The heap, through messages that need blocks of their own, and the directory. */
+import assert from "node:assert/strict";
 import type { Counter } from "shmkit";
 import { HeapAnswer } from "#src/heap/page-heap.js";
 import { DIRECTORY_ENTRY } from "#src/layout/heap.js";
@@ -177,6 +178,18 @@ export const HEAP_SCENARIOS: readonly Scenario[] = [
     { name: "one", run: (call) => void opens(a, call) },
     { name: "reader", run: (call) => lists(b, call) },
   ]),
+  // What is read without the lock may be removed, and its memory freed, meanwhile.
+  onNames("name-remove-list", 2, 0, ([a, b]) => [
+    {
+      name: "one",
+      run: (call) => {
+        const counter = opens(a, call);
+        removes(a, call);
+        call({ name: "detach" }, () => counter.detach());
+      },
+    },
+    { name: "reader", run: (call) => lists(b, call) },
+  ]),
   onNames("name-again", 2, 0, ([a, b]) => [
     {
       name: "one",
@@ -246,4 +259,39 @@ export const HEAP_SCENARIOS: readonly Scenario[] = [
     },
     survivor({ name: "two", run: (call) => void opens(b, call) }),
   ]),
+  // A pipe with a message in a block of its own; whoever recovers may die as well.
+  {
+    name: "pipe-remover-dies",
+    algorithm: "directory",
+    members: 2,
+    deaths: 2,
+    region: { heapPages: 8 },
+    tell: ({ members: [a, b] }) => {
+      const pipe = a.region.pipes.createSync<Uint8Array>("p", { capacity: 1, maxLeased: 1 });
+      pipe.sendSync(big(1));
+      const remove = ({ region }: MemberOf, call: Calls): void =>
+        call({ name: "remove" }, () => void region.pipes.removeSync("p"));
+      return {
+        roles: [
+          {
+            name: "mortal",
+            run: (call) => {
+              remove(a, call);
+              call({ name: "detach" }, () => pipe.detach());
+            },
+          },
+          survivor({
+            name: "other",
+            run: (call) => {
+              remove(b, call);
+              opens(b, call);
+            },
+          }),
+        ],
+        model: anything,
+        check: (_world, { membership: { heap } }) =>
+          assert.equal(heap.statistics().usedBlocks, 2, "of the directory, and of the counter"),
+      };
+    },
+  },
 ];
