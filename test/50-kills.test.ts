@@ -21,7 +21,7 @@ async function testNotes(t: TestContext): Promise<{ name: string; words: Int32Ar
 }
 
 /** How many are killed in each test; the storm of `npm run crash` kills as many as it has time for. */
-const ROUNDS = 6;
+const ROUNDS = 10;
 
 interface Task {
   readonly notes: string;
