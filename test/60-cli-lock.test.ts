@@ -122,6 +122,9 @@ describe("shmkit lock", () => {
     await cli.ended;
     const next = await run(["lock", `${region.name}/m`, ...program("console.log(process.env.SHMKIT_ABANDONED)")]);
     assert.deepEqual([next.code, next.text], [0, "1\n"]);
+    // That one gave it back.
+    const last = await run(["lock", `${region.name}/m`, ...program("console.log(process.env.SHMKIT_ABANDONED)")]);
+    assert.deepEqual([last.code, last.text], [0, "undefined\n"]);
   });
 
   test("says what is wrong with its arguments and its program", async () => {

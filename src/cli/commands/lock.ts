@@ -70,7 +70,7 @@ async function lock(invocation: Invocation): Promise<number> {
       return conflictCode;
     }
     try {
-      return await runProgram(program, args, guard.abandoned, signal);
+      return await runProgram(program, args, guard.abandoned);
     } finally {
       guard.release();
     }
@@ -104,15 +104,9 @@ function conflictCodeOf(text: string | undefined): number | undefined {
 }
 
 /** Resolves to the exit code of a program that has this process's terminal and gets its signals. */
-async function runProgram(
-  program: string,
-  args: readonly string[],
-  abandoned: boolean,
-  signal: AbortSignal,
-): Promise<number> {
+async function runProgram(program: string, args: readonly string[], abandoned: boolean): Promise<number> {
   const { SHMKIT_ABANDONED: _inherited, ...inherited } = process.env;
   const env = abandoned ? { ...inherited, SHMKIT_ABANDONED: "1" } : inherited;
-  signal.throwIfAborted();
   const child = spawn(program, args, { stdio: "inherit", env });
   const passOn = (name: NodeJS.Signals): void => {
     // Ctrl-C goes to the program by itself.
