@@ -323,7 +323,13 @@ class Auditor {
       const word = this.u32(base + CONDITION.at.waits + 4 * slot);
       const text = `member ${slot} has ${conditionWaits(word)} waits for ${name}`;
       assert.ok(conditionWakes(word) <= conditionWaits(word), `${text}, and ${conditionWakes(word)} were woken`);
-      if (this.options.isIdle === true) assert.equal(word, 0, text);
+      if (this.options.isIdle !== true) continue;
+      assert.equal(word, 0, text);
+      assert.equal(
+        this.u32(base + CONDITION.at.notifying + 4 * slot),
+        0,
+        `member ${slot} is notifying nobody of ${name}`,
+      );
     }
   }
 

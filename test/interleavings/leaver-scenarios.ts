@@ -6,6 +6,7 @@ import { PIPE } from "#src/layout/pipe.js";
 import { PAGE_BYTES, REGION_HEADER } from "#src/layout/region-header.js";
 import { isFree, lockWaiters, tryLock, unlock } from "#src/locking/robust-lock.js";
 import { LocalQueue, type Waitable } from "#src/members/waits.js";
+import { MutexGuard } from "#src/sync/mutex-guard.js";
 import { message, pipes } from "./pipe-scenarios.js";
 import type { Scenario } from "./scenario.js";
 import { answering, once, scenario } from "./weak-scenarios.js";
@@ -80,5 +81,16 @@ export const LEAVER_SCENARIOS: readonly Scenario[] = [
     const made = pipes(world, { capacity: 1 });
     const at = wordOf(made[0].ref.page, "tailLock");
     return lock(world, at, (member) => made[member]["sender"].remains(lockWaiters(at)));
+  }),
+  // Woken, and waiting for the mutex.
+  leaves("leave-condition", "condition", (world) => {
+    const made = world.members.map(({ region }) => {
+      const mutex = region.mutexes.openOrCreateSync("m");
+      const condition = region.conditions.openOrCreateSync("c");
+      return { mutex, wait: condition["waiting"](new MutexGuard(mutex), mutex, new LocalQueue(), 0) };
+    });
+    const guard = made[2].mutex.tryLock()!;
+    const set = lockWaiters((made[0].mutex.ref.page * PAGE_BYTES) / 4);
+    return { set, remains: (member) => made[member].wait.remains(set), change: () => guard.release() };
   }),
 ];

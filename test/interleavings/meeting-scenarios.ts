@@ -173,6 +173,10 @@ const EVENTS: Scenario[] = [
     }),
     1,
   ),
+  scenario("event-pulse-twice", "event", 3, pulse, ([a, b, c]) => ({
+    roles: [waitsUntil("one", a), waitsUntil("two", b), role("setter", { name: "set" }, () => c.set(), 2)],
+    model: pulses,
+  })),
   scenario("event-gate", "event", 3, gate, ([a, b, c]) => ({
     roles: [
       role("one", { name: "wait" }, () => a.waitSync()),
@@ -219,6 +223,22 @@ const BARRIERS: Scenario[] = [
   })),
 ];
 
+/** The one who opens it does not wait; and who leaves is not waited for. */
+const BARRIER_OTHERWISE: readonly Scenario[] = [
+  scenario("barrier-arrive", "barrier", 3, meetingPlace(3), ([a, b, c]) => ({
+    roles: [meets("one", a), meets("two", b), role("three", { name: "arrive" }, () => c.arriveSync())],
+    model: anything,
+  })),
+  {
+    ...scenario("barrier-detach", "barrier", 2, meetingPlace(2), () => ({ roles: [], model: anything })),
+    tell: (world) => {
+      const [a, b] = world.members.map(({ region }) => meetingPlace(2)(region));
+      for (const barrier of [a, b]) barrier.enrolSync();
+      return { roles: [meets("one", a), role("leaver", { name: "leave" }, () => b.detach())], model: anything };
+    },
+  },
+];
+
 /** How often it has opened is about to be 0 again. */
 const BARRIER_WRAP: Scenario = {
   name: "barrier-wrap",
@@ -258,6 +278,20 @@ const LATCHES: Scenario[] = [
     ],
     model: anything,
   })),
+  {
+    ...scenario("latch-detach", "latch", 2, counting(2), () => ({ roles: [], model: anything })),
+    tell: (world) => {
+      const [a, b] = world.members.map(({ region }) => counting(2)(region));
+      b.enrol(2);
+      return {
+        roles: [
+          role("waiter", { name: "wait" }, () => void a.waitSync()),
+          role("leaver", { name: "leave" }, () => b.detach()),
+        ],
+        model: anything,
+      };
+    },
+  },
   {
     name: "latch-party-dies",
     algorithm: "latch",
@@ -364,6 +398,7 @@ const FLAGS: Scenario[] = [
 export const MEETING_SCENARIOS: readonly Scenario[] = [
   ...EVENTS,
   ...BARRIERS,
+  ...BARRIER_OTHERWISE,
   BARRIER_WRAP,
   BARRIER_DIES,
   ...LATCHES,

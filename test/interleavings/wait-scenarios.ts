@@ -1,7 +1,8 @@
 /** Waiting as such: giving up, being cut off, asynchronous waits with their doorbell's thread, and many who ring. */
 import * as words from "#words";
 import assert from "node:assert/strict";
-import type { Pipe } from "shmkit";
+import type { Pipe, Region } from "shmkit";
+import type { NamedObject } from "#src/heap/named-object.js";
 import { Armed, NO_ENTRY, Op } from "#src/layout/member-slot.js";
 import { MUTEX } from "#src/layout/lock.js";
 import { PIPE } from "#src/layout/pipe.js";
@@ -75,6 +76,17 @@ function pipesOf(world: World): Map<MemberOf, Pipe<Uint8Array>> {
 const inPipe = (world: World, field: keyof typeof PIPE.at): number =>
   (world.first.region.pipes.openSync("p").ref.page * PAGE_BYTES + PIPE.at[field]) / 4;
 
+/** An object whose first word is the lock that is waited for. */
+function onObject<O extends NamedObject>(
+  world: World,
+  open: (region: Region) => O,
+  act: (object: O, options: Options) => unknown,
+): { lock: number; wants: Wants } {
+  const objects = new Map(world.members.map((one) => [one, open(one.region)] as const));
+  const { page } = objects.get(world.first)!.ref;
+  return { lock: (page * PAGE_BYTES) / 4, wants: (member, options) => act(objects.get(member)!, options) };
+}
+
 const LOCKS: Scenario[] = [
   givingUp("close", (world) => {
     const pipes = pipesOf(world);
@@ -98,6 +110,41 @@ const LOCKS: Scenario[] = [
       wants: (member, options) => mutexes.get(member)!.lockSync(options).release(),
     };
   }),
+  givingUp("barrier", (world) =>
+    onObject(
+      world,
+      ({ barriers }) => barriers.openOrCreateSync("b", { parties: 3 }),
+      (barrier, options) => barrier.enrolSync(options),
+    ),
+  ),
+  givingUp("event-reset", (world) =>
+    onObject(
+      world,
+      ({ events }) => events.openOrCreateSync("e"),
+      (event, options) => event.resetSync(options),
+    ),
+  ),
+  givingUp("flag", (world) =>
+    onObject(
+      world,
+      ({ flags }) => flags.openOrCreateSync("f"),
+      (flag, options) => flag.setSync(options),
+    ),
+  ),
+  givingUp("once", (world) =>
+    onObject(
+      world,
+      ({ onces }) => onces.openOrCreateSync("o"),
+      (once, options) => void once.runSync(() => undefined, options),
+    ),
+  ),
+  givingUp("semaphore", (world) =>
+    onObject(
+      world,
+      ({ semaphores }) => semaphores.openOrCreateSync("s", { permits: 2 }),
+      (semaphore, options) => semaphore.waitSync(options),
+    ),
+  ),
   givingUp("remove", () => ({
     lock: HEADER.directoryLock,
     wants: ({ region }, options) => region.counters.removeSync("nothing", options),
