@@ -3,12 +3,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { campaign, EQUIVALENTS, judge, type Verdict } from "./mutations/campaign.js";
 import { allSites, mutate } from "./mutations/sites.js";
+import { testFilesFor } from "./mutations/test-files.js";
 
 /** No time is asserted: the number of mutations limits what is tried. */
 const AGES = 600;
 
-const whats = (body: string): string[] =>
-  mutate("src/members/some.ts", `function f() { ${body} }`).sites.map(({ key }) => key.replace(/^.*?: /, ""));
+const whats = (body: string, file = "src/members/some.ts"): string[] =>
+  mutate(file, `function f() { ${body} }`).sites.map(({ key }) => key.replace(/^.*?: /, ""));
 
 test("rules say what can be wrong", () => {
   assert.deepEqual(whats("words.add(shared, bell, 1);"), [
@@ -34,6 +35,23 @@ test("rules say what can be wrong", () => {
     "member.critical(0): left out",
     "heap.adopt(page): left out",
   ]);
+});
+
+test("what a command does and decides is left out and turned round", () => {
+  assert.deepEqual(whats("if (is()) await close(); return other();", "src/cli/commands/some.ts"), [
+    "is(): answered true",
+    "is(): answered false",
+    "close(): left out",
+  ]);
+  assert.ok(allSites().some(({ key }) => key.startsWith("src/cli/commands/lock.ts ")));
+});
+
+test("the test files of a mutation are those about its file", () => {
+  assert.deepEqual(testFilesFor("src/sync/event-kind.ts release: x"), ["21-event"]);
+  assert.deepEqual(testFilesFor("src/sync/lock-table.ts enter: x"), ["21-locks", "21-locks-processes"]);
+  assert.ok(testFilesFor("src/sync/turns.ts first: x").length > 5);
+  assert.deepEqual(testFilesFor("src/cli/commands/lock.ts lock: x"), ["60-cli-lock"]);
+  assert.ok(testFilesFor("src/members/waits.ts park: x").includes("20-pipe-waiting"));
 });
 
 test("each mutation has a name of its own, and none of the arguments is for one that is not there", () => {

@@ -6,7 +6,7 @@ import { removeLeftovers, tokenOf } from "../helpers/leftovers.js";
 import { Random } from "../helpers/process-random.js";
 import type { Bound, Kill } from "./killers.js";
 import { allSites, isWeakening, type Site } from "./sites.js";
-import { endTestFile, runTestFiles, TEST_FILES } from "./test-files.js";
+import { endTestFile, runTestFiles, TEST_FILES, testFilesFor } from "./test-files.js";
 import type { FromWorker, Survey, ToWorker, Trial } from "./worker-main.js";
 
 type Kind = "machine" | "steps" | "tests";
@@ -43,6 +43,8 @@ export interface Campaign {
 
 /** Nothing a probe does takes so long: a process that is silent for this time hangs. */
 const SILENCE_MS = 60_000;
+/** Loading the library, and compiling it before that, may take longer on a busy machine. */
+const START_SILENCE_MS = 600_000;
 /** A member that never ends fills the memory first. */
 const HEAP_MIB = 600;
 
@@ -109,13 +111,17 @@ class Worker {
       stdio: ["ignore", "ignore", "ignore", "ipc"],
       env: { ...process.env, SHMKIT_TEST_TOKEN: tokenOf(this.kind) },
     });
-    await this.ask(undefined, () => undefined);
-    const answer = await this.ask({ survey: this.survey }, () => undefined);
+    await this.ask(undefined, () => undefined, START_SILENCE_MS);
+    const answer = await this.ask({ survey: this.survey }, () => undefined, START_SILENCE_MS);
     if ("survey" in answer) this.survey = answer.survey;
   }
 
   /** The answer to a message, which may be announced by the probes that are at work. */
-  private ask(message: ToWorker | undefined, onProbe: (name: string) => void): Promise<FromWorker> {
+  private ask(
+    message: ToWorker | undefined,
+    onProbe: (name: string) => void,
+    silenceMs = SILENCE_MS,
+  ): Promise<FromWorker> {
     const child = this.child!;
     return new Promise((resolve, reject) => {
       let watchdog: NodeJS.Timeout | undefined;
@@ -128,7 +134,7 @@ class Worker {
         clearTimeout(watchdog);
         watchdog = setTimeout(() => {
           settle(() => reject(new Error("does not come to an end: the watchdog ended it")));
-        }, SILENCE_MS);
+        }, silenceMs);
       };
       const onExit = (code: number | null, signal: string | null): void =>
         settle(() => reject(new Error(`the process ended by ${signal ?? `code ${code}`}`)));
@@ -162,7 +168,8 @@ class TestFiles {
   async tryOut({ key }: Trial): Promise<Answer> {
     // A barrier that is missing is none that this processor would tell us of.
     if (isWeakening(key)) return { kill: undefined, passed: 0 };
-    return { kill: await this.turns.take(() => runTestFiles(this.files, key)), passed: this.files.length };
+    const files = testFilesFor(key, this.files);
+    return { kill: await this.turns.take(() => runTestFiles(files, key)), passed: files.length };
   }
 
   end(): void {

@@ -3,8 +3,8 @@ import { readFileSync, statSync } from "node:fs";
 
 const ROOT = new URL("../../../", import.meta.url);
 
-/** What works on shared memory. The command line stands on the public face alone; `words.ts` is what is replaced. */
-const MUTATED = /^src\/(members|locking|heap|channels|values|sync|region)\/.*\.ts$/;
+/** What works on shared memory, and the command that holds a lock; `words.ts` is what is replaced. */
+const MUTATED = /^src\/((members|locking|heap|channels|values|sync|region)\/.*|cli\/commands\/lock)\.ts$/;
 
 /** By its path from the root of the project. */
 export const isMutated = (file: string): boolean => MUTATED.test(file);

@@ -165,4 +165,16 @@ const recovery: Rule = (node, { file }) => {
   return file === "src/region/recovery.ts" || /\brecovery$/.test(callee.receiver) ? OUT : NONE;
 };
 
-export const RULES: readonly Rule[] = [access, ring, attemptAgain, remains, lookAgain, journal, recovery];
+/** What a command does and decides. */
+const command: Rule = (node, { file }) => {
+  if (!file.startsWith("src/cli/")) return NONE;
+  const { parent } = node;
+  const statement = ts.isAwaitExpression(parent) ? parent.parent : parent;
+  if (ts.isCallExpression(node) && ts.isExpressionStatement(statement)) return OUT;
+  const isCondition =
+    (ts.isIfStatement(parent) && parent.expression === node) ||
+    (ts.isConditionalExpression(parent) && parent.condition === node);
+  return isCondition ? [{ what: "answered true", instead: "true" }, ...FALSE] : NONE;
+};
+
+export const RULES: readonly Rule[] = [access, ring, attemptAgain, remains, lookAgain, journal, recovery, command];

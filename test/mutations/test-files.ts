@@ -25,7 +25,28 @@ export const TEST_FILES: readonly string[] = [
   "20-region-lifetimes",
   "20-region-runtime",
   "50-calls",
+  "21-event",
+  "21-once",
+  "21-barrier",
+  "21-rate-limiter",
+  "21-condition",
+  "21-semaphore",
+  "21-rwlock",
+  "21-mutex",
+  "21-deadlock",
+  "21-locks",
+  "21-locks-processes",
+  "60-cli-lock",
 ];
+
+/** The test files about the file of a mutation: what members synchronise by has its own, by name if there is one. */
+export function testFilesFor(key: string, files: readonly string[] = TEST_FILES): readonly string[] {
+  const [, layer, stem] = /^src\/(\w+)\/(?:commands\/)?(\w+)/.exec(key) ?? [];
+  if (layer === "cli") return files.filter((file) => file === `60-cli-${stem}`);
+  if (layer !== "sync") return files.filter((file) => !/^(21|60)-/.test(file));
+  const named = files.filter((file) => file.startsWith(`21-${stem}`));
+  return named.length > 0 ? named : files.filter((file) => file.startsWith("21-"));
+}
 const WATCHDOG_MS = 180_000;
 /** Of the first test that failed, as the runner prints it. */
 const FAILED = /^\s*✖ (?!failing tests)(.*?)(?: \([\d.]+ms\))?$/m;
