@@ -129,18 +129,18 @@ describe("shmkit lock", () => {
 
   test("says what is wrong with its arguments and its program", async () => {
     const name = regionName();
-    for (const [args, code] of [
+    for (const [args, code, error = "ERR_\\w+"] of [
       [[`${name}/m`], 2],
       [[name, "true"], 2],
       [["-E", "256", `${name}/m`, "true"], 2],
       [["-n", "-t", "1", `${name}/m`, "true"], 2],
       [["-t", "x", `${name}/m`, "true"], 2],
-      [[`${name}/m`, "/no/such/program"], 127],
-      [[`${name}/m`, "/etc"], 126],
+      [[`${name}/m`, "/no/such/program"], 127, "ERR_NO_PROGRAM"],
+      [[`${name}/m`, "/etc"], 126, "ERR_NOT_EXECUTABLE"],
     ] as const) {
       const ended = await run(["lock", ...args]);
       assert.equal(ended.code, code, ended.errors);
-      assert.match(ended.errors, /^shmkit: ERR_\w+: .+\n$/);
+      assert.match(ended.errors, new RegExp(`^shmkit: ${error}: .+\\n$`));
     }
     const counter = await Region.create(name);
     await counter.counter("m");

@@ -12,7 +12,14 @@ import {
   type PipeStatistics,
 } from "shmkit";
 import type { Random } from "../helpers/process-random.js";
-import { coordinationCalls, endCoordination, openCoordination, soon, type Coordination } from "./coordination-calls.js";
+import {
+  coordinationCalls,
+  endCoordination,
+  lookForDeadlock,
+  openCoordination,
+  soon,
+  type Coordination,
+} from "./coordination-calls.js";
 
 /** A call, its name for people, and what a valid answer looks like. */
 export interface Call {
@@ -149,6 +156,7 @@ export function callsOf(hands: Hands, random: Random): Call[] {
     call("lock", async () => (await mutex.lock(soon)).release()),
     call("lockSync", () => mutex.lockSync(soon).release()),
     call("owner", () => [mutex.ownerSlot, mutex.takeovers, mutex.statistics()]),
+    call("look for a deadlock", () => lookForDeadlock(mutex)),
     call("run", () => mutex.run((held) => held.set(1, 3), soon)),
     call("lock, set and roll back", () => {
       const held = mutex.tryLock();

@@ -49,6 +49,14 @@ export async function openCoordination(region: Region): Promise<Coordination> {
   };
 }
 
+/** What a wait for the mutex does after a while, twice: it walks from owner to owner through what may be damaged. */
+export function lookForDeadlock(mutex: Mutex): void {
+  for (let i = 0; i < 2; i++) {
+    Object.assign(mutex["watch"], { nextLook: 0 });
+    mutex["watch"].look(true);
+  }
+}
+
 /** Each by its name for people. */
 export function coordinationCalls(coordination: Coordination): Record<string, () => unknown> {
   const { condition, gate, semaphore, event, pulse, barrier, latch, once, flag, rwlock, limiter } = coordination;
@@ -100,6 +108,7 @@ export function coordinationCalls(coordination: Coordination): Record<string, ()
       using guard = gate.lockSync(soon);
       condition.waitForSync(guard, () => false, { ...soon, relockTimeoutMs: 3 });
     },
+    "look for a deadlock": () => lookForDeadlock(gate),
     "notify one": () => condition.notifyOne(),
     "notify all": () => condition.notifyAll(),
     "condition's statistics": () => condition.statistics(),

@@ -320,7 +320,7 @@ const onces: Model<boolean> = {
     if (name === "recover") return [isDone];
     if (answer === PENDING) return [isDone, true];
     if (answer === "did it") return isDone ? [] : [true];
-    return isDone ? [isDone] : [];
+    return isDone && answer === "found it" ? [isDone] : [];
   },
 };
 const toDo = ({ onces }: Region) => onces.openOrCreateSync("o");
@@ -336,6 +336,7 @@ const runs = (name: string, once: ReturnType<typeof toDo>): Role =>
   });
 
 const ONCES: Scenario[] = [
+  scenario("once-2", "once", 2, toDo, ([a, b]) => ({ roles: [runs("one", a), runs("two", b)], model: onces })),
   scenario("once-3", "once", 3, toDo, ([a, b, c]) => ({
     roles: [runs("one", a), runs("two", b), runs("three", c)],
     model: onces,

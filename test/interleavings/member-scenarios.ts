@@ -118,6 +118,7 @@ export const MEMBER_SCENARIOS: readonly Scenario[] = [
   },
   {
     ...onMembers("death-record", 2, 1, 0, () => []),
+    weakSchedules: 3000,
     tell: (world) => {
       const [a, b] = world.members;
       lastRecord(world, b);

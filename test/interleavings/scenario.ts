@@ -38,6 +38,8 @@ export interface Scenario {
   /** Members that may die in one schedule; each has somebody who recovers it. */
   readonly deaths: number;
   readonly region?: Partial<WorldOptions>;
+  /** Schedules of the short form with weak memory, where the usual number would not find what the scenario is there for. */
+  readonly weakSchedules?: number;
   /** Members of the story; there are as many more as may die, and a witness. */
   readonly members: number;
   tell(world: World): Story;

@@ -43,7 +43,7 @@ const receiveOne = (pipe: Pipe<Uint8Array>): unknown => {
 
 /** Figures that belong together are of one moment, although they are read without a lock. */
 function figures(name: string, messages: readonly number[], act: (pipe: Pipe<Uint8Array>) => unknown): Scenario {
-  return scenario(name, "pipe", 2, (world) => {
+  const tell = (world: World): Story => {
     const [b, a] = pipes(world, { capacity: 4 });
     for (const number of messages) a.sendSync(message(number));
     const worker: Role = {
@@ -57,7 +57,8 @@ function figures(name: string, messages: readonly number[], act: (pipe: Pipe<Uin
       return sentBytes === 8 * sent && receivedBytes === 8 * received;
     });
     return { roles: [reader, worker], model: answering({ look: [true] }) };
-  });
+  };
+  return scenario(name, "pipe", 2, tell, { weakSchedules: 500 });
 }
 
 /** Whoever finds the pipe closed finds first what was sent before. */
