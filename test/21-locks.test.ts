@@ -4,7 +4,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Lock, LockManager, Region, ShmkitError, type LockRequestOptions } from "shmkit";
-import { SMALL, testRegion } from "./helpers/process-regions.js";
+import { SMALL, joinRegion, testRegion } from "./helpers/process-regions.js";
 
 const tagOf = (value: object): string => Object.prototype.toString.call(value);
 type Loose = (...args: unknown[]) => Promise<unknown>;
@@ -357,4 +357,45 @@ describe("what is beyond Web Locks", () => {
     a.letGo();
     await waiting;
   });
+});
+
+test("thousands of names at a time, whose requests come and go in any order, are told apart", async (t) => {
+  const mine = await testRegion(t, "locks-names");
+  const theirs = await joinRegion(t, mine.name);
+  const holding = new Map<string, { release: () => void; ended: Promise<unknown> }>();
+  const hold = async (lock: string): Promise<void> => {
+    await new Promise<void>((granted) => {
+      let release = (): void => undefined;
+      const ended = mine.locks.request(lock, () => {
+        granted();
+        return new Promise<void>((resolve) => (release = resolve));
+      });
+      holding.set(lock, { release: () => release(), ended });
+    });
+  };
+  const isFree = (lock: string): Promise<boolean> =>
+    theirs.locks.request(lock, { ifAvailable: true }, (got: unknown) => got !== null);
+  let state = 1;
+  const random = (below: number): number => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    return (state >>> 8) % below;
+  };
+  for (let i = 0; i < 1000; i++) await hold(`first ${i}`);
+  for (let i = 0; i < 1500; i++) {
+    const lock = `${["first", "second"][random(2)]} ${random(1500)}`;
+    const held = holding.get(lock);
+    assert.equal(await isFree(lock), held === undefined, lock);
+    if (held === undefined) await hold(lock);
+    else {
+      // Who waits gets it, although its request was another name's before.
+      const next = theirs.locks.request(lock, () => "next");
+      held.release();
+      assert.equal(await next, "next");
+      await held.ended;
+      holding.delete(lock);
+    }
+  }
+  assert.equal((await theirs.locks.query()).held.length, holding.size);
+  for (const { release } of holding.values()) release();
+  await Promise.all([...holding.values()].map(({ ended }) => ended));
 });

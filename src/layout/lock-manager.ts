@@ -1,6 +1,6 @@
 import { struct } from "./descriptor.js";
 
-/** Segment k has FIRST_LOCK_REQUESTS << k requests: first the tag of each, u32, which is the hash of its name; then the requests. */
+/** Segment k has FIRST_LOCK_REQUESTS << k requests: first as many chains, u32: place + 1 of the first request in it, 0 for none; then the requests. */
 export const LOCK_SEGMENTS = 16;
 export const FIRST_LOCK_REQUESTS = 16;
 
@@ -30,7 +30,7 @@ export const LOCK_MANAGER = struct(
     [0, "lock", "u32[16]", "lock: to request, to take, to steal; not to release", "see lock", "atomic", "freed by recovery: a request is published by its state word"],
     [64, "lastOrder", "u32", "number of the last request (wraps)", "lock owner", "plain", "a number may be left out"],
     [68, "used", "u32", "requests from this index on are free", "lock owner, before the request's state", "plain", "may be too many"],
-    [72, "rover", "u32", "index where the search for a free request begins: a hint", "lock owner", "plain", "any is right"],
+    [72, "rover", "u32", "index where the search for a free request begins: a hint", "lock owner; whoever frees one", "plain", "any is right"],
     [76, "changes", "u32", "counts what happens under the lock, before it does (wraps)", "lock owner", "publish", "same"],
     [96, "waiters", "u32[8]", "member set: wait for a lock, or hold one that could be stolen; rung one by one, as the requests say", "each member its own bit", "atomic", "cleared by recovery"],
     [128, "segments", "u32[16]", "page of segment k, 0 while there is none", "lock owner", "publish", "a segment allocated but not entered is freed through the ledger"],
@@ -49,10 +49,11 @@ export const LOCK_REQUEST = struct(
   [
     [0, "state", "u32", "owner slot + 1 << 4 | shared << 3 | 0 free, 1 waiting, 2 held, 3 held and stealing, 4 stolen", "its member: from free under the lock, to free without; the lock owner: from held to stolen; a recoverer", "publish", "a steal is completed, then it is freed"],
     [4, "order", "u32", "number of the request", "its member under the lock, before state", "plain", "same"],
-    [8, "nameHash", "u32", "FNV-1a of the name's words; also its tag in the segment", "its member under the lock, before state", "plain", "same"],
+    [8, "nameHash", "u32", "FNV-1a of the name's words; says which chain of the segment it is in, if it is in one", "its member under the lock, before next and state", "publish", "same"],
     [12, "nameBytes", "u32", "length of the name as stored", "its member under the lock, before state", "plain", "same"],
     [16, "encoding", "u32", "0 Latin-1, 1 UTF-16 (little-endian, may have lone surrogates)", "its member under the lock, before state", "plain", "same"],
     [20, "namePage", "u32", "head page of the block that has the name, 0 when it is in the request", "its member under the lock, before state", "plain", "the block is freed with the request"],
+    [24, "next", "u32", "place in the segment + 1 of the next request in its chain, 0 for none", "lock owner: of a free request, and of the one before it", "publish", "a free request may be in no chain"],
     [32, "name", "u8[208]", "the name up to 208 bytes, padded to words with zeroes", "its member under the lock, before state", "plain", "same"],
   ],
 );

@@ -248,6 +248,7 @@ class PendingRequest implements Claim {
   readonly shared: boolean;
   readonly manner: Claim["manner"];
   at = 0;
+  index = 0;
   readonly promise: Promise<unknown>;
   private table: LockTable | undefined;
   private resolve!: (value: unknown) => void;

@@ -42,11 +42,16 @@ export const REQUEST_WORD = {
   nameBytes: request.nameBytes >> 2,
   encoding: request.encoding >> 2,
   namePage: request.namePage >> 2,
+  next: request.next >> 2,
   name: request.name >> 2,
 } as const;
 const REQUEST_WORDS = LOCK_REQUEST_BYTES / 4;
 
-/** Bytes of a segment: tags and requests. */
+/** Which of the chains of segment k a hash belongs to; the last bytes of names are in its upper bits. */
+const chainOf = (hash: number, k: number): number =>
+  Math.imul(hash ^ (hash >>> 16), 0x9e3779b1) >>> (Math.clz32(FIRST_LOCK_REQUESTS << k) + 1);
+
+/** Bytes of a segment: the first of each chain, and requests. */
 export const lockSegmentBytes = (segment: number): number =>
   (FIRST_LOCK_REQUESTS << segment) * (4 + LOCK_REQUEST_BYTES);
 /** Which segment the request with an index is in. */
@@ -91,11 +96,18 @@ export class LockRequests {
     return this.member.segment.words;
   }
 
+  /** Those found so far: they never move. */
+  private readonly segments: number[] = [];
+
   /** Word index of a segment, 0 when there is none. */
   private segment(k: number): number {
+    return this.segments[k] ?? this.findSegment(k);
+  }
+
+  private findSegment(k: number): number {
     const page = words.load(this.shared, this.base + MANAGER_WORD.segments + k) >>> 0;
     if (!this.heap.isBlock(page) || this.heap.pagesOf(page) < pagesFor(lockSegmentBytes(k))) return 0;
-    return page * PAGE_WORDS;
+    return (this.segments[k] = page * PAGE_WORDS);
   }
 
   /** Segment and place in it of the request with an index; word index of that segment, 0 when there is none. */
@@ -129,24 +141,82 @@ export class LockRequests {
     return Math.min(used, known);
   }
 
-  /** Calls `visit` with every request that is not free, of a name if one is given. */
-  visit(visit: (at: number, word: number) => void, name?: LockName): void {
-    const { shared } = this;
+  /** Calls `visit` with every request that is not free. */
+  visitAll(visit: (at: number, word: number) => void): void {
     let left = this.used;
     for (let k = 0; k < LOCK_SEGMENTS && left > 0; k++) {
       const segment = this.segment(k);
       if (segment === 0) return;
       const count = FIRST_LOCK_REQUESTS << k;
-      const end = Math.min(left, count);
-      for (let i = 0; i < end; i++) {
-        // SYNC POINT: looked at after what this member stored before; pairs with fill
-        if (name !== undefined && words.load(shared, segment + i) !== name.hash) continue;
-        const at = segment + count + i * REQUEST_WORDS;
-        const word = this.stateOf(at);
-        if (requestState(word) !== RequestState.free && (name === undefined || this.isNamed(at, name))) visit(at, word);
-      }
-      left -= end;
+      for (let i = 0; i < Math.min(left, count); i++) this.visitOne(segment + count + i * REQUEST_WORDS, visit);
+      left -= count;
     }
+  }
+
+  /** The same with those of a name; with some perhaps twice. */
+  private visit(visit: (at: number, word: number) => void, name: LockName): void {
+    for (let k = 0; k < LOCK_SEGMENTS; k++) {
+      const segment = this.segment(k);
+      if (segment === 0) return;
+      if (this.visitChain(k, segment, visit, name)) continue;
+      const count = FIRST_LOCK_REQUESTS << k;
+      for (let i = 0; i < count; i++) this.visitOne(segment + count + i * REQUEST_WORDS, visit, name);
+    }
+  }
+
+  private visitOne(at: number, visit: (at: number, word: number) => void, name?: LockName): void {
+    const word = this.stateOf(at);
+    if (requestState(word) !== RequestState.free && (name === undefined || this.isNamed(at, name))) visit(at, word);
+  }
+
+  /**
+   * Visits those of a name in a segment by the chain of its hash. False when the way was lost: a free request was taken out of
+   * the chain meanwhile, for another name, or the chain is damaged. Those that are not free stay where they are.
+   */
+  private visitChain(k: number, segment: number, visit: (at: number, word: number) => void, name: LockName): boolean {
+    const { shared } = this;
+    const count = FIRST_LOCK_REQUESTS << k;
+    const chain = chainOf(name.hash, k);
+    let left = count;
+    // SYNC POINT: looked at after what this member stored before; pairs with link
+    let link = words.load(shared, segment + chain) >>> 0;
+    while (link !== 0) {
+      if (link > count || left-- === 0) return false;
+      const at = segment + count + (link - 1) * REQUEST_WORDS;
+      link = words.load(shared, at + REQUEST_WORD.next) >>> 0;
+      // SYNC POINT: after the load of next: where that leads elsewhere, the hash is another one; pairs with link
+      const hash = words.load(shared, at + REQUEST_WORD.nameHash);
+      if (hash === name.hash) this.visitOne(at, visit, name);
+      else if (chainOf(hash, k) !== chain) return false;
+    }
+    return true;
+  }
+
+  /** Moves a free request to the chain of its new name, where it comes first. The lock is held. Cut off, it is in none. */
+  private link(k: number, segment: number, i: number, hash: number): void {
+    const { shared } = this;
+    const count = FIRST_LOCK_REQUESTS << k;
+    const at = segment + count + i * REQUEST_WORDS;
+    const old = chainOf(words.read(shared, at + REQUEST_WORD.nameHash), k);
+    const chain = chainOf(hash, k);
+    let link = segment + old;
+    for (let left = count; left > 0 && words.read(shared, link) !== i + 1; left--) {
+      const next = words.read(shared, link) >>> 0;
+      if (next === 0 || next > count) break;
+      link = segment + count + (next - 1) * REQUEST_WORDS + REQUEST_WORD.next;
+    }
+    const isLinked = words.read(shared, link) === i + 1;
+    if (isLinked && old !== chain) words.store(shared, link, words.read(shared, at + REQUEST_WORD.next));
+    // SYNC POINT: it says which chain it belongs to before it leads there; pairs with visitChain
+    words.store(shared, at + REQUEST_WORD.nameHash, hash);
+    if (isLinked && old === chain) return;
+    words.store(shared, at + REQUEST_WORD.next, words.read(shared, segment + chain));
+    words.store(shared, segment + chain, i + 1);
+  }
+
+  /** The search for a free request is to begin with this one. */
+  noteFree(index: number): void {
+    words.write(this.shared, this.base + MANAGER_WORD.rover, index);
   }
 
   /** Index of a free request, perhaps one behind all that there are. Says which are in use at most. The lock is held. */
@@ -258,9 +328,8 @@ export class LockRequests {
     const segment = at - count - i * REQUEST_WORDS;
     words.write(shared, base + MANAGER_WORD.rover, index + 1);
     if (index >= this.used) words.store(shared, base + MANAGER_WORD.used, index + 1);
-    words.store(shared, segment + i, name.hash);
+    this.link(segmentOf(index), segment, i, name.hash);
     words.write(shared, at + REQUEST_WORD.order, order);
-    words.write(shared, at + REQUEST_WORD.nameHash, name.hash);
     words.write(shared, at + REQUEST_WORD.nameBytes, name.bytes);
     words.write(shared, at + REQUEST_WORD.encoding, name.encoding);
     words.write(shared, at + REQUEST_WORD.namePage, namePage);
@@ -287,7 +356,7 @@ export class LockRequests {
 
   /** Gives back every request of a member that is gone, after completing the theft that it was in the middle of. May be repeated. */
   releaseAll(slot: number): void {
-    this.visit((at, word) => {
+    this.visitAll((at, word) => {
       if (requestOwner(word) !== slot + 1) return;
       this.finishTheft(at, word);
       const page = this.namePageOf(at);
@@ -309,7 +378,7 @@ export class LockRequests {
   /** What is held and what waits, by the order of the requests; consistent if the lock is held, otherwise perhaps not. */
   list(): LocksStatistics {
     const found: { order: number; at: number; isHeld: boolean; entry: LockEntry }[] = [];
-    this.visit((at, word) => {
+    this.visitAll((at, word) => {
       const state = requestState(word);
       const name = this.nameOf(at);
       if (name === undefined || state >= RequestState.stolen) return;

@@ -33,7 +33,7 @@ export const lockTableKind: ObjectKind<{ locks: LocksStatistics }> = {
   },
   releaseOwn(place, operation) {
     const requests = requestsOf(place);
-    requests.visit((at, word) => {
+    requests.visitAll((at, word) => {
       if (requestOwner(word) === place.member.me) requests.finishTheft(at, word);
     });
     freeOwn(place.member, place.base);

@@ -22,6 +22,7 @@ export const hasLocks = (region: Region): boolean =>
 /** A request that notes what it is told. */
 export class TestClaim implements Claim {
   at = 0;
+  index = 0;
   readonly name: LockName;
   readonly told: string[] = [];
   error: Error | undefined;
