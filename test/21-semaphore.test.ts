@@ -43,7 +43,9 @@ describe("a semaphore", () => {
   });
 
   test("goes on when posts at the same time exceed the greatest number together", async (t) => {
-    const app = await joinRegion(t, uniqueRegionName("semaphore-posts"));
+    const name = uniqueRegionName("semaphore-posts");
+    const app = await joinRegion(t, name);
+    await joinRegion(t, name);
     const semaphore = await app.semaphore("s", { permits: 2 ** 31 - 1 });
     // What the member of another slot posted when this one had just looked.
     const words = new Int32Array(app.buffer);

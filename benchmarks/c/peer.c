@@ -90,6 +90,7 @@ static void take_slot(struct peer *peer, const char *label) {
       peer->liveness = liveness;
       peer->slot = slot;
       peer->own = &peer->slots[slot];
+      if (load(&peer->header->slots_used) <= slot) store(&peer->header->slots_used, slot + 1);
       fill_slot(peer, label);
       return;
     }

@@ -357,7 +357,8 @@ struct shmkit_region_header {
   uint32_t deaths;
   uint32_t heap_rover;
   uint32_t grown_pages;
-  uint8_t reserved_100[28];
+  uint32_t slots_used;
+  uint8_t reserved_104[24];
   struct shmkit_lock heap_lock;
   uint32_t space_waiters[8];
   uint32_t directory_waiters[8];
@@ -388,6 +389,7 @@ _Static_assert(offsetof(struct shmkit_region_header, attachments) == 84, "region
 _Static_assert(offsetof(struct shmkit_region_header, deaths) == 88, "region_header.deaths");
 _Static_assert(offsetof(struct shmkit_region_header, heap_rover) == 92, "region_header.heap_rover");
 _Static_assert(offsetof(struct shmkit_region_header, grown_pages) == 96, "region_header.grown_pages");
+_Static_assert(offsetof(struct shmkit_region_header, slots_used) == 100, "region_header.slots_used");
 _Static_assert(offsetof(struct shmkit_region_header, heap_lock) == 128, "region_header.heap_lock");
 _Static_assert(offsetof(struct shmkit_region_header, space_waiters) == 192, "region_header.space_waiters");
 _Static_assert(offsetof(struct shmkit_region_header, directory_waiters) == 224, "region_header.directory_waiters");
@@ -753,7 +755,8 @@ struct shmkit_lock_request {
   uint32_t name_bytes;
   uint32_t encoding;
   uint32_t name_page;
-  uint8_t reserved_24[8];
+  uint32_t next;
+  uint8_t reserved_28[4];
   uint8_t name[208];
 };
 _Static_assert(offsetof(struct shmkit_lock_request, state) == 0, "lock_request.state");
@@ -762,6 +765,7 @@ _Static_assert(offsetof(struct shmkit_lock_request, name_hash) == 8, "lock_reque
 _Static_assert(offsetof(struct shmkit_lock_request, name_bytes) == 12, "lock_request.name_bytes");
 _Static_assert(offsetof(struct shmkit_lock_request, encoding) == 16, "lock_request.encoding");
 _Static_assert(offsetof(struct shmkit_lock_request, name_page) == 20, "lock_request.name_page");
+_Static_assert(offsetof(struct shmkit_lock_request, next) == 24, "lock_request.next");
 _Static_assert(offsetof(struct shmkit_lock_request, name) == 32, "lock_request.name");
 _Static_assert(sizeof(struct shmkit_lock_request) == 240, "lock_request");
 

@@ -215,6 +215,7 @@ REGION_HEADER = {
     "deaths": Field(88, "I", 1),
     "heap_rover": Field(92, "I", 1),
     "grown_pages": Field(96, "I", 1),
+    "slots_used": Field(100, "I", 1),
     "heap_lock": Field(128, "I", 16),
     "space_waiters": Field(192, "I", 8),
     "directory_waiters": Field(224, "I", 8),
@@ -425,6 +426,7 @@ LOCK_REQUEST = {
     "name_bytes": Field(12, "I", 1),
     "encoding": Field(16, "I", 1),
     "name_page": Field(20, "I", 1),
+    "next": Field(24, "I", 1),
     "name": Field(32, "B", 208),
 }
 

@@ -48,6 +48,7 @@ export const REGION_HEADER = struct(
     [88, "deaths", "u32", "dead members recovered (wraps); number of the next death record", "recoverer", "atomic", "may count a death twice if its recoverer died"],
     [92, "heapRover", "u32", "page where the next search begins: a hint", "heap lock", "plain", "any head is right; recovery resets it"],
     [96, "grownPages", "u32", "pages added by growth (statistic)", "heap lock", "plain", "statistic"],
+    [100, "slotsUsed", "u32", "slots from this one on have never been taken; only grows", "joiner, holding the attach byte, before the slot's state", "publish", "same: may be one too many"],
     [128, "heapLock", "u32[16]", "lock", "see lock", "atomic", "freed by recovery: every step of the allocator is one word"],
     [192, "spaceWaiters", "u32[8]", "member set: wait for heap space", "each member its own bit", "atomic", "cleared by recovery"],
     [224, "directoryWaiters", "u32[8]", "member set: wait for a name to appear", "each member its own bit", "atomic", "cleared by recovery"],

@@ -3,7 +3,7 @@ import { ShmkitError } from "../base/errors.js";
 import { operationCode, packOperation, Phase } from "../layout/member-slot.js";
 import { MEMBER_LIMIT } from "../layout/region-header.js";
 import type { Segment } from "../memory/segment.js";
-import { SLOT, slotWord, type Geometry } from "./region-words.js";
+import { HEADER, SLOT, slotWord, type Geometry } from "./region-words.js";
 
 const BEGUN = packOperation(0, Phase.begun, 0, 0);
 const COMMITTED = packOperation(0, Phase.committed, 0, 0);
@@ -74,6 +74,14 @@ export class Member {
     this.operation = base + SLOT.operation;
     this.syncSet = base + SLOT.syncSet;
     this.syncWaits = base + SLOT.syncWaits;
+  }
+
+  /**
+   * How many slots have been in use so far, counted from the first: what members have in words of their own, by slot, they
+   * have in those. Whoever joins behind this load finds what was stored before it.
+   */
+  get slotsUsed(): number {
+    return Math.min(words.load(this.words, HEADER.slotsUsed) >>> 0, this.geometry.maxMembers);
   }
 
   /** @throws ERR_CLOSED, ERR_REGION_LOST */

@@ -12,6 +12,7 @@ export const HEADER = {
   attachments: header.attachments >> 2,
   deaths: header.deaths >> 2,
   heapRover: header.heapRover >> 2,
+  slotsUsed: header.slotsUsed >> 2,
   grownPages: header.grownPages >> 2,
   heapLock: header.heapLock >> 2,
   spaceWaiters: header.spaceWaiters >> 2,

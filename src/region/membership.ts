@@ -168,6 +168,8 @@ export function join(
         native.unpin(segment.id);
         continue;
       }
+      // SYNC POINT: before anything that the member does; pairs with Member.slotsUsed
+      if (words.load(shared, HEADER.slotsUsed) >>> 0 <= slot) words.store(shared, HEADER.slotsUsed, slot + 1);
       fillSlot(segment, base, label);
       return new Membership(segment, descriptor, geometry, name, slot);
     }

@@ -58,9 +58,9 @@ export function conditionPlan(): ObjectPlan {
 }
 
 /** @internal How the condition at a word index is. */
-export function conditionStatistics({ segment, geometry }: Member, base: number): ConditionStatistics {
+export function conditionStatistics({ segment, slotsUsed }: Member, base: number): ConditionStatistics {
   const waiting = [];
-  for (let slot = 0; slot < geometry.maxMembers; slot++) {
+  for (let slot = 0; slot < slotsUsed; slot++) {
     const word = words.load(segment.words, base + CONDITION_WORD.waits + slot);
     if (word !== 0) waiting.push({ slot, waits: conditionWaits(word), woken: conditionWakes(word) });
   }

@@ -85,7 +85,7 @@ export function latchStatistics(member: Member, base: number): LatchStatistics {
   let remaining = words.read(shared, base + LATCH_WORD.count);
   const lost = [];
   const promised = [];
-  for (let slot = 0; slot < member.geometry.maxMembers; slot++) {
+  for (let slot = 0; slot < member.slotsUsed; slot++) {
     const missing = words.load(shared, base + LATCH_WORD.lost + slot);
     remaining -= words.load(shared, base + LATCH_WORD.down + slot) + missing;
     if (missing > 0) lost.push({ slot, count: missing });

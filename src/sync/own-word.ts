@@ -37,8 +37,8 @@ export function ownWordStored(member: Member, slot: number, word: number): boole
 }
 
 /** The sum of a word per slot, as a signed 32-bit number. */
-export function sumOfSlots({ segment, geometry }: Member, first: number): number {
+export function sumOfSlots({ segment, slotsUsed }: Member, first: number): number {
   let sum = 0;
-  for (let slot = 0; slot < geometry.maxMembers; slot++) sum += words.load(segment.words, first + slot);
+  for (let slot = 0; slot < slotsUsed; slot++) sum += words.load(segment.words, first + slot);
   return sum | 0;
 }

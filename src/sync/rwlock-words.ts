@@ -57,7 +57,7 @@ export interface RwLockStatistics {
 export function rwLockStatistics(member: Member, base: number): RwLockStatistics {
   const shared = member.segment.words;
   const readers: RwLockReader[] = [];
-  for (let slot = 0; slot < member.geometry.maxMembers; slot++) {
+  for (let slot = 0; slot < member.slotsUsed; slot++) {
     const count = words.load(shared, countWord(base, slot)) >>> 0;
     if (count !== 0) readers.push({ slot, count });
   }

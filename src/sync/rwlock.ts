@@ -386,9 +386,9 @@ export class RwLock extends NamedObject {
       // SYNC POINT: pairs with a reader that counts itself and then looks at the gate, in attemptShared
       words.store(this.words, this.gate, this.member.me);
     }
-    const { maxMembers } = this.member.geometry;
+    const { slotsUsed } = this.member;
     let count = countWord(this.base, 0);
-    for (let slot = 0; slot < maxMembers; slot++, count += COUNT_STRIDE)
+    for (let slot = 0; slot < slotsUsed; slot++, count += COUNT_STRIDE)
       if (words.load(this.words, count) !== 0) return false;
     return true;
   }

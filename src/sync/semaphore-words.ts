@@ -34,10 +34,11 @@ export interface SemaphoreStatistics {
 }
 
 /** @internal Permits that can be taken, of the semaphore at a word index. */
-export function availablePermits({ segment, geometry }: Member, base: number): number {
-  const shared = segment.words;
+export function availablePermits(member: Member, base: number): number {
+  const shared = member.segment.words;
+  const { slotsUsed } = member;
   let sum = words.read(shared, base + SEMAPHORE_WORD.permits) - words.read(shared, base + SEMAPHORE_WORD.taken);
-  for (let slot = 0; slot < geometry.maxMembers; slot++)
+  for (let slot = 0; slot < slotsUsed; slot++)
     sum +=
       words.load(shared, base + SEMAPHORE_WORD.posted + slot) - words.load(shared, base + SEMAPHORE_WORD.held + slot);
   sum |= 0;
@@ -49,7 +50,7 @@ export function availablePermits({ segment, geometry }: Member, base: number): n
 export function semaphoreStatistics(member: Member, base: number): SemaphoreStatistics {
   const shared = member.segment.words;
   const held = [];
-  for (let slot = 0; slot < member.geometry.maxMembers; slot++) {
+  for (let slot = 0; slot < member.slotsUsed; slot++) {
     const permits = words.load(shared, base + SEMAPHORE_WORD.held + slot) >>> 0;
     if (permits !== 0) held.push({ slot, permits });
   }

@@ -49,6 +49,8 @@ export function semaphorePlan(member: Member, options: SemaphoreOptions): Object
 export class SemaphoreLease {
   /** How many permits. */
   readonly permits: number;
+  /** @internal */
+  isHeld = false;
   private readonly semaphore: Semaphore;
 
   /** @internal */
@@ -87,9 +89,11 @@ export class SemaphoreLease {
  * ```
  */
 export class Semaphore extends ServedInTurn {
-  private readonly leases = new Set<SemaphoreLease>();
-  /** Of an attempt that is not over. */
-  private arriving: SemaphoreLease | undefined;
+  /** Permits that this handle knows to have. */
+  private leased = 0;
+  /** The lease that is being taken or given back, and what is leased without it: cut off, it is not held. */
+  private changing: SemaphoreLease | undefined;
+  private leasedWithout = 0;
   private readonly heldWord = SEMAPHORE_WORD.held + this.member.slot;
 
   /** @internal */
@@ -102,18 +106,27 @@ export class Semaphore extends ServedInTurn {
    * @throws ERR_TIMEOUT, ERR_DEADLOCK (its `cycle` says who waits for whom), the signal's reason, ERR_OUT_OF_RANGE, ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_CLOSED, ERR_REGION_LOST
    */
   async acquire(options?: AcquireOptions): Promise<SemaphoreLease> {
+    const lease = options === undefined ? this.tryAcquire() : undefined;
+    if (lease !== undefined) return lease;
     const permits = permitsOf(options, "acquire", ACQUIRE_OPTIONS);
     return this.context.waits.async(this.leasing(permits, this.queue, looks(options)), options);
   }
   /** {@link acquire}, blocking the thread. */
   acquireSync(options?: AcquireOptions): SemaphoreLease {
+    if (options === undefined) {
+      this.member.queued = false;
+      const lease = this.attemptLease(1, this.syncQueue);
+      if (lease !== BLOCKED) return lease;
+    }
     const permits = permitsOf(options, "acquireSync", ACQUIRE_OPTIONS);
     return this.context.waits.sync(this.leasing(permits, this.syncQueue, looks(options)), options);
   }
   /** The lease, or undefined when the permits are not there or others wait. Never waits. */
   tryAcquire(options?: { permits?: number }): SemaphoreLease | undefined {
     const permits = permitsOf(options, "tryAcquire", ["permits"]);
-    const lease = this.context.waits.try(this.leasing(permits, this.queue));
+    if (this.queue.waits.length > 0) return undefined;
+    this.member.queued = false;
+    const lease = this.attemptLease(permits, this.queue);
     return lease === BLOCKED ? undefined : lease;
   }
 
@@ -166,27 +179,29 @@ export class Semaphore extends ServedInTurn {
     return statistics;
   }
 
-  private leasing(permits: number, queue: LocalQueue, watched = false): Waitable<SemaphoreLease> {
-    const waitable = this.waitable("permits", queue, () => {
-      const lease = new SemaphoreLease(this, permits);
-      const taken = this.attempt(
-        Op["semaphore.acquire"],
-        () => this.take(this.heldWord, permits, queue),
-        () => {
-          this.leases.add((this.arriving = lease));
-          this.ringNext();
-        },
-      );
-      this.arriving = undefined;
-      return taken === BLOCKED ? BLOCKED : lease;
-    });
-    if (!watched) return waitable;
-    let watch: DeadlockWatch | undefined;
-    const stalled = (sync: boolean): void => {
-      watch ??= new DeadlockWatch(this.context, leasePoint(this.member, this.name, this.base));
-      watch.look(sync);
-    };
-    return { ...waitable, stalled };
+  private leasing(permits: number, queue: LocalQueue, isWatched: boolean): Waitable<SemaphoreLease> {
+    const waitable = this.waitable("permits", queue, () => this.attemptLease(permits, queue));
+    if (!isWatched) return waitable;
+    const watch = new DeadlockWatch(this.context, leasePoint(this.member, this.name, this.base));
+    return { ...waitable, stalled: (sync) => watch.look(sync) };
+  }
+
+  private attemptLease(permits: number, queue: LocalQueue): SemaphoreLease | Blocked {
+    const lease = new SemaphoreLease(this, permits);
+    this.changing = undefined;
+    const taken = this.attempt(
+      Op["semaphore.acquire"],
+      () => this.take(this.heldWord, permits, queue),
+      () => {
+        this.leasedWithout = this.leased;
+        this.changing = lease;
+        lease.isHeld = true;
+        this.leased += permits;
+        this.ringNext();
+      },
+    );
+    this.changing = undefined;
+    return taken === BLOCKED ? BLOCKED : lease;
   }
 
   private taking(permits: number, queue: LocalQueue): Waitable<void> {
@@ -233,41 +248,43 @@ export class Semaphore extends ServedInTurn {
 
   /** @internal */
   isHeldBy(lease: SemaphoreLease): boolean {
-    return this.leases.has(lease) && this.isAttached;
+    return lease.isHeld && this.isAttached;
   }
 
   /** @internal */
   giveBack(lease: SemaphoreLease): void {
     this.checkAttached();
-    if (!this.leases.has(lease))
+    if (!lease.isHeld)
       throw new ShmkitError("ERR_NOT_HELD", `this lease of ${this.address} was released already`, {
         path: this.address,
       });
+    this.changing = undefined;
     this.publish(Op["semaphore.release"], this.base + this.heldWord, () => {
+      this.leasedWithout = this.leased - lease.permits;
       // Cut off behind this, the permits go back with the recovery of the own operation.
-      this.leases.delete(lease);
+      this.changing = lease;
+      this.forgetChanging();
       return this.leased;
     });
+    this.changing = undefined;
   }
 
-  /** Permits that this handle knows to have. */
-  private get leased(): number {
-    let permits = 0;
-    for (const lease of this.leases) permits += lease.permits;
-    return permits;
+  private forgetChanging(): void {
+    if (this.changing === undefined) return;
+    this.changing.isHeld = false;
+    this.leased = this.leasedWithout;
   }
 
-  /** @internal */
+  /** @internal Nobody will ever see the lease of an attempt that was cut off. */
   override forgetHeld(): void {
-    // Nobody will ever see the lease of an attempt that was cut off.
-    if (this.arriving !== undefined) this.leases.delete(this.arriving);
-    this.arriving = undefined;
+    this.forgetChanging();
     words.store(this.words, this.base + this.heldWord, this.leased);
     this.turns.ringFirst();
   }
 
   protected override beforeDetach(): void {
-    for (const lease of [...this.leases]) this.giveBack(lease);
+    if (this.leased === 0) return;
+    this.publish(Op["semaphore.release"], this.base + this.heldWord, () => (this.leased = 0));
   }
 }
 

@@ -36,7 +36,7 @@ export class Turns {
 
   /** Slots of the members that have drawn a turn, the first one first. */
   inOrder(): number[] {
-    const slots = Array.from({ length: this.member.geometry.maxMembers }, (_, slot) => slot);
+    const slots = Array.from({ length: this.member.slotsUsed }, (_, slot) => slot);
     return slots.filter((slot) => this.of(slot) !== 0).sort((a, b) => (this.of(a) - this.of(b)) | 0);
   }
 
@@ -45,10 +45,12 @@ export class Turns {
    * lock, whoever draws meanwhile has a later one than `lastTurn` said a moment ago.
    */
   first(): number {
+    const { slotsUsed } = this.member;
+    const shared = this.member.segment.words;
     let first = -1;
     let earliest = 0;
-    for (let slot = 0; slot < this.member.geometry.maxMembers; slot++) {
-      const turn = this.of(slot);
+    for (let slot = 0; slot < slotsUsed; slot++) {
+      const turn = words.load(shared, this.turns + slot);
       if (turn === 0 || (first >= 0 && ((turn - earliest) | 0) > 0)) continue;
       first = slot;
       earliest = turn;

@@ -93,9 +93,9 @@ export const leasePoint = (member: Member, name: string, base: number): WaitPoin
 const wordsAt = ({ segment }: Member, base: number, offsets: readonly number[]): string =>
   [base, ...offsets.map((offset) => words.load(segment.words, base + offset))].join(":");
 
-function slotsWith({ segment, geometry }: Member, wordOf: (slot: number) => number): number[] {
+function slotsWith({ segment, slotsUsed }: Member, wordOf: (slot: number) => number): number[] {
   const slots = [];
-  for (let slot = 0; slot < geometry.maxMembers; slot++)
+  for (let slot = 0; slot < slotsUsed; slot++)
     if (words.load(segment.words, wordOf(slot)) >>> 0 !== 0) slots.push(slot);
   return slots;
 }

@@ -29,12 +29,12 @@ export class WakeUps {
 
   /** Gives a wake-up to up to `count` of the waits, looking from a slot on, and to each member in turn; how many it gave. */
   give(count: number, from: number, except = -1): number {
-    const { maxMembers } = this.member.geometry;
+    const { slotsUsed } = this.member;
     let given = 0;
     for (let before = -1; given < count && given !== before;) {
       before = given;
-      for (let i = 0; i < maxMembers && given < count; i++) {
-        const slot = (from + i) % maxMembers;
+      for (let i = 0; i < slotsUsed && given < count; i++) {
+        const slot = (from + i) % slotsUsed;
         if (slot === except || !this.giveTo(slot, 1)) continue;
         given++;
         words.write(this.member.segment.words, this.base + CONDITION_WORD.cursor, slot + 1);
@@ -45,8 +45,9 @@ export class WakeUps {
 
   /** Gives one to every wait; how many it gave. */
   giveAll(except = -1): number {
+    const { slotsUsed } = this.member;
     let given = 0;
-    for (let slot = 0; slot < this.member.geometry.maxMembers; slot++)
+    for (let slot = 0; slot < slotsUsed; slot++)
       if (slot !== except) given += this.giveTo(slot, Number.POSITIVE_INFINITY);
     return given;
   }
