@@ -134,7 +134,7 @@ export class SharedEvent extends NamedObject {
       Op["event.set"],
       this.entry,
       this.ownPosted,
-      () => words.load(this.words, this.ownPosted) + 1,
+      () => words.read(this.words, this.ownPosted) + 1,
       () => (this.manualReset ? ringAll : ringOne)(member, this.waiters),
     );
   }
@@ -209,7 +209,7 @@ export class SharedEvent extends NamedObject {
           return undefined;
         }
         const isCounted = member.queued ? 1 : 0;
-        const others = sumOfSlots(member, base + EVENT_WORD.waits) - words.load(this.words, this.ownWaits);
+        const others = sumOfSlots(member, base + EVENT_WORD.waits) - words.read(this.words, this.ownWaits);
         const going = others + this.queue.waits.length + (this.blocks ? 1 : 0) - isCounted;
         return (taken + 1 + Math.max(0, left - Math.max(0, going))) | 0;
       },

@@ -32,7 +32,7 @@ export function updateGuarded(
   member.begin(code, entry);
   try {
     if (!tryLock(member, lock)) return blockedOnLock(member, lock);
-    const old = words.load(shared, word);
+    const old = words.read(shared, word);
     const value = next(old);
     if (value === undefined) {
       unlock(member, lock);

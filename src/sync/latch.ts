@@ -133,7 +133,7 @@ export class Latch extends NamedObject {
       Op["latch.count-down"],
       this.entry,
       word,
-      () => words.load(this.words, word) + n,
+      () => words.read(this.words, word) + n,
       () => ringAll(this.member, this.base + LATCH_WORD.waiters),
     );
   }
