@@ -192,6 +192,7 @@ export interface EventStatistics {
     readonly isSet: boolean;
     readonly manualReset: boolean;
     readonly waits: number;
+    readonly waiting: readonly number[];
 }
 
 export interface Facility {
@@ -265,6 +266,7 @@ export interface LatchStatistics extends LatchResult {
         readonly slot: number;
         readonly count: number;
     }[];
+    readonly waiting: readonly number[];
 }
 
 export class Lease<T> {
@@ -430,6 +432,7 @@ export type OnceResult = Uint8Array | undefined;
 export interface OnceStatistics {
     readonly isDone: boolean;
     readonly runner?: number;
+    readonly waiting: readonly number[];
     readonly takeovers: number;
 }
 

@@ -57,7 +57,7 @@ describe("an event that resets by itself", () => {
       while (gone < n) await pause(1);
     }
     await Promise.all(waits);
-    assert.deepEqual(event.statistics(), { isSet: false, manualReset: false, waits: 0 });
+    assert.deepEqual(event.statistics(), { isSet: false, manualReset: false, waits: 0, waiting: [] });
     event.set();
     event.resetSync();
     assert.equal(event.tryWait(), false);

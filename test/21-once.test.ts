@@ -29,7 +29,7 @@ describe("what is done once", () => {
       first.runSync(() => undefined),
       Uint8Array.of(1, 2, 3),
     );
-    assert.deepEqual(second.statistics(), { isDone: true, takeovers: 0 });
+    assert.deepEqual(second.statistics(), { isDone: true, waiting: [], takeovers: 0 });
   });
 
   test("whose object is removed meanwhile still answers to whoever does it", async (t) => {

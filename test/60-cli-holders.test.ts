@@ -21,6 +21,14 @@ test("owners and waiters of every kind are shown, and since when where it is kno
   );
   const barrier = await region.barrier("start", { parties: 2 });
   const arriving = barrier.wait();
+  const event = (await region.event("bell")).wait();
+  const latch = (await region.latch("ready")).wait();
+  const once = await region.doOnce("schema");
+  void once.run(() => new Promise<undefined>(() => undefined));
+  const after = once.run(() => undefined);
+  const limiter = await region.rateLimiter("calls", { tokens: 1, intervalMs: 600_000 });
+  await limiter.take();
+  const taking = limiter.take();
   const guard = await mutex.lock();
   const waiting = mutex.lock();
   await semaphore.acquire({ permits: 2 });
@@ -34,6 +42,9 @@ test("owners and waiters of every kind are shown, and since when where it is kno
   assert.deepEqual(objects.get("news"), { holders: [], waiting: [] });
   assert.equal(objects.get("hits"), undefined);
   assert.deepEqual(objects.get("start"), { holders: [], waiting: [{ ...self, how: "arrived" }] });
+  for (const name of ["bell", "ready", "calls"]) assert.deepEqual(objects.get(name), { holders: [], waiting: [self] });
+  const schema = { holders: [{ ...self, how: "runs" }], waiting: [self], takeovers: 0 };
+  assert.deepEqual(objects.get("schema"), schema);
   const ofLocks = [...objects.values()].find((found) => found?.holders.some(({ how }) => how === "a\\x07 shared"));
   assert.equal(ofLocks?.waiting.length, 0);
   assert.deepEqual(objects.get("config"), { holders: [{ ...self, how: "reads" }], waiting: [], takeovers: 0 });
@@ -57,5 +68,6 @@ test("owners and waiters of every kind are shown, and since when where it is kno
   (await waiting).release();
   release!();
   await lock;
-  await Promise.all([assert.rejects(arriving, { code: "ERR_CLOSED" }), region.close()]);
+  const waits = [arriving, event, latch, after, taking];
+  await Promise.all([...waits.map((wait) => assert.rejects(wait, { code: "ERR_CLOSED" })), region.close()]);
 });

@@ -32,6 +32,8 @@ export function holdersOf({
   barrier,
   latch,
   once,
+  event,
+  rateLimiter,
   locks,
 }: ListedObject): Holders | undefined {
   if (mutex !== undefined) {
@@ -60,8 +62,18 @@ export function holdersOf({
     return { holders: [], waiting: condition.waiting.map(({ slot, waits }) => ({ slot, ...times(waits) })) };
   if (barrier !== undefined) return { holders: [], waiting: barrier.arrived.flatMap((slot) => at(slot, "arrived")) };
   if (latch !== undefined)
-    return { holders: latch.promised.map(({ slot, count }) => ({ slot, how: `to count ${count}` })), waiting: [] };
-  if (once !== undefined) return { holders: at(once.runner, "runs"), waiting: [], takeovers: once.takeovers };
+    return {
+      holders: latch.promised.map(({ slot, count }) => ({ slot, how: `to count ${count}` })),
+      waiting: latch.waiting.flatMap((slot) => at(slot)),
+    };
+  if (once !== undefined)
+    return {
+      holders: at(once.runner, "runs"),
+      waiting: once.waiting.flatMap((slot) => at(slot)),
+      takeovers: once.takeovers,
+    };
+  if (event !== undefined) return { holders: [], waiting: event.waiting.flatMap((slot) => at(slot)) };
+  if (rateLimiter !== undefined) return { holders: [], waiting: rateLimiter.waiting.flatMap((slot) => at(slot)) };
   if (locks !== undefined) {
     const party = ({ slot, name, mode }: LockEntry): Party => ({ slot, how: `${printable(name)} ${mode}` });
     return { holders: locks.held.map(party), waiting: locks.pending.map(party) };

@@ -9,6 +9,7 @@ import { NamedObject } from "../heap/named-object.js";
 import { isFree, lockWaiters } from "../locking/robust-lock.js";
 import { ringAll, ringOne } from "../members/doorbell.js";
 import { BLOCKED, type Blocked, type Member } from "../members/member.js";
+import { membersOf } from "../members/member-set.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
 import { updateGuarded, type GuardedWord } from "./guarded-word.js";
 import { publishOwn, sumOfSlots } from "./own-word.js";
@@ -38,8 +39,10 @@ export interface EventStatistics {
   readonly isSet: boolean;
   /** Whether it stays set until it is reset. */
   readonly manualReset: boolean;
-  /** How many waits are pending. */
+  /** How many waits are pending that one setting lets go on one by one; 0 with manual reset. */
   readonly waits: number;
+  /** Slots of the members that wait. */
+  readonly waiting: readonly number[];
 }
 
 /** @internal */
@@ -73,6 +76,7 @@ export const eventStatistics = (member: Member, base: number): EventStatistics =
   isSet: available(member, base) > 0,
   manualReset: words.read(member.segment.words, base + EVENT_WORD.manualReset) !== 0,
   waits: sumOfSlots(member, base + EVENT_WORD.waits),
+  waiting: membersOf(member.segment, base + EVENT_WORD.waiters, member.geometry.setWords),
 });
 
 /**

@@ -8,6 +8,7 @@ import type { ObjectPlan } from "../heap/directory.js";
 import { NamedObject } from "../heap/named-object.js";
 import { ringAll } from "../members/doorbell.js";
 import { BLOCKED, type Member } from "../members/member.js";
+import { membersOf } from "../members/member-set.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
 import { publishOwn } from "./own-word.js";
 
@@ -50,6 +51,8 @@ export interface LatchStatistics extends LatchResult {
     /** Count-downs. */
     readonly count: number;
   }[];
+  /** Slots of the members that wait. */
+  readonly waiting: readonly number[];
 }
 
 /** @internal */
@@ -92,7 +95,8 @@ export function latchStatistics(member: Member, base: number): LatchStatistics {
     const count = owed(member, base, slot);
     if (count > 0) promised.push({ slot, count });
   }
-  return { remaining: Math.max(0, remaining), lost, promised };
+  const waiting = membersOf(member.segment, base + LATCH_WORD.waiters, member.geometry.setWords);
+  return { remaining: Math.max(0, remaining), lost, promised, waiting };
 }
 
 /**

@@ -20,6 +20,7 @@ import {
 } from "../locking/robust-lock.js";
 import { ringAll } from "../members/doorbell.js";
 import type { Blocked, Member } from "../members/member.js";
+import { membersOf } from "../members/member-set.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
 
 /** @internal Word offset of the outcome. */
@@ -34,6 +35,8 @@ export interface OnceStatistics {
   readonly isDone: boolean;
   /** Slot of the member that is doing it; absent if nobody is. */
   readonly runner?: number;
+  /** Slots of the members that wait until it is done. */
+  readonly waiting: readonly number[];
   /** How many have died while they did it. */
   readonly takeovers: number;
 }
@@ -54,6 +57,7 @@ export function onceStatistics(member: Member, base: number): OnceStatistics {
   return {
     isDone: words.load(member.segment.words, base + OUTCOME) !== 0,
     ...(runner < 0 ? {} : { runner }),
+    waiting: membersOf(member.segment, lockWaiters(base), member.geometry.setWords),
     takeovers: takeovers(member, base),
   };
 }
