@@ -188,6 +188,8 @@ export class RwLock extends NamedObject {
    * @throws ERR_TIMEOUT, ERR_DEADLOCK (its `cycle` says who waits for whom), the signal's reason, ERR_OUT_OF_RANGE, ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_CLOSED, ERR_REGION_LOST
    */
   async lockShared(options?: LockOptions): Promise<RwLockGuard> {
+    const guard = options === undefined && this.readers.waits.length === 0 ? this.attemptNow(this.sharing) : BLOCKED;
+    if (guard !== BLOCKED) return guard;
     return this.context.waits.async(watched(this.sharing, options, "lockShared"), options);
   }
   /**
@@ -195,6 +197,8 @@ export class RwLock extends NamedObject {
    * would wait for itself. @throws ERR_DEADLOCK also when this very thread writes
    */
   lockSharedSync(options?: LockOptions): RwLockGuard {
+    const guard = options === undefined ? this.attemptNow(this.sharingSync) : BLOCKED;
+    if (guard !== BLOCKED) return guard;
     return this.context.waits.sync(watched(this.sharingSync, options, "lockSharedSync"), options);
   }
   /** The guard, or undefined when somebody writes or waits to. Never waits. */
@@ -208,9 +212,14 @@ export class RwLock extends NamedObject {
   }
   /** {@link lock}, blocking the thread. @throws ERR_DEADLOCK also when this very thread holds it in any way */
   lockSync(options?: LockOptions): RwLockGuard {
+    const guard = options === undefined ? this.attemptNow(this.lockingSync) : BLOCKED;
+    if (guard !== BLOCKED) return guard;
     return this.context.waits.sync(watched(this.lockingSync, options, "lockSync"), options);
   }
-  /** The guard, or undefined when somebody reads, writes, or waits to write. Never waits. */
+  /**
+   * The guard, or undefined when somebody reads, writes, holds it upgradable or waits to, or readers that waited while the last
+   * one wrote are about to come. Never waits; where it finds readers, it keeps new ones out for the moment of its look.
+   */
   tryLock(): RwLockGuard | undefined {
     return guardOf(this.context.waits.try(this.locking));
   }
@@ -234,6 +243,12 @@ export class RwLock extends NamedObject {
     const statistics = rwLockStatistics(this.member, this.base);
     this.member.segment.checkNotLost();
     return statistics;
+  }
+
+  /** An attempt without everything that waiting takes. */
+  private attemptNow(waitable: Waitable<RwLockGuard>): RwLockGuard | Blocked {
+    this.member.queued = false;
+    return waitable.attempt();
   }
 
   private waitable<T>(
