@@ -71,11 +71,11 @@ const holds = (name: string, { world, member, table }: Party, mode: "exclusive" 
 });
 
 /** Requests and changes its mind, wherever the request has got to. */
-const withdraws = (name: string, { member, table }: Party): Role => ({
+const withdraws = (name: string, { member, table }: Party, lock = NAME): Role => ({
   name,
   run: (call) =>
     void call({ name: "withdraw" }, () => {
-      const claim = new TestClaim(NAME);
+      const claim = new TestClaim(lock);
       table.request(claim);
       leave(member, table, claim);
     }),
@@ -119,6 +119,21 @@ function on(name: string, members: number, rolesOf: (parties: Party[]) => Role[]
   };
 }
 
+/** The next two requests for the name are one behind the other in its chain, the first one first. */
+function chainTwo({ member, table }: Party): void {
+  const request = (name: string): TestClaim => {
+    const claim = new TestClaim(name, "wait", true);
+    table.request(claim);
+    return claim;
+  };
+  const elsewhere = request("another");
+  const second = request(NAME);
+  leave(member, table, elsewhere);
+  const first = request(NAME);
+  leave(member, table, second);
+  leave(member, table, first);
+}
+
 export const LOCK_SCENARIOS: readonly Scenario[] = [
   on("locks-2", 2, ([a, b]) => [holds("one", a), holds("two", b)]),
   on("locks-3", 3, ([a, b, c]) => [holds("one", a), holds("two", b), holds("three", c)]),
@@ -128,6 +143,10 @@ export const LOCK_SCENARIOS: readonly Scenario[] = [
     holds("other reader", c, "shared"),
   ]),
   on("locks-withdraw", 3, ([a, b, c]) => [holds("holder", a), withdraws("impatient", b), holds("patient", c)]),
+  on("locks-chain", 3, ([a, b, c]) => {
+    chainTwo(a);
+    return [holds("holder", a), holds("waiter", b), withdraws("of another name", c, "b")];
+  }),
   on("locks-steal", 2, ([a, b]) => [holds("victim", a), steals("thief", b)]),
   on("locks-steal-waiter", 3, ([a, b, c]) => [holds("victim", a), steals("thief", b), holds("waiter", c)]),
   on("locks-thieves", 2, ([a, b]) => [steals("one", a), steals("two", b)]),
