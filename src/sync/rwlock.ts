@@ -188,8 +188,6 @@ export class RwLock extends NamedObject {
    * @throws ERR_TIMEOUT, ERR_DEADLOCK (its `cycle` says who waits for whom), the signal's reason, ERR_OUT_OF_RANGE, ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_CLOSED, ERR_REGION_LOST
    */
   async lockShared(options?: LockOptions): Promise<RwLockGuard> {
-    const guard = options === undefined && this.readers.waits.length === 0 ? this.attemptNow(this.sharing) : BLOCKED;
-    if (guard !== BLOCKED) return guard;
     return this.context.waits.async(watched(this.sharing, options, "lockShared"), options);
   }
   /**
