@@ -144,13 +144,29 @@ double *call_doubles(struct call *call, size_t index, const char *name, size_t l
     call_type_error(call, name, "a Float64Array");
     return NULL;
   }
-  if (found < length || data == NULL) {
+  if (found < length || (data == NULL && length > 0)) {
     char expected[64];
     snprintf(expected, sizeof expected, "at least %zu elements long", length);
     call_range_error(call, name, expected);
     return NULL;
   }
   return data;
+}
+
+struct bytes call_bytes(struct call *call, size_t index, const char *name) {
+  bool is_typed_array = false;
+  napi_typedarray_type type = napi_int8_array;
+  void *data = NULL;
+  struct bytes bytes = {.data = NULL};
+  if (call->stopped) return bytes;
+  if (napi_is_typedarray(call->env, call->values[index], &is_typed_array) != napi_ok || !is_typed_array ||
+      napi_get_typedarray_info(call->env, call->values[index], &type, &bytes.length, &data, NULL, NULL) != napi_ok ||
+      type != napi_uint8_array) {
+    call_type_error(call, name, "a Uint8Array");
+    return (struct bytes){.data = NULL};
+  }
+  bytes.data = data;
+  return bytes;
 }
 
 int call_descriptor(struct call *call, size_t index) {

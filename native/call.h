@@ -56,6 +56,12 @@ napi_value call_callback(struct call *call, size_t index, const char *name);
 napi_value call_object(struct call *call, size_t index, const char *name);
 /* The memory of a Float64Array with at least `length` elements. */
 double *call_doubles(struct call *call, size_t index, const char *name, size_t length);
+/* The memory of a Uint8Array, which may be NULL when it has no bytes. */
+struct bytes {
+  uint8_t *data;
+  size_t length;
+};
+struct bytes call_bytes(struct call *call, size_t index, const char *name);
 int call_descriptor(struct call *call, size_t index);
 /* An open mapping of this environment; stops with -EBADF for a closed or unknown one. */
 struct mapping *call_mapping(struct call *call, size_t index);

@@ -1,13 +1,14 @@
 #include "environment.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "death.h"
 #include "exit-plan.h"
+#include "interruptible.h"
 #include "mapping.h"
+#include "semaphores.h"
 
 static void environment_release(struct environment *environment) {
   if (--environment->holders == 0) free(environment);
@@ -50,12 +51,12 @@ static void leave_at_exit(void) {
   for (struct environment *environment = all_environments; environment != NULL; environment = environment->next) {
     if (!pthread_equal(environment->thread, pthread_self())) continue;
     environment->ended = true;
-    for (size_t i = environment->mapping_count; i-- > 0;) {
-      unwatch_deaths(environment->mappings[i]);
-      waiter_stop_at_exit(environment->mappings[i]);
-      exit_plan_run(environment->mappings[i]);
+    for (struct mapping *mapping; (mapping = table_last(&environment->mappings)) != NULL;) {
+      environment_remove_mapping(environment, mapping);
+      unwatch_deaths(mapping);
+      waiter_stop_at_exit(mapping);
+      exit_plan_run(mapping);
     }
-    environment->mapping_count = 0;
   }
   pthread_mutex_unlock(&list_lock);
 }
@@ -87,15 +88,18 @@ static void environment_end(void *data) {
   struct environment *environment = data;
   list_remove(environment);
   environment->ended = true;
-  while (environment->mapping_count > 0) {
-    struct mapping *mapping = environment->mappings[environment->mapping_count - 1];
+  interruptible_end_all(environment);
+  for (struct semaphore *semaphore; (semaphore = table_last(&environment->semaphores)) != NULL;) {
+    semaphore_close(environment, semaphore);
+  }
+  table_free(&environment->semaphores);
+  for (struct mapping *mapping; (mapping = table_last(&environment->mappings)) != NULL;) {
     mapping_quiesce(mapping);
     exit_plan_run(mapping);
     environment_remove_mapping(environment, mapping);
     mapping_close(mapping);
   }
-  free(environment->mappings);
-  environment->mappings = NULL;
+  table_free(&environment->mappings);
   close_descriptors(environment);
   environment_release(environment);
 }
@@ -119,55 +123,17 @@ bool environment_hook_last(struct environment *environment) {
          napi_add_env_cleanup_hook(environment->env, environment_end, environment) == napi_ok;
 }
 
-/* The index of the first mapping whose id is not below `id`. */
-static size_t mapping_index(const struct environment *environment, uint32_t id) {
-  size_t low = 0;
-  size_t high = environment->mapping_count;
-  while (low < high) {
-    size_t middle = low + (high - low) / 2;
-    if (environment->mappings[middle]->id < id) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  return low;
-}
-
 struct mapping *environment_mapping(const struct environment *environment, uint32_t id) {
-  size_t index = mapping_index(environment, id);
-  if (index == environment->mapping_count || environment->mappings[index]->id != id) return NULL;
-  return environment->mappings[index];
-}
-
-/* Makes room for one more element; answers false and changes nothing when out of memory. */
-static bool reserve(void **elements, size_t count, size_t *capacity, size_t element_bytes) {
-  if (count < *capacity) return true;
-  size_t wanted = *capacity == 0 ? 8 : *capacity * 2;
-  void *grown = reallocarray(*elements, wanted, element_bytes);
-  if (grown == NULL) return false;
-  *elements = grown;
-  *capacity = wanted;
-  return true;
+  return table_find(&environment->mappings, id);
 }
 
 bool environment_add_mapping(struct environment *environment, struct mapping *mapping) {
-  void *elements = environment->mappings;
-  if (environment->last_mapping_id == UINT32_MAX) return false;
-  if (!reserve(&elements, environment->mapping_count, &environment->mapping_capacity, sizeof(struct mapping *))) {
-    return false;
-  }
-  environment->mappings = elements;
-  mapping->id = ++environment->last_mapping_id;
-  environment->mappings[environment->mapping_count++] = mapping;
-  return true;
+  mapping->id = table_add(&environment->mappings, mapping);
+  return mapping->id != 0;
 }
 
 void environment_remove_mapping(struct environment *environment, const struct mapping *mapping) {
-  size_t index = mapping_index(environment, mapping->id);
-  struct mapping **found = environment->mappings + index;
-  environment->mapping_count--;
-  memmove(found, found + 1, (environment->mapping_count - index) * sizeof *found);
+  table_remove(&environment->mappings, mapping->id);
 }
 
 int environment_adopt(struct environment *environment, int descriptor) {

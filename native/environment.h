@@ -9,6 +9,9 @@
 
 #include <pthread.h>
 
+#include "table.h"
+
+struct interruptible;
 struct mapping;
 
 struct owned_descriptor {
@@ -25,14 +28,14 @@ struct environment {
   struct environment *next;
   /* One for the instance data, one for the cleanup hook: runtimes disagree on which ends first. */
   int holders;
-  uint32_t last_mapping_id;
-  /* Sorted by id, since ids only grow. */
-  struct mapping **mappings;
-  size_t mapping_count;
-  size_t mapping_capacity;
+  struct table mappings;
   struct owned_descriptor *descriptors;
   size_t descriptor_count;
   size_t descriptor_capacity;
+  /* Calls that wait on threads of their own. */
+  struct interruptible *interruptibles;
+  uint32_t last_interruptible_id;
+  struct table semaphores;
 };
 
 /* Creates the environment's record, stores it as instance data and registers the cleanup hook. */

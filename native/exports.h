@@ -56,4 +56,73 @@ int64_t unref_waiter(struct call *call);
 /* death.c */
 int64_t watch_deaths(struct call *call);
 
+/* constants.c */
+int64_t system_constants(struct call *call);
+int64_t error_text(struct call *call);
+
+/* interruptible.c */
+int64_t interrupt_call(struct call *call);
+
+/* named-memory.c */
+int64_t posix_shm_open(struct call *call);
+int64_t posix_shm_unlink(struct call *call);
+int64_t posix_memfd_create(struct call *call);
+int64_t posix_fcntl(struct call *call);
+int64_t posix_fallocate_now(struct call *call);
+
+/* raw-memory.c */
+int64_t raw_map(struct call *call);
+int64_t raw_protect(struct call *call);
+int64_t raw_lock(struct call *call);
+int64_t raw_unlock(struct call *call);
+int64_t raw_advise(struct call *call);
+int64_t raw_synchronize(struct call *call);
+int64_t raw_synchronize_async(struct call *call);
+
+/* semaphores.c */
+int64_t posix_sem_open(struct call *call);
+int64_t posix_sem_unlink(struct call *call);
+int64_t posix_sem_init(struct call *call);
+int64_t posix_sem_at(struct call *call);
+int64_t posix_sem_close(struct call *call);
+int64_t posix_sem_trywait(struct call *call);
+int64_t posix_sem_post(struct call *call);
+int64_t posix_sem_getvalue(struct call *call);
+int64_t posix_sem_park(struct call *call);
+int64_t posix_sem_wait(struct call *call);
+
+/* message-queues.c */
+int64_t posix_mq_open(struct call *call);
+int64_t posix_mq_unlink(struct call *call);
+int64_t posix_mq_getattr(struct call *call);
+int64_t posix_mq_setattr(struct call *call);
+int64_t posix_mq_send(struct call *call);
+int64_t posix_mq_receive(struct call *call);
+int64_t posix_mq_send_async(struct call *call);
+int64_t posix_mq_receive_async(struct call *call);
+
+/* sysv.c */
+int64_t sysv_ftok(struct call *call);
+int64_t sysv_shmget(struct call *call);
+int64_t sysv_shmat(struct call *call);
+int64_t sysv_shm_stat(struct call *call);
+int64_t sysv_shm_set(struct call *call);
+int64_t sysv_shm_command(struct call *call);
+int64_t sysv_semget(struct call *call);
+int64_t sysv_semop(struct call *call);
+int64_t sysv_semop_park(struct call *call);
+int64_t sysv_semop_async(struct call *call);
+int64_t sysv_sem_stat(struct call *call);
+int64_t sysv_sem_set(struct call *call);
+int64_t sysv_sem_command(struct call *call);
+int64_t sysv_sem_values(struct call *call);
+int64_t sysv_msgget(struct call *call);
+int64_t sysv_msgsnd(struct call *call);
+int64_t sysv_msgsnd_async(struct call *call);
+int64_t sysv_msgrcv(struct call *call);
+int64_t sysv_msgrcv_async(struct call *call);
+int64_t sysv_msg_stat(struct call *call);
+int64_t sysv_msg_set(struct call *call);
+int64_t sysv_msg_remove(struct call *call);
+
 #endif

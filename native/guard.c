@@ -31,8 +31,15 @@ struct chunk {
 
 static struct chunk first_chunk;
 static pthread_mutex_t writers = PTHREAD_MUTEX_INITIALIZER;
-static bool installed;
-static struct sigaction previous;
+
+/* What handled a signal before. */
+struct chain {
+  bool installed;
+  struct sigaction previous;
+};
+
+static struct chain bus_errors;
+static struct chain violations;
 
 static void write_entry(struct guard_entry *entry, struct mapping *mapping) {
   uintptr_t begin = mapping == NULL ? 0 : (uintptr_t)mapping->base;
@@ -71,16 +78,16 @@ static void die_by_default(int signal, const siginfo_t *info) {
   if (info->si_code <= 0) syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), signal);
 }
 
-static void pass_on(int signal, siginfo_t *info, void *context) {
-  if ((previous.sa_flags & SA_SIGINFO) != 0) {
-    previous.sa_sigaction(signal, info, context);
-  } else if (previous.sa_handler == SIG_DFL) {
+static void pass_on(const struct sigaction *previous, int signal, siginfo_t *info, void *context) {
+  if ((previous->sa_flags & SA_SIGINFO) != 0) {
+    previous->sa_sigaction(signal, info, context);
+  } else if (previous->sa_handler == SIG_DFL) {
     die_by_default(signal, info);
-  } else if (previous.sa_handler == SIG_IGN) {
+  } else if (previous->sa_handler == SIG_IGN) {
     /* The kernel lets nobody ignore a fault. */
     if (info->si_code > 0) die_by_default(signal, info);
   } else {
-    previous.sa_handler(signal);
+    previous->sa_handler(signal);
   }
 }
 
@@ -89,19 +96,28 @@ static void on_bus_error(int signal, siginfo_t *info, void *context) {
   /* Sent by somebody (si_code <= 0) or news of a failing page that nobody touched (AO): no access of ours failed. */
   bool is_fault = info->si_code > 0 && info->si_code != BUS_MCEERR_AO;
   struct mapping *mapping = is_fault ? find_mapping((uintptr_t)info->si_addr) : NULL;
-  if (mapping == NULL || !mapping_lose(mapping)) pass_on(signal, info, context);
+  if (mapping == NULL || !mapping_lose(mapping)) pass_on(&bus_errors.previous, signal, info, context);
   errno = saved_errno;
 }
 
-static int install(void) {
-  if (installed) return 0;
+static void on_violation(int signal, siginfo_t *info, void *context) {
+  int saved_errno = errno;
+  struct mapping *mapping = info->si_code == SEGV_ACCERR ? find_mapping((uintptr_t)info->si_addr) : NULL;
+  if (mapping == NULL || !mapping->faults_on_write || !mapping_copy(mapping)) {
+    pass_on(&violations.previous, signal, info, context);
+  }
+  errno = saved_errno;
+}
+
+static int install(struct chain *chain, int signal, void (*handler)(int, siginfo_t *, void *)) {
+  if (chain->installed) return 0;
   /* Read first: the handler may run before the second call has answered. */
-  if (sigaction(SIGBUS, NULL, &previous) != 0) return -errno;
+  if (sigaction(signal, NULL, &chain->previous) != 0) return -errno;
   /* No SA_NODEFER: a fault inside the handler, or inside the one it passes on to, must end the process and not recurse. */
-  struct sigaction ours = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+  struct sigaction ours = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK};
   sigemptyset(&ours.sa_mask);
-  if (sigaction(SIGBUS, &ours, NULL) != 0) return -errno;
-  installed = true;
+  if (sigaction(signal, &ours, NULL) != 0) return -errno;
+  chain->installed = true;
   return 0;
 }
 
@@ -122,7 +138,8 @@ static struct guard_entry *free_entry(void) {
 
 int guard_add(struct mapping *mapping) {
   pthread_mutex_lock(&writers);
-  int failure = install();
+  int failure = install(&bus_errors, SIGBUS, on_bus_error);
+  if (failure == 0 && mapping->faults_on_write) failure = install(&violations, SIGSEGV, on_violation);
   if (failure == 0) {
     mapping->guard = free_entry();
     if (mapping->guard == NULL) {

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -65,6 +66,17 @@ bool mapping_lose(struct mapping *mapping) {
   return true;
 }
 
+bool mapping_copy(struct mapping *mapping) {
+  const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  void *copy = mmap(NULL, mapping->length, PROT_READ | PROT_WRITE, flags, -1, 0);
+  if (copy == MAP_FAILED) return false;
+  memcpy(copy, mapping->base, mapping->length);
+  atomic_store(&mapping->status[STATUS_LOST], 1);
+  if (mremap(copy, mapping->length, mapping->length, MREMAP_MAYMOVE | MREMAP_FIXED, mapping->base) != MAP_FAILED) return true;
+  munmap(copy, mapping->length);
+  return false;
+}
+
 static void release_record(struct mapping *mapping) {
   if (atomic_fetch_sub(&mapping->record_holders, 1) == 1) free(mapping);
 }
@@ -99,16 +111,19 @@ static void finalize_status(napi_env env, void *data, void *hint) {
   release_record(hint);
 }
 
-/* Maps the file and guards the range; answers 0 or -errno. */
-static int mapping_begin(struct mapping *mapping, int descriptor, size_t length, bool writable) {
+struct mapping *mapping_create(size_t length, bool writable) {
+  struct mapping *mapping = calloc(1, sizeof *mapping);
+  if (mapping == NULL) return NULL;
   size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  pthread_mutex_init(&mapping->waiter.lock, NULL);
   mapping->usable = length;
   mapping->length = (length + page - 1) / page * page;
   mapping->writable = writable;
-  /* Read only is a private copy on write: a stray write must not crash, and must not reach the file either. */
-  int flags = (writable ? MAP_SHARED : MAP_PRIVATE) | MAP_NORESERVE;
-  void *base = mmap(NULL, mapping->length, PROT_READ | PROT_WRITE, flags, descriptor, 0);
-  if (base == MAP_FAILED) return -errno;
+  mapping->file = -1;
+  return mapping;
+}
+
+int mapping_guard(struct mapping *mapping, void *base) {
   mapping->base = base;
   madvise(base, mapping->length, MADV_DONTDUMP); /* a courtesy to whoever reads core files: failure is harmless */
   int failure = guard_add(mapping);
@@ -167,19 +182,24 @@ int64_t map_file(struct call *call) {
   if (call->stopped) return 0;
   if (shared && !mapping_can_share()) return -ENOTSUP;
 
-  struct mapping *mapping = calloc(1, sizeof *mapping);
+  struct mapping *mapping = mapping_create((size_t)length, writable);
   if (mapping == NULL) return -ENOMEM;
-  pthread_mutex_init(&mapping->waiter.lock, NULL);
-  int failure = mapping_begin(mapping, descriptor, (size_t)length, writable);
-  if (failure != 0) {
-    free(mapping);
-    return failure;
-  }
+  /* Read only is a private copy on write: a stray write must not crash, and must not reach the file either. */
+  int flags = (writable ? MAP_SHARED : MAP_PRIVATE) | MAP_NORESERVE;
+  void *base = mmap(NULL, mapping->length, PROT_READ | PROT_WRITE, flags, descriptor, 0);
+  int failure = base == MAP_FAILED ? -errno : mapping_guard(mapping, base);
+  if (failure == 0) return mapping_offer(call, mapping, shared);
+  free(mapping);
+  return failure;
+}
+
+int mapping_offer(struct call *call, struct mapping *mapping, bool shared) {
   atomic_store(&mapping->range_holders, 2);
   atomic_store(&mapping->record_holders, 3);
   if (!environment_add_mapping(call->environment, mapping)) {
     guard_remove(mapping);
     munmap(mapping->base, mapping->length);
+    if (mapping->file >= 0) close(mapping->file);
     free(mapping);
     return -ENOMEM;
   }
@@ -203,6 +223,8 @@ int mapping_close(struct mapping *mapping) {
   bool replaced = mapping->base == NULL || mapping_replace(mapping);
   drop_pin(mapping);
   exit_plan_forget(mapping);
+  if (mapping->file >= 0) close(mapping->file);
+  mapping->file = -1;
   /* The guard stays as long as the range: a thread may have faulted just before, and its handler has yet to look. */
   mapping_release(mapping);
   return replaced ? 0 : -ENOMEM;
@@ -212,7 +234,7 @@ int64_t close_mapping(struct call *call) {
   uint32_t id = (uint32_t)call_integer(call, 0, "mapping", 1, UINT32_MAX);
   if (call->stopped) return 0;
   struct mapping *mapping = environment_mapping(call->environment, id);
-  if (mapping == NULL) return id <= call->environment->last_mapping_id ? 0 : -EBADF;
+  if (mapping == NULL) return id <= call->environment->mappings.last_id ? 0 : -EBADF;
   mapping_quiesce(mapping);
   environment_remove_mapping(call->environment, mapping);
   return mapping_close(mapping);

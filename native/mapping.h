@@ -20,6 +20,7 @@
 /* StatusWord in src/native/contract.ts. */
 enum { STATUS_LOST = 0, STATUS_DEATH_HINTS = 1, STATUS_DRAIN_POSTED = 2, STATUS_WORDS = 4 };
 
+struct call;
 struct environment;
 struct exit_plan;
 struct guard_entry;
@@ -32,6 +33,11 @@ struct mapping {
   size_t length;
   size_t usable;
   bool writable;
+  /* The system gives no private copy of it: the first write makes one. */
+  bool faults_on_write;
+  /* Of a mapping whose protection can change: what is mapped, or -1. */
+  int file;
+  int64_t file_offset;
   uint32_t id;
   atomic_int range_holders;
   atomic_int record_holders;
@@ -63,6 +69,12 @@ static inline bool mapping_is_lost(struct mapping *mapping) {
   return atomic_load(&mapping->status[STATUS_LOST]) != 0;
 }
 
+/* A record without a range; NULL when out of memory. Freed by `mapping_offer`, or by `free` before. */
+struct mapping *mapping_create(size_t length, bool writable);
+/* Has its range from now on, of `length` rounded up to whole pages; guards it. 0, or -errno with the range unmapped. */
+int mapping_guard(struct mapping *mapping, void *base);
+/* Gives the mapping to the environment and to JavaScript, as the answer of the call; in case of failure frees all. 0 or -errno. */
+int mapping_offer(struct call *call, struct mapping *mapping, bool shared);
 /* Replaces the range by zeroes that nobody else has, over whatever is there. Async-signal-safe. */
 bool mapping_replace(struct mapping *mapping);
 /*
@@ -70,6 +82,11 @@ bool mapping_replace(struct mapping *mapping);
  * threads do it at once.
  */
 bool mapping_lose(struct mapping *mapping);
+/*
+ * What follows a write to pages that may only be read: they become private ones of the same contents, and the mapping is
+ * marked as lost. Async-signal-safe.
+ */
+bool mapping_copy(struct mapping *mapping);
 /* Another holder of range and record; the caller has one itself. */
 void mapping_hold(struct mapping *mapping);
 void mapping_release(struct mapping *mapping);

@@ -16,7 +16,7 @@ const FLAGS = [
   // runtime's; they are resolved at load, so that a missing one is an error then and not a crash later.
   ...["-Wl,-z,nodelete", "-Wl,-z,now", "-Wl,-z,noexecstack"],
 ];
-const LIBRARIES = ["-ldl", "-lm"];
+const LIBRARIES = ["-ldl", "-lm", "-lrt"];
 
 /** Everything whose change asks for a new build. */
 function inputs(root) {

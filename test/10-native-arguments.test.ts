@@ -8,7 +8,7 @@ import { native } from "#src/native/addon.js";
 import { type NativeAddon, NATIVE_ABI, STAT_FIELDS } from "#src/native/contract.js";
 import { NativeFile } from "./helpers/native-file.js";
 
-type Kind = "integer" | "number" | "text" | "boolean" | "function" | "doubles" | "plan";
+type Kind = "integer" | "number" | "text" | "boolean" | "function" | "doubles" | "bytes" | "plan";
 type Functions = {
   [
     Name in keyof NativeAddon as NativeAddon[Name] extends (...args: never[]) => unknown ? Name : never
@@ -49,7 +49,72 @@ const SIGNATURES: Functions = {
   refWaiter: ["integer"],
   unrefWaiter: ["integer"],
   watchDeaths: ["integer", "integer"],
+  constants: [],
+  errorText: ["integer"],
+  interrupt: ["integer"],
+  shm_open: ["text", "integer", "integer"],
+  shm_unlink: ["text"],
+  memfd_create: ["text", "integer"],
+  fcntl: ["integer", "integer", "integer"],
+  posix_fallocate: ["integer", "integer", "integer"],
+  mmap: ["integer", "integer", "integer", "integer", "integer"],
+  mprotect: ["integer", "integer", "integer", "integer"],
+  mlock: ["integer", "integer", "integer"],
+  munlock: ["integer", "integer", "integer"],
+  madvise: ["integer", "integer", "integer", "integer"],
+  msync: ["integer", "integer", "integer", "integer"],
+  msync_async: ["integer", "integer", "integer", "integer"],
+  sem_open: ["text", "integer", "integer", "integer"],
+  sem_unlink: ["text"],
+  sem_init: ["integer", "integer", "boolean", "integer"],
+  sem_at: ["integer", "integer"],
+  sem_close: ["integer"],
+  sem_trywait: ["integer"],
+  sem_post: ["integer"],
+  sem_getvalue: ["integer"],
+  sem_park: ["integer", "number"],
+  sem_wait: ["integer"],
+  mq_open: ["text", "integer", "integer", "integer", "integer"],
+  mq_unlink: ["text"],
+  mq_getattr: ["integer", "doubles"],
+  mq_setattr: ["integer", "integer", "doubles"],
+  mq_send: ["integer", "bytes", "integer", "number"],
+  mq_receive: ["integer", "bytes", "number"],
+  mq_send_async: ["integer", "bytes", "integer"],
+  mq_receive_async: ["integer", "integer"],
+  ftok: ["text", "integer"],
+  shmget: ["integer", "integer", "integer"],
+  shmat: ["integer", "integer"],
+  shm_stat: ["integer", "doubles"],
+  shm_set: ["integer", "integer", "integer", "integer"],
+  shm_command: ["integer", "integer"],
+  semget: ["integer", "integer", "integer"],
+  semop: ["integer", "doubles", "integer"],
+  semop_park: ["integer", "doubles", "integer", "number"],
+  semop_async: ["integer", "doubles", "integer"],
+  sem_stat: ["integer", "doubles"],
+  sem_set: ["integer", "integer", "integer", "integer"],
+  sem_command: ["integer", "integer", "integer", "integer"],
+  sem_values: ["integer", "doubles", "boolean"],
+  msgget: ["integer", "integer"],
+  msgsnd: ["integer", "integer", "bytes", "integer", "number"],
+  msgsnd_async: ["integer", "integer", "bytes", "integer"],
+  msgrcv: ["integer", "bytes", "integer", "integer", "number", "doubles"],
+  msgrcv_async: ["integer", "integer", "integer", "integer"],
+  msg_stat: ["integer", "doubles"],
+  msg_set: ["integer", "integer", "integer", "integer", "integer"],
+  msg_remove: ["integer"],
 };
+
+/** Functions of System V's mechanisms, which anybody's objects can be named to. */
+const OF_SYSTEM_V = /^(?:shm|sem|msg)(?:get$|at$|snd|rcv|op|_stat$|_set$|_command$|_values$|_remove$)/;
+/** A key and an identifier that nothing has. */
+const NOBODYS = 2 ** 31 - 1;
+
+/** Functions whose first argument is a mapping, a semaphore; that answer something else than a number. */
+const OF_MAPPINGS = /mapping|pin|Plan|wake|park|aiter|watch|mprotect|mlock|munlock|madvise|msync|sem_init|sem_at/i;
+const OF_SEMAPHORES = /^sem_(?:close|trywait|post|getvalue|park|wait)$/;
+const OF_THE_SYSTEM = ["constants", "errorText"];
 
 class Valued {
   valueOf(): number {
@@ -92,6 +157,10 @@ const HOSTILE: readonly unknown[] = [
   Object.freeze({ path: 1 }),
 ];
 
+/** What a function is given in place of what it wants; 0 is a key of a new object, the first identifier, and the command that removes it. */
+const hostileTo = (name: string): readonly unknown[] =>
+  OF_SYSTEM_V.test(name) ? HOSTILE.filter((value) => value !== 0) : HOSTILE;
+
 /** What a value of the right kind may be: everything else is refused by an exception. */
 const FITS: Record<Kind, (value: unknown) => boolean> = {
   integer: (value) => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= Number.MAX_SAFE_INTEGER,
@@ -99,7 +168,8 @@ const FITS: Record<Kind, (value: unknown) => boolean> = {
   text: (value) => typeof value === "string" && !value.includes("\0") && Buffer.byteLength(value) <= 4096,
   boolean: (value) => typeof value === "boolean",
   function: (value) => typeof value === "function",
-  doubles: () => false,
+  doubles: (value) => value instanceof Float64Array,
+  bytes: () => false,
   plan: () => false,
 };
 
@@ -111,7 +181,8 @@ const GOOD: Record<Exclude<Kind, "integer">, unknown> = {
   text: "no-such-file",
   boolean: true,
   function: () => undefined,
-  doubles: new Float64Array(STAT_FIELDS),
+  doubles: new Float64Array(STAT_FIELDS * 2),
+  bytes: new Uint8Array(64),
   plan: PLAN,
 };
 
@@ -134,7 +205,9 @@ async function outcome(name: string, args: unknown[]): Promise<"refused" | numbe
     assert.ok(error.message.startsWith(`${name}: `), error.message);
     return "refused";
   }
+  if (OF_THE_SYSTEM.includes(name)) return 0;
   if (answer instanceof Promise) answer = await answer;
+  if (typeof answer === "object" && answer !== null && "promise" in answer) answer = await answer.promise;
   if (typeof answer === "object" && answer !== null) answer = addon["closeMapping"]((answer as { id: number }).id);
   assert.equal(typeof answer, "number", name);
   if (!name.endsWith("Uid") && (answer as number) > 0) addon["close"](answer);
@@ -143,10 +216,13 @@ async function outcome(name: string, args: unknown[]): Promise<"refused" | numbe
 
 /** Good arguments of a function: a descriptor or a mapping first, then words inside the file. */
 function goodArguments(name: string, kinds: readonly Kind[], file: NativeFile): unknown[] {
-  const takesMapping = /mapping|pin|Plan|wake|park|aiter|watch/i.test(name);
   return kinds.map((kind, index) => {
     if (kind !== "integer") return GOOD[kind];
-    if (index === 0) return takesMapping ? file.id : file.descriptor;
+    if (OF_SYSTEM_V.test(name)) return index === 0 ? NOBODYS : 0;
+    if (OF_SEMAPHORES.test(name)) return native.sem_init(file.id, 0, true, 64);
+    if (index === 0) return OF_MAPPINGS.test(name) ? file.id : file.descriptor;
+    // Nothing is created.
+    if (index === 1 && name.endsWith("_open")) return 0;
     if (index === 1 && ["pin", "setExitPlan", "watchDeaths", "sameFile"].includes(name)) return file.descriptor;
     return 64;
   });
@@ -164,7 +240,7 @@ describe("arguments", () => {
     test(`${name} survives any argument in any place`, async () => {
       for (let place = 0; place < kinds.length; place++) {
         const kind = kinds[place];
-        for (const value of HOSTILE) {
+        for (const value of hostileTo(name)) {
           using file = NativeFile.create("hostile");
           const args = goodArguments(name, kinds, file);
           args[place] = value;
@@ -181,7 +257,7 @@ describe("arguments", () => {
       for (let count = 0; count < kinds.length; count++) {
         assert.equal(await outcome(name, good.slice(0, count)), "refused", `${name} with ${count} arguments`);
       }
-      for (const value of HOSTILE) await outcome(name, Array<unknown>(10).fill(value));
+      for (const value of hostileTo(name)) await outcome(name, Array<unknown>(10).fill(value));
     });
   }
 
@@ -199,6 +275,15 @@ describe("arguments", () => {
     for (const offset of [1, 2, 4093, 4095, 4096, 4098, 2 ** 52]) {
       assert.throws(() => native.wake(file.id, offset, -1), RangeError, `${offset}`);
     }
+  });
+
+  test("what is to be filled is long enough", () => {
+    using file = NativeFile.create("short");
+    const short = new Float64Array(3);
+    assert.throws(() => native.stat(file.descriptor, new Float64Array(STAT_FIELDS - 1)), RangeError);
+    for (const fill of ["mq_getattr", "shm_stat", "sem_stat", "msg_stat"])
+      assert.throws(() => addon[fill](NOBODYS, short), RangeError);
+    assert.throws(() => native.semop(NOBODYS, short, 2), RangeError);
   });
 
   test("a plan's getter may throw, or close the mapping", () => {
@@ -238,10 +323,15 @@ describe("arguments", () => {
   });
 });
 
-/** Bit patterns (`expected`, `sampled`, `mask`) may be negative. */
+/** Bit patterns (`expected`, `sampled`, `mask`, keys) may be negative, as the descriptor of anonymous memory is, and types of messages. */
 function acceptsNegative(name: string, place: number, value: unknown): boolean {
-  const bits = { wake: 2, park: 2, startWaiter: 3 }[name];
-  return bits === place && Number.isInteger(value) && (value as number) >= -(2 ** 31);
+  if (name === "mmap" && place === 3) return value === -1;
+  const signed: Record<string, readonly number[]> = {
+    ...{ wake: [2], park: [2], startWaiter: [3], shmget: [0], semget: [0], msgget: [0], sem_command: [3] },
+    ...{ msgsnd: [1], msgsnd_async: [1], msgrcv: [2], msgrcv_async: [2] },
+    ...{ shm_set: [1, 2], sem_set: [1, 2], msg_set: [1, 2] },
+  };
+  return signed[name]?.includes(place) === true && Number.isInteger(value) && (value as number) >= -(2 ** 31);
 }
 
 function describeCall(name: string, args: unknown[]): string {

@@ -63,6 +63,26 @@ export interface ExitPlan {
   readonly closedValue: number;
 }
 
+/** A call that waits on a thread of its own; resolves to its result, or -errno. -ECANCELED: {@link NativeAddon.interrupt} ended it, and nothing has happened. */
+export interface PendingCall<T = number> {
+  readonly id: number;
+  readonly promise: Promise<T | number>;
+}
+
+/** A message that came, and what the synchronous form of the call answers beside it. */
+export interface NativeMessage {
+  readonly result: number;
+  readonly data: ArrayBuffer;
+}
+
+/** Indexes into what {@link NativeAddon.mq_getattr} fills. */
+export const MqueueField = { flags: 0, maxmsg: 1, msgsize: 2, curmsgs: 3 } as const;
+export const MQUEUE_FIELDS = 4;
+
+/** Indexes into what the `_stat` functions of System V's mechanisms fill; what each of them has begins at `own`. */
+export const IpcField = { key: 0, uid: 1, gid: 2, cuid: 3, cgid: 4, mode: 5, own: 6 } as const;
+export const IPC_FIELDS = 16;
+
 export interface NativeAddon {
   /** Version of this contract; the loader refuses another one. */
   readonly abi: number;
@@ -182,6 +202,114 @@ export interface NativeAddon {
    * {@link startWaiter} first (-EINVAL).
    */
   watchDeaths(mapping: MappingId, descriptor: number): number;
+
+  // The system's own mechanisms, as users call them. Names, numbers and errors are the system's (man pages in section 2, 3
+  // and 7); what would let an access of JavaScript's fault is refused. Descriptors are owned as above.
+
+  /** Numbers of the headers (`O_CREAT`, `PROT_READ`, …) by name. */
+  constants(): Readonly<Record<string, number>>;
+  /** What strerror(3) says, in English. */
+  errorText(errno: number): string;
+  /** Ends a {@link PendingCall}; a signal that comes too early has no effect, so repeat until the promise is settled. 1, or 0 when it has ended. */
+  interrupt(id: number): number;
+
+  /** shm_open(3). `mode` is subject to the umask. Descriptor or -errno. */
+  shm_open(name: string, oflag: number, mode: number): number;
+  shm_unlink(name: string): number;
+  memfd_create(name: string, flags: number): number;
+  /** fcntl(2) with F_GETFD, F_SETFD, F_GETFL, F_ADD_SEALS or F_GET_SEALS; -EINVAL for any other command. */
+  fcntl(descriptor: number, cmd: number, arg: number): number;
+  /** posix_fallocate(3). */
+  posix_fallocate(descriptor: number, offset: number, length: number): number;
+
+  /**
+   * mmap(2) at an address of the kernel's choice. Without PROT_WRITE the pages are private copies, so that a stray write is
+   * harmless; -ENOTSUP without any right, or for a length that the runtime refuses. `descriptor` is -1 for MAP_ANONYMOUS.
+   * {@link closeMapping} unmaps.
+   */
+  mmap(length: number, prot: number, flags: number, descriptor: number, offset: number): Mapping | number;
+  /** mprotect(2), by mapping the pages anew; no effect on private mappings. Here and below: -EIO when the mapping is lost. */
+  mprotect(mapping: MappingId, offset: number, length: number, prot: number): number;
+  mlock(mapping: MappingId, offset: number, length: number): number;
+  munlock(mapping: MappingId, offset: number, length: number): number;
+  /** madvise(2); -EINVAL for advice after which an access could fault. */
+  madvise(mapping: MappingId, offset: number, length: number, advice: number): number;
+  msync(mapping: MappingId, offset: number, length: number, flags: number): number;
+  msync_async(mapping: MappingId, offset: number, length: number, flags: number): PendingCall | number;
+
+  /** sem_open(3). A small number that the other functions take, or -errno. Each opening is closed by itself. */
+  sem_open(name: string, oflag: number, mode: number, value: number): number;
+  sem_unlink(name: string): number;
+  /** sem_init(3) in a mapping: a number as above. */
+  sem_init(mapping: MappingId, offset: number, pshared: boolean, value: number): number;
+  /** The semaphore that somebody has initialised there. */
+  sem_at(mapping: MappingId, offset: number): number;
+  /** Ends the use of it here; the calls below then answer -EINVAL. */
+  sem_close(sem: number): number;
+  sem_trywait(sem: number): number;
+  sem_post(sem: number): number;
+  sem_getvalue(sem: number): number;
+  /** sem_timedwait(3) on this thread, for 50 ms at most. */
+  sem_park(sem: number, timeoutMs: number): number;
+  sem_wait(sem: number): PendingCall | number;
+
+  /** mq_open(3); 0 for both sizes gives the system's. A descriptor, or -errno. */
+  mq_open(name: string, oflag: number, mode: number, mq_maxmsg: number, mq_msgsize: number): number;
+  mq_unlink(name: string): number;
+  /** Fills {@link MqueueField}. */
+  mq_getattr(mqdes: number, target: Float64Array): number;
+  /** Sets O_NONBLOCK or not; fills in what was before. */
+  mq_setattr(mqdes: number, mq_flags: number, target: Float64Array): number;
+  /** On this thread for 50 ms at most: -ETIMEDOUT; -EAGAIN: the queue is one that does not wait. */
+  mq_send(mqdes: number, msg: Uint8Array, prio: number, timeoutMs: number): number;
+  /** The same; answers length + priority * 2^32. */
+  mq_receive(mqdes: number, target: Uint8Array, timeoutMs: number): number;
+  mq_send_async(mqdes: number, msg: Uint8Array, prio: number): PendingCall | number;
+  mq_receive_async(mqdes: number, length: number): PendingCall<NativeMessage> | number;
+
+  /** ftok(3): a key, as an unsigned number. */
+  ftok(pathname: string, proj_id: number): number;
+  /** Keys are 32-bit patterns, signed or unsigned; identifiers are not negative. */
+  shmget(key: number, size: number, shmflg: number): number;
+  /** shmat(2); {@link closeMapping} detaches. The first write to one that was attached with SHM_RDONLY makes it a private copy, and lost. */
+  shmat(id: number, shmflg: number): Mapping | number;
+  /** Fills {@link IpcField}; own: segsz, atime, dtime, ctime, cpid, lpid, nattch. */
+  shm_stat(id: number, target: Float64Array): number;
+  shm_set(id: number, uid: number, gid: number, mode: number): number;
+  /** IPC_RMID, SHM_LOCK or SHM_UNLOCK. */
+  shm_command(id: number, cmd: number): number;
+  semget(key: number, nsems: number, semflg: number): number;
+  /** semop(2) without waiting: -EAGAIN. `sops` has three numbers for each operation: sem_num, sem_op, sem_flg. */
+  semop(id: number, sops: Float64Array, nsops: number): number;
+  /** On this thread for 50 ms at most: -EINTR; -EAGAIN: an operation with IPC_NOWAIT cannot be done. */
+  semop_park(id: number, sops: Float64Array, nsops: number, timeoutMs: number): number;
+  semop_async(id: number, sops: Float64Array, nsops: number): PendingCall | number;
+  /** Fills {@link IpcField}; own: nsems, otime, ctime. */
+  sem_stat(id: number, target: Float64Array): number;
+  sem_set(id: number, uid: number, gid: number, mode: number): number;
+  /** GETVAL, GETPID, GETNCNT, GETZCNT, SETVAL or IPC_RMID. */
+  sem_command(id: number, semnum: number, cmd: number, val: number): number;
+  /** GETALL, or SETALL when `sets`. */
+  sem_values(id: number, values: Float64Array, sets: boolean): number;
+  msgget(key: number, msgflg: number): number;
+  /** With timeout 0 without waiting (-EAGAIN); otherwise on this thread for 50 ms at most: -EINTR. */
+  msgsnd(id: number, mtype: number, msg: Uint8Array, msgflg: number, timeoutMs: number): number;
+  msgsnd_async(id: number, mtype: number, msg: Uint8Array, msgflg: number): PendingCall | number;
+  /** The same (-ENOMSG); answers the length, and fills in the type. */
+  msgrcv(
+    id: number,
+    target: Uint8Array,
+    msgtyp: number,
+    msgflg: number,
+    timeoutMs: number,
+    mtype: Float64Array,
+  ): number;
+  /** The result is the type. */
+  msgrcv_async(id: number, msgsz: number, msgtyp: number, msgflg: number): PendingCall<NativeMessage> | number;
+  /** Fills {@link IpcField}; own: qnum, qbytes, lspid, lrpid, stime, rtime, ctime, cbytes. */
+  msg_stat(id: number, target: Float64Array): number;
+  msg_set(id: number, uid: number, gid: number, mode: number, msg_qbytes: number): number;
+  msg_remove(id: number): number;
 }
 
-export const NATIVE_ABI = 2;
+export const NATIVE_ABI = 3;

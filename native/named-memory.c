@@ -1,0 +1,70 @@
+/* Shared memory by name, and without one: descriptors. */
+#include "exports.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "environment.h"
+
+int64_t posix_shm_open(struct call *call) {
+  struct text name;
+  call_text(call, 0, "name", &name);
+  int64_t flags = call_integer(call, 1, "oflag", 0, INT32_MAX);
+  int64_t mode = call_integer(call, 2, "mode", 0, 07777);
+  if (call->stopped) return 0;
+  int descriptor = shm_open(name.bytes, (int)flags, (mode_t)mode);
+  return descriptor < 0 ? -errno : environment_adopt(call->environment, descriptor);
+}
+
+int64_t posix_shm_unlink(struct call *call) {
+  struct text name;
+  call_text(call, 0, "name", &name);
+  if (call->stopped) return 0;
+  return shm_unlink(name.bytes) == 0 ? 0 : -errno;
+}
+
+int64_t posix_memfd_create(struct call *call) {
+  struct text name;
+  call_text(call, 0, "name", &name);
+  int64_t flags = call_integer(call, 1, "flags", 0, UINT32_MAX);
+  if (call->stopped) return 0;
+  int descriptor = memfd_create(name.bytes, (unsigned)flags);
+  return descriptor < 0 ? -errno : environment_adopt(call->environment, descriptor);
+}
+
+/* Nothing here can take a descriptor away from the runtime, or make it another file's. */
+static bool is_harmless(int64_t command) {
+  switch (command) {
+    case F_GETFD:
+    case F_SETFD:
+    case F_GETFL:
+    case F_ADD_SEALS:
+    case F_GET_SEALS:
+      return true;
+    default:
+      return false;
+  }
+}
+
+int64_t posix_fcntl(struct call *call) {
+  int descriptor = call_descriptor(call, 0);
+  int64_t command = call_integer(call, 1, "cmd", 0, INT32_MAX);
+  int64_t argument = call_integer(call, 2, "arg", 0, INT32_MAX);
+  if (call->stopped) return 0;
+  if (!is_harmless(command)) return -EINVAL;
+  int answer = fcntl(descriptor, (int)command, (int)argument);
+  return answer < 0 ? -errno : answer;
+}
+
+int64_t posix_fallocate_now(struct call *call) {
+  int descriptor = call_descriptor(call, 0);
+  int64_t offset = call_integer(call, 1, "offset", 0, MAX_SAFE_INTEGER);
+  int64_t length = call_integer(call, 2, "len", 0, MAX_SAFE_INTEGER);
+  if (call->stopped) return 0;
+  int failure;
+  do failure = posix_fallocate(descriptor, offset, length);
+  while (failure == EINTR);
+  return -failure;
+}
