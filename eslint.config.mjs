@@ -5,7 +5,7 @@ import ts from "typescript-eslint";
 const NODE_TEST = { from: "package", package: "node:test" };
 
 export default defineConfig([
-  { ignores: ["api.d.ts", "dist/", "build/", "prebuilds/", "node_modules/"] },
+  { ignores: ["api.d.ts", "api-*.d.ts", "dist/", "build/", "prebuilds/", "node_modules/"] },
   js.configs.recommended,
   {
     rules: {

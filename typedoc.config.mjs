@@ -1,9 +1,12 @@
 /** The API reference: `npm run docs` writes it to build/api, `npm run check -- api-docs` fails on each of its warnings. */
 import { ERROR_CODES } from "./dist/base/errors.js";
+import * as posix from "./dist/os/posix/constants.js";
+import * as sysv from "./dist/os/sysv/constants.js";
+import { ENTRY_POINTS } from "./scripts/entry-points.mjs";
 
 export default {
   name: "shmkit",
-  entryPoints: ["src/index.ts"],
+  entryPoints: ENTRY_POINTS.map(({ module }) => `src/${module}.ts`),
   tsconfig: "tsconfig.src.json",
   out: "build/api",
   readme: "README.md",
@@ -17,6 +20,12 @@ export default {
   validation: { notExported: true, invalidLink: true, invalidPath: true, rewrittenLink: true, notDocumented: true },
   // The base of pipes, counters and mutexes: what it has is shown in each of them. What a selection's type is made with.
   intentionallyNotExported: ["NamedObject", "MessageOf", "IndexOf"],
-  // Their values say what they mean.
-  intentionallyNotDocumented: Object.keys(ERROR_CODES).map((code) => `shmkit.ERROR_CODES.__type.${code}`),
+  // Their values say what they mean, or the man pages of the calls that take them.
+  intentionallyNotDocumented: [
+    ...Object.keys(ERROR_CODES).map((code) => `shmkit.ERROR_CODES.__type.${code}`),
+    ...Object.keys(posix).map((name) => `shmkit/posix.${name}`),
+    ...Object.keys(sysv)
+      .filter((name) => name !== "IPC_STAT" && name !== "GETALL")
+      .map((name) => `shmkit/sysv.${name}`),
+  ],
 };

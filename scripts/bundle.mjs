@@ -1,27 +1,31 @@
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ENTRY_POINTS } from "./entry-points.mjs";
+
+const pathOf = (name) => `dist/bundle/${name}.js`;
 
 /** The library as one file. A folder deep, like the modules that look for the package's files from where they are. */
-export const BUNDLE = "dist/bundle/shmkit.js";
+export const BUNDLE = pathOf("shmkit");
 
 /**
  * What `require()` gets: the same module, asked for from inside the package, of which Node makes no warning, and in the one
  * form in which runtimes see what it exports.
  */
-const REQUIRED = 'module.exports = require("./shmkit.js");\n';
+const requiredCode = (bundle) => `module.exports = require("./${bundle}.js");\n`;
 
 /**
  * Its types: the same ones, under the names that the module exports. A CommonJS file may name types of an ES module, and
  * no more than types; so what is a value as well is declared again.
  */
-function requiredTypes(root, ts) {
-  const entry = join(root, "dist/index.d.ts");
+function requiredTypes(root, module, ts) {
+  const entry = join(root, `dist/${module}.d.ts`);
   const program = ts.createProgram([entry], { module: ts.ModuleKind.NodeNext, noLib: true, types: [] });
   const checker = program.getTypeChecker();
   const declarations = checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(entry)));
   const lines = declarations.flatMap((symbol) => {
-    const { flags, declarations: found } = checker.getAliasedSymbol(symbol);
+    const isAlias = (symbol.flags & ts.SymbolFlags.Alias) !== 0;
+    const { flags, declarations: found } = isAlias ? checker.getAliasedSymbol(symbol) : symbol;
     if ((flags & ts.SymbolFlags.Value) === 0 || ts.isTypeOnlyExportDeclaration(symbol.declarations[0])) return [];
     const value = `export declare const ${symbol.name}: typeof shmkit.${symbol.name};`;
     if ((flags & ts.SymbolFlags.Class) === 0) return [value];
@@ -31,14 +35,14 @@ function requiredTypes(root, ts) {
     const passed = list(parameters.map(({ name }) => name.text));
     return [value, `export type ${symbol.name}${declared} = shmkit.${symbol.name}${passed};`];
   });
-  const from = 'from "../index.js" with { "resolution-mode": "import" };';
+  const from = `from "../${module}.js" with { "resolution-mode": "import" };`;
   return [`import type * as shmkit ${from}`, "", `export type * ${from}`, ...lines, ""].join("\n");
 }
 
 function isCurrent(root) {
-  const bundle = join(root, BUNDLE);
-  if (!existsSync(bundle)) return false;
-  const made = statSync(bundle).mtimeMs;
+  const bundles = ENTRY_POINTS.map(({ bundle }) => join(root, pathOf(bundle)));
+  if (!bundles.every(existsSync)) return false;
+  const made = Math.min(...bundles.map((bundle) => statSync(bundle).mtimeMs));
   const inputs = [fileURLToPath(import.meta.url), join(root, "package.json"), ...modules(root)];
   return inputs.every((path) => statSync(path).mtimeMs < made);
 }
@@ -49,6 +53,9 @@ function modules(root) {
     .filter((path) => /\.(?:js|d\.ts)$/.test(path) && !path.startsWith("bundle/") && !path.startsWith("cli/"))
     .map((path) => join(dist, path));
 }
+
+/** What all entry points stand on: errors, arguments, deadlines, and the addon. */
+const isOfSystem = (path) => /\/dist\/(?:base|native)\//.test(path);
 
 /** Compiled modules with their source maps, so that the bundle's leads to the sources. */
 const compiled = (root, imports) => ({
@@ -70,7 +77,7 @@ export async function bundle(root) {
   const { default: ts } = await import("typescript");
   const { version, imports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const build = await rollup({
-    input: join(root, "dist/index.js"),
+    input: Object.fromEntries(ENTRY_POINTS.map(({ module, bundle }) => [bundle, join(root, `dist/${module}.js`)])),
     external: /^node:/,
     plugins: [compiled(root, imports)],
     onwarn: (warning) => {
@@ -78,13 +85,20 @@ export async function bundle(root) {
     },
   });
   await build.write({
-    file: join(root, BUNDLE),
+    dir: join(root, "dist/bundle"),
+    entryFileNames: "[name].js",
+    // What several entry points are made of, each in one file of a name that stays.
+    chunkFileNames: "[name].js",
+    manualChunks: (id) => (isOfSystem(id) ? "system" : undefined),
     format: "es",
     sourcemap: true,
     banner: `// shmkit ${version}, MIT. Contains msgpackr, MIT, Copyright (c) 2020 Kris Zyp.`,
   });
   await build.close();
   const folder = dirname(join(root, BUNDLE));
-  writeFileSync(join(folder, "require.cjs"), REQUIRED);
-  writeFileSync(join(folder, "require.d.cts"), requiredTypes(root, ts));
+  mkdirSync(folder, { recursive: true });
+  for (const { module, bundle: name, required } of ENTRY_POINTS) {
+    writeFileSync(join(folder, `${required}.cjs`), requiredCode(name));
+    writeFileSync(join(folder, `${required}.d.cts`), requiredTypes(root, module, ts));
+  }
 }

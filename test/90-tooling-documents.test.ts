@@ -90,6 +90,9 @@ test("what the API reference does not say, and links to nowhere, are found", asy
     "src/index.ts":
       "/** Documented, {@link nowhere}. @module shmkit */\nexport const bare = 1;\n/** It is. */\nexport const fine = 1;\n",
     "dist/base/errors.js": "export const ERROR_CODES = {};\n",
+    "dist/os/posix/constants.js": "",
+    "dist/os/sysv/constants.js": "",
+    "scripts/entry-points.mjs": 'export const ENTRY_POINTS = [{ module: "index" }];\n',
     "README.md": "# Title\n\n[gone](docs/gone.md)\n",
     "docs/README.md": "# Pages\n",
     "typedoc.config.mjs": readFileSync(join(ROOT, "typedoc.config.mjs"), "utf8"),

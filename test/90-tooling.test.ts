@@ -262,6 +262,12 @@ describe("the bootstrap", () => {
 
   const ADDON = "export const buildAddon = ({ root }) => `${root}/package.json`;";
 
+  /** The compiler as a module, which finds that nothing is exported. */
+  const TYPESCRIPT = `export default { ModuleKind: {}, SymbolFlags: {}, createProgram: () => ({
+      getTypeChecker: () => ({ getSymbolAtLocation() {}, getExportsOfModule: () => [] }),
+      getSourceFile() {},
+    }) };`;
+
   /** A checkout whose packages, compiler and program are stand-ins. */
   function checkout(compiler: string, program = "", addon = ADDON): string {
     const lock = "{}";
@@ -269,6 +275,8 @@ describe("the bootstrap", () => {
       "package.json": '{ "type": "module" }',
       "package-lock.json": lock,
       "node_modules/.shmkit-install": createHash("sha256").update(lock).digest("hex"),
+      "node_modules/typescript/package.json": '{ "type": "module", "main": "typescript.js" }',
+      "node_modules/typescript/typescript.js": TYPESCRIPT,
       "node_modules/typescript/bin/tsc": compiler,
       "node_modules/@rollup/wasm-node/package.json": '{ "type": "module", "main": "rollup.js" }',
       "node_modules/@rollup/wasm-node/rollup.js": "export const rollup = () => ({ write() {}, close() {} });",
@@ -277,7 +285,10 @@ describe("the bootstrap", () => {
       "src/cli/main.ts": "",
     });
     mkdirSync(join(root, "scripts"));
-    for (const name of ["bootstrap.mjs", "bundle.mjs", "inline-dependencies.mjs", "stale-outputs.mjs"]) {
+    for (const name of [
+      ...["bootstrap.mjs", "bundle.mjs", "entry-points.mjs", "inline-dependencies.mjs"],
+      ...["kept-manifest.mjs", "stale-outputs.mjs"],
+    ]) {
       cpSync(join(ROOT, "scripts", name), join(root, "scripts", name));
     }
     writeFileSync(join(root, "scripts/build-addon.mjs"), addon);

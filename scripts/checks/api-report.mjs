@@ -1,10 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";
+import { ENTRY_POINTS } from "../entry-points.mjs";
 
-/** The public surface, committed: its diff shows what a change does to users. */
-const REPORT = "api.d.ts";
-const ENTRY = "dist/index.d.ts";
 const HEADER = "// The public interface, without comments. Generated: npm run check -- api-report --fix\n";
 const REACHED = "// Not exported, but named by what is.\n";
 
@@ -141,19 +139,27 @@ export function apiReport(entry) {
     ...(reached.length > 0 ? [REACHED] : []),
     ...reached.flatMap((target) => texts(target, "")),
   ];
-  return { names: symbols.length, text: sections.join("\n") };
+  // One declaration of several names is written once.
+  return { names: symbols.length, text: [...new Set(sections)].join("\n") };
+}
+
+/** The public surface, committed: its diff shows what a change does to users. */
+function compareReport({ root, fix }, { module, report }) {
+  const entry = `dist/${module}.d.ts`;
+  const { names, text } = apiReport(join(root, entry));
+  const path = join(root, report);
+  if (names === 0) return { problems: [`${entry} exports nothing`], names };
+  if (existsSync(path) && readFileSync(path, "utf8") === text) return { problems: [], names };
+  if (fix) writeFileSync(path, text);
+  const problem = `${report} is not what the package exports; look at the difference after npm run check -- api-report --fix`;
+  return { problems: fix ? [] : [problem], names };
 }
 
 export const gate = {
   name: "api-report",
-  run({ root, fix }) {
-    const { names, text } = apiReport(join(root, ENTRY));
-    const path = join(root, REPORT);
-    const note = `${names} exported names`;
-    if (names === 0) return { problems: [`${ENTRY} exports nothing`], note };
-    if (existsSync(path) && readFileSync(path, "utf8") === text) return { problems: [], note };
-    if (fix) writeFileSync(path, text);
-    const problem = `${REPORT} is not what the package exports; look at the difference after npm run check -- api-report --fix`;
-    return { problems: fix ? [] : [problem], note };
+  run(options) {
+    const results = ENTRY_POINTS.map((entry) => compareReport(options, entry));
+    const names = results.reduce((sum, result) => sum + result.names, 0);
+    return { problems: results.flatMap(({ problems }) => problems), note: `${names} exported names` };
   },
 };

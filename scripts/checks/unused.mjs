@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import ts from "typescript";
+import { ENTRY_POINTS as PACKAGE_ENTRY_POINTS } from "../entry-points.mjs";
 import { ALIASES } from "../layers.mjs";
 import { sourceFiles } from "./source-files.mjs";
 
@@ -10,7 +11,7 @@ const EXPORTS_CHECKED = /^(src|test)\//;
 
 /** Modules that nothing needs to import: the package's entry points, and what people and Node's runner start. */
 const ENTRY_POINTS = [
-  /^src\/index\.ts$/,
+  ...PACKAGE_ENTRY_POINTS.map(({ module }) => new RegExp(`^src/${module}\\.ts$`)),
   /^src\/cli\/main\.ts$/,
   /^test\/.*\.test\.ts$/,
   /^test\/instruments\/words\.ts$/,
@@ -27,7 +28,8 @@ const PACKAGES_USED_OTHERWISE = new Set(["@types/node", "msgpackr", "node-api-he
 const EVERYTHING = "*";
 
 function resolve(module, specifier, modules) {
-  if (specifier === "shmkit") return "src/index.ts";
+  const entry = PACKAGE_ENTRY_POINTS.find(({ subpath }) => specifier === `shmkit${subpath}`);
+  if (entry !== undefined) return `src/${entry.module}.ts`;
   if (Object.hasOwn(ALIASES, specifier)) return `src/${ALIASES[specifier]}`;
   let path;
   if (specifier.startsWith("#src/")) path = specifier.replace("#src/", "src/");
