@@ -15,7 +15,7 @@ export function uniqueRegionName(label = "region"): string {
 
 /** Names in shared memory that this test file, its children included, has made and not removed; or those of another token. */
 export function leftovers(token = TEST_TOKEN): string[] {
-  return readdirSync(DIRECTORY).filter((name) => name.startsWith("shmkit.") && name.includes(token));
+  return readdirSync(DIRECTORY).filter((name) => name.includes(token));
 }
 
 /** For a child whose leftovers are to be told from everybody else's. */

@@ -1,0 +1,133 @@
+// The public interface, without comments. Generated: npm run check -- api-report --fix
+
+export const F_GETFD: number, F_SETFD: number, F_GETFL: number, F_ADD_SEALS: number, F_GET_SEALS: number, FD_CLOEXEC: number;
+
+export const F_SEAL_SEAL: number, F_SEAL_SHRINK: number, F_SEAL_GROW: number, F_SEAL_WRITE: number;
+
+export const MADV_HUGEPAGE: number, MADV_NOHUGEPAGE: number, MADV_DONTDUMP: number, MADV_DODUMP: number;
+
+export const MADV_REMOVE: number, MADV_DONTFORK: number, MADV_DOFORK: number, MADV_MERGEABLE: number, MADV_UNMERGEABLE: number;
+
+export const MADV_NORMAL: number, MADV_RANDOM: number, MADV_SEQUENTIAL: number, MADV_WILLNEED: number, MADV_DONTNEED: number, MADV_FREE: number;
+
+export const MAP_SHARED: number, MAP_PRIVATE: number, MAP_ANONYMOUS: number, MAP_NORESERVE: number, MAP_POPULATE: number, MAP_LOCKED: number;
+
+export const MFD_CLOEXEC: number, MFD_ALLOW_SEALING: number;
+
+export const MS_ASYNC: number, MS_SYNC: number, MS_INVALIDATE: number;
+
+export type Mapped = ArrayBufferLike | ArrayBufferView;
+
+export interface MqAttributes {
+    readonly mq_flags: number;
+    readonly mq_maxmsg: number;
+    readonly mq_msgsize: number;
+    readonly mq_curmsgs: number;
+}
+
+export interface MqMessage {
+    readonly data: Uint8Array;
+    readonly priority: number;
+}
+
+export const O_RDONLY: number, O_WRONLY: number, O_RDWR: number, O_CREAT: number, O_EXCL: number, O_TRUNC: number, O_NONBLOCK: number, O_CLOEXEC: number;
+
+export const PROT_READ: number, PROT_WRITE: number, PROT_EXEC: number;
+
+export class Semaphore {
+    readonly name?: string | undefined;
+}
+
+export class SystemCallError extends Error {
+    readonly code: string;
+    readonly errno: number;
+    readonly syscall: string;
+    readonly path?: string;
+    constructor(errno: number, syscall: string, path?: string);
+}
+
+export interface WaitOptions {
+    timeoutMs?: number;
+    signal?: AbortSignal;
+}
+
+export function close(fd: number): void;
+
+export function fcntl(fd: number, cmd: number, arg?: number): number;
+
+export function fstat(fd: number): BigIntStats;
+
+export function ftruncate(fd: number, length: number): void;
+
+export function madvise(memory: Mapped, advice: number): void;
+
+export const mapping_is_lost: (memory: Mapped) => boolean;
+
+export function memfd_create(name: string, flags?: number): number;
+
+export function mlock(memory: Mapped): void;
+
+export function mmap(length: number, prot: number, flags: number, fd: number, offset?: number): ArrayBuffer;
+
+export function mprotect(memory: Mapped, prot: number): void;
+
+export function mq_close(mqdes: number): void;
+
+export function mq_getattr(mqdes: number): MqAttributes;
+
+export function mq_open(name: string, oflag: number, mode?: number, attributes?: {
+    mq_maxmsg: number;
+    mq_msgsize: number;
+}): number;
+
+export function mq_receive(mqdes: number, options?: WaitOptions): Promise<MqMessage>;
+
+export function mq_receiveSync(mqdes: number, options?: WaitOptions): MqMessage;
+
+export function mq_send(mqdes: number, message: Uint8Array, priority?: number, options?: WaitOptions): Promise<void>;
+
+export function mq_sendSync(mqdes: number, message: Uint8Array, priority?: number, options?: WaitOptions): void;
+
+export function mq_setattr(mqdes: number, attributes: {
+    mq_flags: number;
+}): MqAttributes;
+
+export function mq_unlink(name: string): void;
+
+export function msync(memory: Mapped, flags?: number): Promise<void>;
+
+export function msyncSync(memory: Mapped, flags?: number): void;
+
+export function munlock(memory: Mapped): void;
+
+export function munmap(memory: Mapped): void;
+
+export function posix_fallocate(fd: number, offset: number, len: number): Promise<void>;
+
+export function posix_fallocateSync(fd: number, offset: number, len: number): void;
+
+export function sem_at(place: Mapped): Semaphore;
+
+export function sem_close(sem: Semaphore): void;
+
+export function sem_destroy(sem: Semaphore): void;
+
+export function sem_getvalue(sem: Semaphore): number;
+
+export function sem_init(place: Mapped, pshared: boolean, value: number): Semaphore;
+
+export function sem_open(name: string, oflag: number, mode?: number, value?: number): Semaphore;
+
+export function sem_post(sem: Semaphore): void;
+
+export function sem_trywait(sem: Semaphore): void;
+
+export function sem_unlink(name: string): void;
+
+export function sem_wait(sem: Semaphore, options?: WaitOptions): Promise<void>;
+
+export function sem_waitSync(sem: Semaphore, options?: WaitOptions): void;
+
+export function shm_open(name: string, oflag: number, mode?: number): number;
+
+export function shm_unlink(name: string): void;

@@ -1,0 +1,130 @@
+import { constants } from "node:os";
+import { deadlineOf, now, onlyWaitOptions, signalOf, type WaitOptions } from "../base/deadline.js";
+import { native } from "../native/addon.js";
+import type { PendingCall } from "../native/contract.js";
+import { SystemCallError } from "./system-call-error.js";
+
+const { ECANCELED, EINTR, EINVAL, ETIMEDOUT } = constants.errno;
+
+/** How often a call on the calling thread comes back to JavaScript: between, a worker cannot be terminated. */
+const PARK_MS = 50;
+/** A thread that was interrupted just before its system call began has to be interrupted again. */
+const INTERRUPT_AGAIN_MS = 5;
+/** The longest that a timer of the runtime takes. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** A system call that may block, in its three forms; `T` is what it answers when a message comes with it. */
+export interface BlockingCall<T = number> {
+  readonly syscall: string;
+  /** The name that it was given, if any. */
+  readonly path?: string | undefined;
+  /** Without waiting; {@link MUST_WAIT} when it would have to. */
+  readonly attempt: () => T | number;
+  /** On this thread for so many milliseconds; -ETIMEDOUT or -EINTR when nothing has happened. */
+  readonly park: (timeoutMs: number) => T | number;
+  /** On a thread of its own. */
+  readonly start: () => PendingCall<T> | number;
+}
+
+/** What an attempt answers that would have to wait: no call fails with it. */
+const MUST_WAIT = -ETIMEDOUT;
+
+/** The result of an attempt, where one errno of the call says that it would have to wait. */
+export const mustWaitFor = (result: number, errno: number): number => (result === -errno ? MUST_WAIT : result);
+
+/** Calls that wait for something which may be taken away by this process itself, which then ends them. */
+export class PendingCalls {
+  private readonly ending = new Set<() => void>();
+
+  /** Ends all of them with EINVAL. */
+  end(): void {
+    for (const end of this.ending) end();
+  }
+
+  add(end: () => void): () => void {
+    this.ending.add(end);
+    return () => this.ending.delete(end);
+  }
+}
+
+const hasFailed = (result: unknown): result is number => typeof result === "number" && result < 0;
+
+function fail(call: { readonly syscall: string; readonly path?: string | undefined }, result: number): never {
+  throw new SystemCallError(result, call.syscall, call.path);
+}
+
+/**
+ * Makes the call and waits on a thread of its own. An abort or a timeout never loses what has happened: it rejects when the
+ * call has not taken effect, and otherwise comes too late.
+ */
+export async function callAsync<T>(
+  call: BlockingCall<T>,
+  options: WaitOptions | undefined,
+  pending?: PendingCalls,
+): Promise<T> {
+  onlyWaitOptions(options, call.syscall);
+  const deadline = deadlineOf(options?.timeoutMs);
+  const signal = signalOf(options?.signal);
+  const result = call.attempt();
+  if (!hasFailed(result)) return result;
+  if (result !== MUST_WAIT) fail(call, result);
+  if (deadline <= now()) fail(call, -ETIMEDOUT);
+  return waitFor(call, deadline, signal, pending);
+}
+
+async function waitFor<T>(
+  call: BlockingCall<T>,
+  deadline: number,
+  signal: AbortSignal | undefined,
+  pending: PendingCalls | undefined,
+): Promise<T> {
+  const started = call.start();
+  if (typeof started === "number") fail(call, started);
+  let timer: NodeJS.Timeout | undefined;
+  let reason: (() => never) | undefined;
+  const interrupt = (): void => {
+    native.interrupt(started.id);
+    timer = setTimeout(interrupt, INTERRUPT_AGAIN_MS);
+  };
+  const end = (why: () => never): void => {
+    if (reason !== undefined) return;
+    reason = why;
+    clearTimeout(timer);
+    interrupt();
+  };
+  const expire = (): void => {
+    const left = deadline - now();
+    if (left <= 0) end(() => fail(call, -ETIMEDOUT));
+    else if (left !== Infinity) timer = setTimeout(expire, Math.min(Math.ceil(left), LONGEST_TIMER_MS));
+  };
+  const abort = (): void =>
+    end(() => {
+      throw signal!.reason;
+    });
+  expire();
+  signal?.addEventListener("abort", abort, { once: true });
+  const forget = pending?.add(() => end(() => fail(call, -EINVAL)));
+  try {
+    const result = await started.promise;
+    if (!hasFailed(result)) return result;
+    return result === -ECANCELED && reason !== undefined ? reason() : fail(call, result);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", abort);
+    forget?.();
+  }
+}
+
+/** Makes the call and blocks the calling thread. */
+export function callSync<T>(call: BlockingCall<T>, options: WaitOptions | undefined): T {
+  onlyWaitOptions(options, call.syscall);
+  const deadline = deadlineOf(options?.timeoutMs);
+  signalOf(options?.signal);
+  let result = call.attempt();
+  while (result === MUST_WAIT || result === -EINTR) {
+    const left = deadline - now();
+    if (left <= 0) fail(call, -ETIMEDOUT);
+    result = call.park(Math.min(left, PARK_MS));
+  }
+  return hasFailed(result) ? fail(call, result) : result;
+}

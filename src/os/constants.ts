@@ -1,0 +1,22 @@
+import { native } from "../native/addon.js";
+
+type Name =
+  | `O_${"RDONLY" | "WRONLY" | "RDWR" | "CREAT" | "EXCL" | "TRUNC" | "NONBLOCK" | "CLOEXEC"}`
+  | `PROT_${"READ" | "WRITE" | "EXEC"}`
+  | `MAP_${"SHARED" | "PRIVATE" | "ANONYMOUS" | "NORESERVE" | "POPULATE" | "LOCKED"}`
+  | `MS_${"ASYNC" | "SYNC" | "INVALIDATE"}`
+  | `MADV_${"NORMAL" | "RANDOM" | "SEQUENTIAL" | "WILLNEED" | "DONTNEED" | "FREE" | "REMOVE" | "DONTFORK" | "DOFORK"}`
+  | `MADV_${"MERGEABLE" | "UNMERGEABLE" | "HUGEPAGE" | "NOHUGEPAGE" | "DONTDUMP" | "DODUMP"}`
+  | `MFD_${"CLOEXEC" | "ALLOW_SEALING"}`
+  | `F_${"GETFD" | "SETFD" | "GETFL" | "ADD_SEALS" | "GET_SEALS"}`
+  | `F_SEAL_${"SEAL" | "SHRINK" | "GROW" | "WRITE"}`
+  | "FD_CLOEXEC"
+  | `IPC_${"CREAT" | "EXCL" | "NOWAIT" | "RMID" | "SET" | "STAT" | "PRIVATE"}`
+  | `SHM_${"RDONLY" | "LOCK" | "UNLOCK"}`
+  | `${"GET" | "SET"}${"VAL" | "ALL"}`
+  | `GET${"PID" | "NCNT" | "ZCNT"}`
+  | "SEM_UNDO"
+  | `MSG_${"NOERROR" | "EXCEPT" | "COPY"}`;
+
+/** Numbers of this system's headers, whose values differ between processors. */
+export const system = native.constants() as Readonly<Record<Name, number>>;

@@ -1,0 +1,84 @@
+import { fstatSync, ftruncateSync, type BigIntStats } from "node:fs";
+import { constants } from "node:os";
+import { native } from "../../native/addon.js";
+import { answerOf, nameOf } from "../system-call-error.js";
+
+/**
+ * Opens shared memory by name and answers a descriptor: shm_open(3). What is there is at `/dev/shm/NAME`.
+ * @param name begins with a slash and has no other; at most 255 bytes
+ * @param oflag O_RDONLY or O_RDWR, with O_CREAT, O_EXCL, O_TRUNC. The descriptor is closed on exec, as POSIX has it
+ * @param mode rights of what is created, subject to the umask. Default: 0o600
+ * @throws SystemCallError ENOENT, EEXIST, EACCES, EINVAL, ENAMETOOLONG, EMFILE
+ * @example
+ * ```ts
+ * import { close, ftruncate, mmap, munmap, shm_open, shm_unlink } from "shmkit/posix";
+ * import { MAP_SHARED, O_CREAT, O_EXCL, O_RDWR, PROT_READ, PROT_WRITE } from "shmkit/posix";
+ *
+ * const fd = shm_open("/api-shm-open", O_RDWR | O_CREAT | O_EXCL);
+ * ftruncate(fd, 4096);
+ * const memory = new Int32Array(mmap(4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+ * close(fd);
+ * memory[0] = 42;
+ * munmap(memory.buffer);
+ * shm_unlink("/api-shm-open");
+ * ```
+ */
+export function shm_open(name: string, oflag: number, mode = 0o600): number {
+  return answerOf(native.shm_open(nameOf(name, "shm_open"), oflag, mode), "shm_open", name);
+}
+
+/** Removes a name of shared memory: shm_unlink(3). The memory goes with its last mapping. @throws SystemCallError ENOENT, EACCES */
+export function shm_unlink(name: string): void {
+  answerOf(native.shm_unlink(nameOf(name, "shm_unlink")), "shm_unlink", name);
+}
+
+/**
+ * Shared memory without a name, as a descriptor that children inherit: memfd_create(2), Linux's successor of ashmem.
+ * @param name for people, in /proc/PID/maps
+ * @param flags MFD_ALLOW_SEALING: {@link fcntl} may seal it. MFD_CLOEXEC: children get it through the `stdio` option of
+ * `spawn` only; without, also under the same number
+ * @throws SystemCallError EINVAL, EMFILE, ENOMEM
+ */
+export function memfd_create(name: string, flags = 0): number {
+  return answerOf(native.memfd_create(nameOf(name, "memfd_create"), flags), "memfd_create", name);
+}
+
+/**
+ * fcntl(2) with F_GETFD, F_SETFD, F_GETFL, F_ADD_SEALS or F_GET_SEALS.
+ * @throws SystemCallError EINVAL for another command, EPERM for a file that is sealed against it, EBUSY for F_SEAL_WRITE
+ * while a writable mapping exists, EBADF
+ */
+export function fcntl(fd: number, cmd: number, arg = 0): number {
+  return answerOf(native.fcntl(fd, cmd, arg), "fcntl");
+}
+
+/** Sets the length of a file in bytes, without backing it: ftruncate(2). */
+export function ftruncate(fd: number, length: number): void {
+  ftruncateSync(fd, length);
+}
+
+/** Facts about a file, numbers as bigint: fstat(2). */
+export function fstat(fd: number): BigIntStats {
+  return fstatSync(fd, { bigint: true });
+}
+
+/**
+ * Backs a range of a file with memory or disk, extending it, off the event loop: posix_fallocate(3).
+ * @throws SystemCallError ENOSPC when the file system is full, EINVAL, EBADF, EFBIG
+ */
+export async function posix_fallocate(fd: number, offset: number, len: number): Promise<void> {
+  answerOf(len === 0 ? -constants.errno.EINVAL : await native.allocateAsync(fd, offset, len), "posix_fallocate");
+}
+
+/** The same, on the calling thread. */
+export function posix_fallocateSync(fd: number, offset: number, len: number): void {
+  answerOf(native.posix_fallocate(fd, offset, len), "posix_fallocate");
+}
+
+/**
+ * Closes a descriptor that {@link shm_open} or {@link memfd_create} opened in this thread: close(2). What is mapped stays.
+ * @throws SystemCallError EBADF for any other: what `node:fs` opened is closed there
+ */
+export function close(fd: number): void {
+  answerOf(native.close(fd), "close");
+}

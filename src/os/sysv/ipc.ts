@@ -1,0 +1,53 @@
+import { native } from "../../native/addon.js";
+import { IPC_FIELDS, IpcField } from "../../native/contract.js";
+import { answerOf, nameOf } from "../system-call-error.js";
+
+/** Who owns an object of System V's, and who may use it; `struct ipc_perm` in C. */
+export interface IpcPerm {
+  /** Its key, as an unsigned number; 0 for IPC_PRIVATE. */
+  readonly key: number;
+  /** User and group that own it now. */
+  readonly uid: number;
+  /** See {@link uid}. */
+  readonly gid: number;
+  /** User and group that made it. */
+  readonly cuid: number;
+  /** See {@link cuid}. */
+  readonly cgid: number;
+  /** The nine bits of rights, and flags of the kind above them. */
+  readonly mode: number;
+}
+
+/** What IPC_SET may change of it; what is not given stays. */
+export type IpcChange = Partial<Pick<IpcPerm, "uid" | "gid" | "mode">>;
+
+/**
+ * A key made of a file's inode and a number: ftok(3). Two files may give the same one.
+ * @param pathname a file that exists
+ * @param proj_id its lower eight bits count; not 0
+ * @throws SystemCallError ENOENT, EACCES
+ */
+export function ftok(pathname: string, proj_id: number): number {
+  return answerOf(native.ftok(nameOf(pathname, "ftok"), proj_id), "ftok", pathname);
+}
+
+/** What IPC_STAT answers: the rights, and the fields of the kind in their order. */
+export function statOf(fill: (target: Float64Array) => number, syscall: string): { perm: IpcPerm; own: Float64Array } {
+  const fields = new Float64Array(IPC_FIELDS);
+  answerOf(fill(fields), syscall);
+  const perm = {
+    key: fields[IpcField.key],
+    uid: fields[IpcField.uid],
+    gid: fields[IpcField.gid],
+    cuid: fields[IpcField.cuid],
+    cgid: fields[IpcField.cgid],
+    mode: fields[IpcField.mode],
+  };
+  return { perm, own: fields.subarray(IpcField.own) };
+}
+
+/** The bits of a mode that IPC_SET takes. */
+export const RIGHTS = 0o777;
+
+/** A time of the system's, seconds since 1970; undefined for never. */
+export const timeOf = (seconds: number): Date | undefined => (seconds === 0 ? undefined : new Date(seconds * 1000));

@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import { afterEach, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import {
+  mq_close,
+  mq_getattr,
+  mq_open,
+  mq_receive,
+  mq_receiveSync,
+  mq_send,
+  mq_sendSync,
+  mq_setattr,
+  mq_unlink,
+  O_CREAT,
+  O_EXCL,
+  O_NONBLOCK,
+  O_RDONLY,
+  O_RDWR,
+  O_WRONLY,
+  SystemCallError,
+} from "shmkit/posix";
+import { uniqueRegionName } from "./helpers/leftovers.js";
+import { PosixPeer } from "./helpers/posix-peer.js";
+
+const peer = new PosixPeer();
+const made: { name: string; queue: number }[] = [];
+
+/** A queue that is gone with its test; small, since a user may have 800 KB of them in all. */
+function created(mq_maxmsg = 3, oflag = O_RDWR): { name: string; queue: number } {
+  const name = `/${uniqueRegionName("queue")}`;
+  const queue = mq_open(name, oflag | O_CREAT | O_EXCL, 0o600, { mq_maxmsg, mq_msgsize: 64 });
+  made.push({ name, queue });
+  return { name, queue };
+}
+
+afterEach(() => {
+  for (const { name, queue } of made.splice(0)) {
+    mq_unlink(name);
+    mq_close(queue);
+  }
+});
+
+const failsWith = (code: string, act: () => unknown): void =>
+  assert.throws(act, (error) => error instanceof SystemCallError && error.code === code);
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const textOf = (data: Uint8Array): string => new TextDecoder().decode(data);
+
+describe("message queues", () => {
+  test("a name that is missing, exists, or can be none; impossible sizes and rights", () => {
+    const { name, queue } = created();
+    assert.deepEqual(mq_getattr(queue), { mq_flags: 0, mq_maxmsg: 3, mq_msgsize: 64, mq_curmsgs: 0 });
+    failsWith("ENOENT", () => mq_open(`${name}-other`, O_RDWR));
+    failsWith("EEXIST", () => mq_open(name, O_RDWR | O_CREAT | O_EXCL));
+    for (const impossible of ["no-slash", "/"])
+      failsWith(impossible === "/" ? "ENOENT" : "EINVAL", () => mq_open(impossible, O_RDWR | O_CREAT));
+    failsWith("ENAMETOOLONG", () => mq_open(`/${"x".repeat(256)}`, O_RDWR | O_CREAT));
+    failsWith("EINVAL", () => mq_open(`${name}-new`, O_RDWR | O_CREAT, 0o600, { mq_maxmsg: -0, mq_msgsize: 1 }));
+    failsWith("ENOENT", () => mq_unlink(`${name}-other`));
+    failsWith("EBADF", () => mq_getattr(4000));
+    const reader = mq_open(name, O_RDONLY);
+    failsWith("EBADF", () => mq_sendSync(reader, bytes("x")));
+    mq_close(reader);
+    const writer = mq_open(name, O_WRONLY);
+    failsWith("EBADF", () => mq_receiveSync(writer));
+    mq_close(writer);
+    failsWith("EBADF", () => mq_close(writer));
+  });
+
+  test("the highest priority first, the oldest of each; lengths from 0 to the limit", async () => {
+    const { queue } = created(5);
+    for (const [text, priority] of [
+      ["low", 0],
+      ["first high", 7],
+      ["second high", 7],
+      ["highest", 32767],
+      ["", 3],
+    ] as const)
+      mq_sendSync(queue, bytes(text), priority);
+    assert.equal(mq_getattr(queue).mq_curmsgs, 5);
+    const received = [mq_receiveSync(queue), await mq_receive(queue), mq_receiveSync(queue), mq_receiveSync(queue)];
+    assert.deepEqual(
+      received.map(({ data, priority }) => [textOf(data), priority]),
+      [
+        ["highest", 32767],
+        ["first high", 7],
+        ["second high", 7],
+        ["", 3],
+      ],
+    );
+    failsWith("EINVAL", () => mq_sendSync(queue, bytes("x"), 32768));
+    failsWith("EMSGSIZE", () => mq_sendSync(queue, new Uint8Array(65)));
+    await assert.rejects(mq_send(queue, new Uint8Array(65)), { code: "EMSGSIZE", syscall: "mq_send" });
+    assert.throws(() => mq_sendSync(queue, "text" as never), TypeError);
+    mq_sendSync(queue, new Uint8Array(64).fill(9), 1);
+    assert.deepEqual(mq_receiveSync(queue).data, new Uint8Array(64).fill(9));
+  });
+
+  test("waits while it is empty, or full; a deadline and a signal end it", async () => {
+    const { queue } = created(1);
+    const coming = mq_receive(queue);
+    await sleep(5);
+    mq_sendSync(queue, bytes("for who waits"), 4);
+    const { data, priority } = await coming;
+    assert.deepEqual([textOf(data), priority], ["for who waits", 4]);
+    await mq_send(queue, bytes("fills it"));
+    const waiting = mq_send(queue, bytes("when there is room"), 2);
+    await sleep(5);
+    assert.equal(textOf(mq_receiveSync(queue).data), "fills it");
+    await waiting;
+    for (const timeoutMs of [0, 20]) {
+      await assert.rejects(mq_send(queue, bytes("x"), 0, { timeoutMs }), { code: "ETIMEDOUT" });
+      failsWith("ETIMEDOUT", () => mq_sendSync(queue, bytes("x"), 0, { timeoutMs }));
+    }
+    assert.equal(textOf(mq_receiveSync(queue).data), "when there is room");
+    for (const timeoutMs of [0, 20]) {
+      await assert.rejects(mq_receive(queue, { timeoutMs }), { code: "ETIMEDOUT" });
+      failsWith("ETIMEDOUT", () => mq_receiveSync(queue, { timeoutMs }));
+    }
+    const reason = new Error("enough");
+    const controller = new AbortController();
+    const aborted = assert.rejects(mq_receive(queue, { signal: controller.signal }), reason);
+    controller.abort(reason);
+    await aborted;
+    await assert.rejects(mq_receive(queue, { timeoutMs: Number.NaN }), { code: "ERR_OUT_OF_RANGE" });
+  });
+
+  test("O_NONBLOCK: EAGAIN at once, whatever the deadline", async () => {
+    const { queue } = created(1, O_RDWR | O_NONBLOCK);
+    assert.equal(mq_getattr(queue).mq_flags, O_NONBLOCK);
+    failsWith("EAGAIN", () => mq_receiveSync(queue));
+    await assert.rejects(mq_receive(queue, { timeoutMs: 1e9 }), { code: "EAGAIN" });
+    mq_sendSync(queue, bytes("x"));
+    failsWith("EAGAIN", () => mq_sendSync(queue, bytes("y"), 0, { timeoutMs: 1e9 }));
+    assert.equal(mq_setattr(queue, { mq_flags: 0 }).mq_flags, O_NONBLOCK);
+    failsWith("ETIMEDOUT", () => mq_sendSync(queue, bytes("y"), 0, { timeoutMs: 5 }));
+  });
+
+  test("an abort or a timeout while a message is on its way loses none", async () => {
+    const { queue } = created(8);
+    let received = 0;
+    for (let round = 0; round < 200; round++) {
+      const controller = new AbortController();
+      const waiting = mq_receive(queue, round % 2 === 0 ? { signal: controller.signal } : { timeoutMs: 1 });
+      if (round % 3 === 0) await sleep(1);
+      mq_sendSync(queue, bytes(`${round}`));
+      controller.abort();
+      await waiting.then(
+        () => received++,
+        () => undefined,
+      );
+      while (mq_getattr(queue).mq_curmsgs > 4) {
+        mq_receiveSync(queue);
+        received++;
+      }
+    }
+    assert.equal(received + mq_getattr(queue).mq_curmsgs, 200);
+  });
+
+  test("a program in C answers; a worker that waits can be terminated", async () => {
+    const { name, queue } = created();
+    const ended = peer.run(["queue", name]);
+    mq_sendSync(queue, bytes("from JavaScript"), 5);
+    assert.deepEqual(await ended, { code: 0, output: "from JavaScript 5" });
+    const { data, priority } = await mq_receive(queue);
+    assert.deepEqual([textOf(data), priority], ["from C", 6]);
+    for (const form of ["mq_receive", "mq_receiveSync"]) {
+      const worker = new Worker(
+        `const { parentPort, workerData } = require("node:worker_threads");
+         import("shmkit/posix").then((posix) => {
+           const queue = posix.mq_open(workerData, posix.O_RDWR);
+           parentPort.postMessage("waits");
+           return posix.${form}(queue);
+         })`,
+        { eval: true, workerData: name },
+      );
+      await new Promise((resolve) => worker.once("message", resolve));
+      await sleep(5);
+      await worker.terminate();
+    }
+    await mq_send(queue, bytes("still there"));
+    assert.equal(mq_getattr(queue).mq_curmsgs, 1);
+  });
+});

@@ -1,0 +1,253 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+import { afterEach, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import {
+  close,
+  ftruncate,
+  MAP_SHARED,
+  mmap,
+  munmap,
+  O_CREAT,
+  O_EXCL,
+  O_RDWR,
+  PROT_READ,
+  PROT_WRITE,
+  sem_at,
+  sem_close,
+  sem_destroy,
+  sem_getvalue,
+  sem_init,
+  sem_open,
+  sem_post,
+  sem_trywait,
+  sem_unlink,
+  sem_wait,
+  sem_waitSync,
+  type Semaphore,
+  shm_open,
+  shm_unlink,
+  SystemCallError,
+} from "shmkit/posix";
+import { leftovers, uniqueRegionName } from "./helpers/leftovers.js";
+import { PosixPeer } from "./helpers/posix-peer.js";
+
+const PAGE = 4096;
+const peer = new PosixPeer();
+
+const failsWith = (code: string, act: () => unknown): void =>
+  assert.throws(act, (error) => error instanceof SystemCallError && error.code === code);
+
+/** Threads of this process that wait in a call of the addon. */
+const waitingThreads = (): number =>
+  readdirSync("/proc/self/task").filter((id) => {
+    try {
+      return readFileSync(`/proc/self/task/${id}/comm`, "utf8") === "shmkit-call\n";
+    } catch {
+      return false;
+    }
+  }).length;
+
+function named(value = 0): { name: string; sem: Semaphore } {
+  const name = `/${uniqueRegionName("sem")}`;
+  return { name, sem: sem_open(name, O_CREAT | O_EXCL, 0o600, value) };
+}
+
+afterEach(() => {
+  for (const name of leftovers()) {
+    if (name.startsWith("sem.")) sem_unlink(`/${name.slice(4)}`);
+    else shm_unlink(`/${name}`);
+  }
+});
+
+describe("named semaphores", () => {
+  test("a name that is missing, exists, or can be none; a value that is too large", () => {
+    const { name, sem } = named();
+    assert.equal(sem.name, name);
+    assert.ok(leftovers().includes(`sem.${name.slice(1)}`));
+    failsWith("ENOENT", () => sem_open(`${name}-other`, 0));
+    failsWith("EEXIST", () => sem_open(name, O_CREAT | O_EXCL));
+    failsWith("EINVAL", () => sem_open(`${name}-new`, O_CREAT, 0o600, 2 ** 31));
+    failsWith("EINVAL", () => sem_open("/a/b", O_CREAT));
+    failsWith("ENAMETOOLONG", () => sem_open(`/${"x".repeat(252)}`, O_CREAT));
+    sem_close(sem);
+    sem_unlink(name);
+    failsWith("ENOENT", () => sem_unlink(name));
+  });
+
+  test("counts; EAGAIN at 0, EOVERFLOW at the top, EINVAL when closed", () => {
+    const { sem } = named(2);
+    sem_trywait(sem);
+    sem_trywait(sem);
+    failsWith("EAGAIN", () => sem_trywait(sem));
+    sem_post(sem);
+    assert.equal(sem_getvalue(sem), 1);
+    const { sem: full } = named(2 ** 31 - 1);
+    failsWith("EOVERFLOW", () => sem_post(full));
+    sem_close(full);
+    sem_close(sem);
+    for (const call of [sem_post, sem_trywait, sem_getvalue, sem_close, sem_waitSync])
+      failsWith("EINVAL", () => call(sem));
+  });
+
+  test("a program in C waits for it, and posts it", async () => {
+    const { name, sem } = named();
+    const ended = peer.run(["semaphore", name]);
+    sem_post(sem);
+    assert.deepEqual(await ended, { code: 0, output: "taken" });
+    await sem_wait(sem);
+    sem_waitSync(sem);
+    assert.equal(sem_getvalue(sem), 0);
+    sem_close(sem);
+  });
+});
+
+describe("semaphores in memory", () => {
+  test("made, found by others, and a program in C", async () => {
+    const name = `/${uniqueRegionName("sem")}`;
+    const fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL);
+    ftruncate(fd, PAGE);
+    const memory = new Uint8Array(mmap(PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd));
+    const again = new Uint8Array(mmap(PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd));
+    const sem = sem_init(memory.subarray(64), true, 1);
+    const same = sem_at(again.subarray(64));
+    sem_trywait(same);
+    failsWith("EAGAIN", () => sem_trywait(sem));
+    const ended = peer.run(["in-memory", name, "64"]);
+    sem_post(same);
+    assert.deepEqual(await ended, { code: 0, output: "taken" });
+    assert.equal(sem_getvalue(sem), 2);
+    failsWith("EINVAL", () => sem_init(memory.subarray(61), true, 1));
+    failsWith("EINVAL", () => sem_at(memory.subarray(PAGE - 8)));
+    failsWith("EINVAL", () => sem_init(memory, true, 2 ** 31));
+    assert.throws(() => sem_init(new Uint8Array(32), true, 1), { code: "ERR_INVALID_ARGUMENT" });
+    sem_destroy(same);
+    failsWith("EINVAL", () => sem_post(same));
+    munmap(memory);
+    failsWith("EINVAL", () => sem_post(sem));
+    munmap(again);
+    close(fd);
+  });
+
+  test("a wait ends when the memory is unmapped", async () => {
+    const memory = mmap(PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, shmFile());
+    const waiting = sem_wait(sem_init(memory, true, 0));
+    const ended = assert.rejects(waiting, { code: "EINVAL", syscall: "sem_wait" });
+    munmap(memory);
+    await ended;
+  });
+});
+
+/** A file of a page whose descriptor stays open until the process ends. */
+function shmFile(): number {
+  const fd = shm_open(`/${uniqueRegionName("file")}`, O_RDWR | O_CREAT | O_EXCL);
+  ftruncate(fd, PAGE);
+  return fd;
+}
+
+describe("waiting", () => {
+  test("wakes for a post, in both forms", async () => {
+    const { sem } = named();
+    const waits = Array.from({ length: 20 }, () => sem_wait(sem));
+    for (let posted = 0; posted < 20; posted++) sem_post(sem);
+    await Promise.all(waits);
+    assert.equal(sem_getvalue(sem), 0);
+    const poster = new Worker(
+      `const { workerData } = require("node:worker_threads");
+       import("shmkit/posix").then(({ sem_open, sem_post }) => setTimeout(() => sem_post(sem_open(workerData, 0)), 30))`,
+      { eval: true, workerData: sem.name },
+    );
+    sem_waitSync(sem);
+    await once(poster, "exit");
+    sem_close(sem);
+  });
+
+  test("a deadline and a signal end it; 0 tries once; impossible ones are refused", async () => {
+    const { sem } = named();
+    await assert.rejects(sem_wait(sem, { timeoutMs: 20 }), { code: "ETIMEDOUT", syscall: "sem_wait", errno: -110 });
+    await assert.rejects(sem_wait(sem, { timeoutMs: 0 }), { code: "ETIMEDOUT" });
+    failsWith("ETIMEDOUT", () => sem_waitSync(sem, { timeoutMs: 20 }));
+    failsWith("ETIMEDOUT", () => sem_waitSync(sem, { timeoutMs: 0 }));
+    const reason = new Error("enough");
+    await assert.rejects(sem_wait(sem, { signal: AbortSignal.abort(reason) }), reason);
+    const later = new AbortController();
+    const aborted = assert.rejects(sem_wait(sem, { signal: later.signal }), reason);
+    await sleep(5);
+    later.abort(reason);
+    await aborted;
+    for (const timeoutMs of [-1, Number.NaN]) {
+      await assert.rejects(sem_wait(sem, { timeoutMs }), { code: "ERR_OUT_OF_RANGE" });
+      assert.throws(() => sem_waitSync(sem, { timeoutMs }), { code: "ERR_OUT_OF_RANGE" });
+    }
+    await assert.rejects(sem_wait(sem, { timeout: 1 } as never), { code: "ERR_UNKNOWN_OPTION" });
+    sem_post(sem);
+    assert.equal(sem_getvalue(sem), 1);
+    sem_close(sem);
+  });
+
+  test("an abort or a timeout while the post is on its way loses nothing", async () => {
+    const { sem } = named();
+    let taken = 0;
+    for (let round = 0; round < 200; round++) {
+      const controller = new AbortController();
+      const waiting = sem_wait(sem, round % 2 === 0 ? { signal: controller.signal } : { timeoutMs: 1 });
+      if (round % 3 === 0) await sleep(1);
+      sem_post(sem);
+      controller.abort();
+      await waiting.then(
+        () => taken++,
+        () => undefined,
+      );
+    }
+    assert.equal(sem_getvalue(sem), 200 - taken);
+    sem_close(sem);
+  });
+
+  test("closing ends the waits for it, and the threads they had", async () => {
+    const { sem } = named();
+    const waits = [sem_wait(sem), sem_wait(sem, { timeoutMs: 1e9 })];
+    while (waitingThreads() < 2) await sleep(1);
+    const ended = waits.map((wait) => assert.rejects(wait, { code: "EINVAL" }));
+    sem_close(sem);
+    await Promise.all(ended);
+    while (waitingThreads() > 0) await sleep(1);
+  });
+
+  test("a process with a pending wait lives until it ends; a worker that waits can be terminated", async () => {
+    const { name, sem } = named();
+    const script = `import("shmkit/posix").then(async ({ sem_open, sem_wait }) => {
+      const wait = sem_wait(sem_open(${JSON.stringify(name)}, 0));
+      console.log("waiting");
+      await wait;
+      console.log("done");
+    })`;
+    const child = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+    let output = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      if (output === "") setTimeout(() => sem_post(sem), 20);
+      output += text;
+    });
+    assert.deepEqual(await once(child, "exit"), [0, null]);
+    assert.equal(output, "waiting\ndone\n");
+    for (const form of ["sem_wait", "sem_waitSync"]) {
+      const worker = new Worker(
+        `const { parentPort, workerData } = require("node:worker_threads");
+         import("shmkit/posix").then((posix) => {
+           const sem = posix.sem_open(workerData, 0);
+           parentPort.postMessage("waits");
+           return posix.${form}(sem);
+         })`,
+        { eval: true, workerData: name },
+      );
+      await once(worker, "message");
+      await sleep(5);
+      await worker.terminate();
+    }
+    while (waitingThreads() > 0) await sleep(1);
+    assert.equal(sem_getvalue(sem), 0);
+    sem_close(sem);
+  });
+});
