@@ -6,7 +6,7 @@ import { ENTRY_POINTS } from "./entry-points.mjs";
 const pathOf = (name) => `dist/bundle/${name}.js`;
 
 /** The library as one file. A folder deep, like the modules that look for the package's files from where they are. */
-export const BUNDLE = pathOf("shmkit");
+const BUNDLE = pathOf("shmkit");
 
 /**
  * What `require()` gets: the same module, asked for from inside the package, of which Node makes no warning, and in the one
@@ -40,7 +40,7 @@ function requiredTypes(root, module, ts) {
 }
 
 function isCurrent(root) {
-  const bundles = ENTRY_POINTS.map(({ bundle }) => join(root, pathOf(bundle)));
+  const bundles = BUNDLES.map((path) => join(root, path));
   if (!bundles.every(existsSync)) return false;
   const made = Math.min(...bundles.map((bundle) => statSync(bundle).mtimeMs));
   const inputs = [fileURLToPath(import.meta.url), join(root, "package.json"), ...modules(root)];
@@ -54,8 +54,14 @@ function modules(root) {
     .map((path) => join(dist, path));
 }
 
-/** What all entry points stand on: errors, arguments, deadlines, and the addon. */
-const isOfSystem = (path) => /\/dist\/(?:base|native)\//.test(path);
+/** What several entry points stand on, by the name of its file: errors, arguments, deadlines and the addon; how calls wait. */
+const SHARED = {
+  system: /\/dist\/(?:base|native)\//,
+  "system-calls": /\/dist\/os\/(?!posix\.js|sysv\.js)[\w-]+\.js$/,
+};
+
+/** Names of all the files of the bundles. */
+export const BUNDLES = [...ENTRY_POINTS.map(({ bundle }) => bundle), ...Object.keys(SHARED)].map(pathOf);
 
 /** Compiled modules with their source maps, so that the bundle's leads to the sources. */
 const compiled = (root, imports) => ({
@@ -89,7 +95,7 @@ export async function bundle(root) {
     entryFileNames: "[name].js",
     // What several entry points are made of, each in one file of a name that stays.
     chunkFileNames: "[name].js",
-    manualChunks: (id) => (isOfSystem(id) ? "system" : undefined),
+    manualChunks: (id) => Object.keys(SHARED).find((name) => SHARED[name].test(id)),
     format: "es",
     sourcemap: true,
     banner: `// shmkit ${version}, MIT. Contains msgpackr, MIT, Copyright (c) 2020 Kris Zyp.`,

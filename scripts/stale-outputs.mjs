@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { BUNDLE } from "./bundle.mjs";
+import { BUNDLES } from "./bundle.mjs";
 import { INLINED_FOLDER } from "./inline-dependencies.mjs";
 
 /** Compiled folders and the folders they are compiled from. */
@@ -14,7 +14,7 @@ const COMPILED = [
 const OUTPUT = /\.(?:js|js\.map|d\.ts)$/;
 
 /** What other steps put beside it. */
-const MADE = [BUNDLE, INLINED_FOLDER];
+const MADE = [...BUNDLES, INLINED_FOLDER];
 
 /**
  * Removes what was compiled from sources that are gone: the compiler leaves it behind, where a renamed test would run

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, posix } from "node:path";
-import { BUNDLE } from "../bundle.mjs";
+import { BUNDLES } from "../bundle.mjs";
+import { ENTRY_POINTS } from "../entry-points.mjs";
 import { addonProblems } from "../package-files.mjs";
 import { PREBUILDS } from "../prebuild-addons.mjs";
 import { withPackage } from "./pack.mjs";
@@ -17,7 +18,8 @@ const INTENDED = [
   /^completions\/(?:_shmkit|shmkit\.(?:bash|fish))$/,
   /^dist\/[\w/-]+\.d\.ts$/,
   /^dist\/(?:base|cli)\/[\w/-]+\.js(?:\.map)?$/,
-  /^dist\/bundle\/(?:shmkit\.js(?:\.map)?|require\.(?:cjs|d\.cts))$/,
+  ...BUNDLES.map((path) => new RegExp(`^${path.replace(".", "\\.")}(?:\\.map)?$`)),
+  ...ENTRY_POINTS.map(({ required }) => new RegExp(`^dist/bundle/${required}\\.(?:cjs|d\\.cts)$`)),
   /^dist\/vendor\/[\w-]+\/LICENSE$/,
   /^interop\/c\/shmkit_layout\.h$/,
   /^interop\/c\/example\/\w+\.c$/,
@@ -77,7 +79,7 @@ export const gate = {
       for (const target of entryPoints(JSON.parse(readFileSync(join(staged, "package.json"), "utf8")))) {
         if (!files.includes(target)) problems.push(`package.json points to ${target}, which is not packed`);
       }
-      for (const path of files.filter((name) => name.endsWith(".js") && name !== BUNDLE)) {
+      for (const path of files.filter((name) => name.endsWith(".js") && !BUNDLES.includes(name))) {
         if (!files.includes(path.replace(/\.js$/, ".d.ts"))) problems.push(`${path} has no types`);
         if (!existsSync(join(root, path.replace(/^dist\//, "src/").replace(/\.js$/, ".ts")))) {
           problems.push(`${path} has no source`);
