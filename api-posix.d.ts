@@ -38,6 +38,17 @@ export class Semaphore {
     readonly name?: string | undefined;
 }
 
+export interface Stat {
+    readonly st_dev: number;
+    readonly st_ino: number;
+    readonly st_mode: number;
+    readonly st_nlink: number;
+    readonly st_uid: number;
+    readonly st_gid: number;
+    readonly st_size: number;
+    readonly st_blocks: number;
+}
+
 export class SystemCallError extends Error {
     readonly code: string;
     readonly errno: number;
@@ -55,7 +66,7 @@ export function close(fd: number): void;
 
 export function fcntl(fd: number, cmd: number, arg?: number): number;
 
-export function fstat(fd: number): BigIntStats;
+export function fstat(fd: number): Stat;
 
 export function ftruncate(fd: number, length: number): void;
 

@@ -1,7 +1,10 @@
-import { fstatSync, ftruncateSync, type BigIntStats } from "node:fs";
 import { constants } from "node:os";
 import { native } from "../../native/addon.js";
+import { STAT_FIELDS, StatField } from "../../native/contract.js";
 import { answerOf, nameOf } from "../system-call-error.js";
+
+/** What `st_blocks` counts. */
+const BLOCK_BYTES = 512;
 
 /**
  * Opens shared memory by name and answers a descriptor: shm_open(3). What is there is at `/dev/shm/NAME`.
@@ -52,14 +55,45 @@ export function fcntl(fd: number, cmd: number, arg = 0): number {
   return answerOf(native.fcntl(fd, cmd, arg), "fcntl");
 }
 
-/** Sets the length of a file in bytes, without backing it: ftruncate(2). */
+/** Sets the length of a file in bytes, without backing it: ftruncate(2). @throws SystemCallError EBADF, EINVAL, EPERM (sealed), EFBIG */
 export function ftruncate(fd: number, length: number): void {
-  ftruncateSync(fd, length);
+  answerOf(native.truncate(fd, length), "ftruncate");
 }
 
-/** Facts about a file, numbers as bigint: fstat(2). */
-export function fstat(fd: number): BigIntStats {
-  return fstatSync(fd, { bigint: true });
+/** Facts about a file; `struct stat` in C. */
+export interface Stat {
+  /** The file system it is on. */
+  readonly st_dev: number;
+  /** Its number there. */
+  readonly st_ino: number;
+  /** Kind and rights. */
+  readonly st_mode: number;
+  /** How many names it has. */
+  readonly st_nlink: number;
+  /** Who owns it. */
+  readonly st_uid: number;
+  /** The group that owns it. */
+  readonly st_gid: number;
+  /** Its length in bytes. */
+  readonly st_size: number;
+  /** Blocks of 512 bytes that back it. */
+  readonly st_blocks: number;
+}
+
+/** Facts about a file: fstat(2). @throws SystemCallError EBADF */
+export function fstat(fd: number): Stat {
+  const fields = new Float64Array(STAT_FIELDS);
+  answerOf(native.stat(fd, fields), "fstat");
+  return {
+    st_dev: fields[StatField.device],
+    st_ino: fields[StatField.inode],
+    st_mode: fields[StatField.mode],
+    st_nlink: fields[StatField.links],
+    st_uid: fields[StatField.uid],
+    st_gid: fields[StatField.gid],
+    st_size: fields[StatField.size],
+    st_blocks: fields[StatField.allocatedBytes] / BLOCK_BYTES,
+  };
 }
 
 /**
