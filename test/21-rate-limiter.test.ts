@@ -47,7 +47,8 @@ describe("a rate limiter", () => {
   test("is one for all processes, in the order in which they came", async (t) => {
     const name = uniqueRegionName("rate-processes");
     const app = await joinRegion(t, name);
-    const limiter = await app.rateLimiter("r", { tokens: 1, intervalMs: 400, burst: 2 });
+    // The other waits for six seconds: long enough to be seen waiting on a machine that stalls.
+    const limiter = await app.rateLimiter("r", { tokens: 1, intervalMs: 3000, burst: 2 });
     await limiter.take(2);
     const other = await ProcessMember.start({ region: name });
     await other.run(async ({ region, kept }) => {
