@@ -51,6 +51,7 @@ static void leave_at_exit(void) {
   for (struct environment *environment = all_environments; environment != NULL; environment = environment->next) {
     if (!pthread_equal(environment->thread, pthread_self())) continue;
     environment->ended = true;
+    interruptible_end_all_at_exit(environment);
     for (struct mapping *mapping; (mapping = table_last(&environment->mappings)) != NULL;) {
       environment_remove_mapping(environment, mapping);
       unwatch_deaths(mapping);

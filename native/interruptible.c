@@ -74,9 +74,21 @@ static void settle(napi_env env, napi_value callback, void *context, void *data)
   release(wanted);
 }
 
+/* Tells the event loop; answers whether the call on it has taken over this thread's hold. */
+static bool post(struct interruptible *wanted) {
+  pthread_mutex_lock(&wanted->lock);
+  wanted->running = false;
+  napi_threadsafe_function done = wanted->done;
+  napi_status posted = done == NULL ? napi_closing : napi_call_threadsafe_function(done, wanted, napi_tsfn_nonblocking);
+  /* "Closing" is this thread's release of the function as well. */
+  if (posted != napi_closing) napi_release_threadsafe_function(done, napi_tsfn_release);
+  wanted->done = NULL;
+  pthread_mutex_unlock(&wanted->lock);
+  return posted == napi_ok;
+}
+
 static void *run(void *data) {
   struct interruptible *wanted = data;
-  napi_threadsafe_function done = wanted->done;
   sigset_t ours;
   prctl(PR_SET_NAME, "shmkit-call");
   pthread_mutex_lock(&wanted->lock);
@@ -89,14 +101,7 @@ static void *run(void *data) {
   do {
     wanted->result = atomic_load(&wanted->interrupted) ? -ECANCELED : wanted->attempt(wanted);
   } while (wanted->result == -EINTR);
-  pthread_mutex_lock(&wanted->lock);
-  wanted->running = false;
-  pthread_mutex_unlock(&wanted->lock);
-  /* The call on the event loop takes over this thread's hold. */
-  napi_status posted = napi_call_threadsafe_function(done, wanted, napi_tsfn_nonblocking);
-  if (posted != napi_ok) release(wanted);
-  /* "Closing" was this thread's release of the function as well. */
-  if (posted != napi_closing) napi_release_threadsafe_function(done, napi_tsfn_release);
+  if (!post(wanted)) release(wanted);
   return NULL;
 }
 
@@ -145,6 +150,15 @@ static bool create_answer(struct call *call, struct interruptible *wanted) {
   return true;
 }
 
+/* After it the thread touches the function no more; answers it, or NULL. */
+static napi_threadsafe_function silence(struct interruptible *wanted) {
+  pthread_mutex_lock(&wanted->lock);
+  napi_threadsafe_function done = wanted->done;
+  wanted->done = NULL;
+  pthread_mutex_unlock(&wanted->lock);
+  return done;
+}
+
 static int begin(struct call *call, const char *title, struct interruptible *wanted) {
   napi_value name;
   struct environment *environment = call->environment;
@@ -166,7 +180,7 @@ static int begin(struct call *call, const char *title, struct interruptible *wan
       forget(wanted);
     }
   }
-  if (failure != 0) napi_release_threadsafe_function(wanted->done, napi_tsfn_abort);
+  if (failure != 0) napi_release_threadsafe_function(silence(wanted), napi_tsfn_abort);
   return failure;
 }
 
@@ -196,15 +210,21 @@ int64_t interrupt_call(struct call *call) {
 void interruptible_end_all(struct environment *environment) {
   while (environment->interruptibles != NULL) {
     struct interruptible *wanted = environment->interruptibles;
+    napi_threadsafe_function done = silence(wanted);
+    if (done != NULL) napi_release_threadsafe_function(done, napi_tsfn_abort);
+    interrupt(wanted);
     /* A signal between the thread's last look and its system call is lost. */
     for (int times = 0; times < LAST_INTERRUPTIONS && is_running(wanted); times++) {
-      interrupt(wanted);
       const struct timespec pause = {.tv_nsec = INTERRUPTION_PAUSE_NS};
       nanosleep(&pause, NULL);
+      interrupt(wanted);
     }
-    atomic_store(&wanted->interrupted, true);
     forget(wanted);
   }
+}
+
+void interruptible_end_all_at_exit(struct environment *environment) {
+  for (struct interruptible *wanted = environment->interruptibles; wanted != NULL; wanted = wanted->next) silence(wanted);
 }
 
 int interrupt_timer_begin(struct interrupt_timer *timer, double milliseconds) {

@@ -29,9 +29,9 @@ struct interruptible {
   napi_deferred deferred;
 
   atomic_int holders;
-  napi_threadsafe_function done;
   pthread_mutex_t lock;
-  /* Under the lock. */
+  /* Under the lock: NULL once it may not be touched any more, since the runtime frees it with the environment. */
+  napi_threadsafe_function done;
   pthread_t thread;
   bool running;
   atomic_bool interrupted;
@@ -45,8 +45,10 @@ struct interruptible {
 int interruptible_start(struct call *call, const char *title, struct interruptible *wanted);
 /* What an `answer` makes of a message: { result, data }. */
 napi_value interruptible_message(napi_env env, int64_t result, const void *bytes, size_t length);
-/* Interrupts every call of an environment that ends. */
+/* Interrupts every call of an environment that ends; none of them calls back afterwards. */
 void interruptible_end_all(struct environment *environment);
+/* The same when the runtime may be gone already. */
+void interruptible_end_all_at_exit(struct environment *environment);
 
 /*
  * The same for a call on JavaScript's own thread: from begin to end, a signal arrives every `milliseconds`, so that a system

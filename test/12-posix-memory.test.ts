@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { afterEach, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { Worker } from "node:worker_threads";
 import {
   close,
@@ -47,6 +50,9 @@ import {
 } from "shmkit/posix";
 import { leftovers, uniqueRegionName } from "./helpers/leftovers.js";
 import { PosixPeer } from "./helpers/posix-peer.js";
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
 
 const PAGE = 4096;
 const peer = new PosixPeer();
@@ -331,6 +337,19 @@ describe("mmap and munmap", () => {
     const MADV_HWPOISON = 100;
     failsWith("EINVAL", "madvise", () => madvise(memory, MADV_HWPOISON));
     munmap(memory);
+    close(fd);
+  });
+
+  test("what nobody refers to any more is unmapped", async () => {
+    const fd = memfd_create("forgotten memory");
+    ftruncate(fd, PAGE);
+    const mapped = (): number => readFileSync("/proc/self/maps", "utf8").split("forgotten memory").length - 1;
+    for (let times = 0; times < 10; times++) mmap(PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+    assert.equal(mapped(), 10);
+    while (mapped() > 0) {
+      collectGarbage();
+      await sleep(1);
+    }
     close(fd);
   });
 

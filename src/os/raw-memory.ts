@@ -22,9 +22,13 @@ export interface MemoryRange {
 
 const known = new WeakMap<ArrayBufferLike, RawMemory>();
 
+/** Unmaps what nobody can use any more. */
+const forgotten = new FinalizationRegistry<MappingId>((id) => void native.closeMapping(id));
+
 /** The buffer of a new mapping. */
 export function remember(mapping: Mapping): ArrayBuffer {
   const { id, status } = mapping;
+  forgotten.register(mapping.buffer, id);
   known.set(mapping.buffer, { id, status: new Int32Array(status), pending: new PendingCalls(), isMapped: true });
   return mapping.buffer as ArrayBuffer;
 }

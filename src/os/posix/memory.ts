@@ -12,7 +12,7 @@ export type Mapped = ArrayBufferLike | ArrayBufferView;
  *
  * Nothing that is done with the buffer can end the process: without PROT_WRITE the pages are copies of this process from the
  * moment it writes to them, and the writes reach nobody; if the file becomes shorter than what is mapped, the mapping is
- * lost and reads zeroes ({@link mapping_is_lost}).
+ * lost and reads zeroes ({@link mapping_is_lost}). What nobody refers to any more is unmapped.
  * @param length bytes. Node 20 and Bun allow up to 4 GiB
  * @param prot PROT_READ, PROT_WRITE, PROT_EXEC together
  * @param flags MAP_SHARED or MAP_PRIVATE, with MAP_ANONYMOUS, MAP_NORESERVE, MAP_POPULATE, MAP_LOCKED
