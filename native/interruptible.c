@@ -64,6 +64,9 @@ static void settle(napi_env env, napi_value callback, void *context, void *data)
   (void)callback;
   (void)context;
   struct interruptible *wanted = data;
+  /* The thread has posted, and lets go of it. */
+  pthread_mutex_lock(&wanted->lock);
+  pthread_mutex_unlock(&wanted->lock);
   if (env != NULL && wanted->environment != NULL) {
     napi_value result = NULL;
     if (wanted->result >= 0 && wanted->answer != NULL) result = wanted->answer(env, wanted);
@@ -101,7 +104,10 @@ static void *run(void *data) {
   do {
     wanted->result = atomic_load(&wanted->interrupted) ? -ECANCELED : wanted->attempt(wanted);
   } while (wanted->result == -EINTR);
+  /* One hold goes to the event loop, and one lasts until the lock is given back. */
+  atomic_fetch_add(&wanted->holders, 1);
   if (!post(wanted)) release(wanted);
+  release(wanted);
   return NULL;
 }
 
@@ -240,12 +246,19 @@ int interrupt_timer_begin(struct interrupt_timer *timer, double milliseconds) {
   event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
 #endif
   if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &timer->timer) != 0) return -errno;
+  sigset_t ours;
+  sigemptyset(&ours);
+  sigaddset(&ours, interruption);
   long nanoseconds = (long)(milliseconds * 1e6);
   if (nanoseconds < SOONEST_NS) nanoseconds = SOONEST_NS;
   const struct timespec first = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
   /* Again and again: one that arrives before the system call begins ends nothing. */
   const struct itimerspec times = {.it_value = first, .it_interval = {.tv_nsec = AGAIN_NS}};
-  if (syscall(SYS_timer_settime, timer->timer, 0, &times, NULL) == 0) return 0;
+  if (syscall(SYS_timer_settime, timer->timer, 0, &times, NULL) == 0) {
+    /* Whoever started this process may have blocked it. */
+    pthread_sigmask(SIG_UNBLOCK, &ours, &timer->before);
+    return 0;
+  }
   int failure = errno;
   syscall(SYS_timer_delete, timer->timer);
   return -failure;
@@ -253,4 +266,5 @@ int interrupt_timer_begin(struct interrupt_timer *timer, double milliseconds) {
 
 void interrupt_timer_end(struct interrupt_timer *timer) {
   syscall(SYS_timer_delete, timer->timer);
+  pthread_sigmask(SIG_SETMASK, &timer->before, NULL);
 }

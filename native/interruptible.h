@@ -8,6 +8,7 @@
 #include "platform.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 
 struct call;
@@ -56,6 +57,7 @@ void interruptible_end_all_at_exit(struct environment *environment);
  */
 struct interrupt_timer {
   int timer;
+  sigset_t before;
 };
 int interrupt_timer_begin(struct interrupt_timer *timer, double milliseconds);
 void interrupt_timer_end(struct interrupt_timer *timer);

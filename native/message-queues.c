@@ -19,17 +19,8 @@
 /* MqueueField in src/native/contract.ts. */
 enum { FIELD_FLAGS, FIELD_MAXMSG, FIELD_MSGSIZE, FIELD_CURMSGS, FIELDS };
 
-/* A moment on the clock that these calls take; 0 has passed. */
-static struct timespec moment_in(double milliseconds) {
-  struct timespec end;
-  clock_gettime(CLOCK_REALTIME, &end);
-  end.tv_nsec += (long)(fmin(milliseconds, LONGEST_PARK_MS) * 1e6);
-  if (end.tv_nsec >= 1000000000) {
-    end.tv_sec += 1;
-    end.tv_nsec -= 1000000000;
-  }
-  return end;
-}
+/* A moment that has passed on any clock: without waiting. With one to come, setting the clock back would prolong the wait. */
+static const struct timespec AT_ONCE = {.tv_sec = 0};
 
 int64_t posix_mq_open(struct call *call) {
   struct text name;
@@ -92,8 +83,20 @@ int64_t posix_mq_send(struct call *call) {
   int64_t priority = call_integer(call, 2, "prio", 0, UINT32_MAX);
   double milliseconds = call_number(call, 3, "timeoutMs", 0);
   if (call->stopped) return 0;
-  const struct timespec end = moment_in(milliseconds);
-  return mq_timedsend(queue, (const char *)message.data, message.length, (unsigned)priority, &end) == 0 ? 0 : -errno;
+  const char *data = (const char *)message.data;
+  if (milliseconds == 0) {
+    return mq_timedsend(queue, data, message.length, (unsigned)priority, &AT_ONCE) == 0 ? 0 : -errno;
+  }
+  struct interrupt_timer timer;
+  int failure = interrupt_timer_begin(&timer, fmin(milliseconds, LONGEST_PARK_MS));
+  if (failure != 0) return failure;
+  int64_t answer = mq_send(queue, data, message.length, (unsigned)priority) == 0 ? 0 : -errno;
+  interrupt_timer_end(&timer);
+  return answer;
+}
+
+static int64_t receipt(ssize_t length, const unsigned *priority) {
+  return length < 0 ? -errno : length + (int64_t)*priority * PRIORITY_UNIT;
 }
 
 int64_t posix_mq_receive(struct call *call) {
@@ -102,9 +105,15 @@ int64_t posix_mq_receive(struct call *call) {
   double milliseconds = call_number(call, 2, "timeoutMs", 0);
   unsigned priority = 0;
   if (call->stopped) return 0;
-  const struct timespec end = moment_in(milliseconds);
-  ssize_t length = mq_timedreceive(queue, (char *)target.data, target.length, &priority, &end);
-  return length < 0 ? -errno : length + (int64_t)priority * PRIORITY_UNIT;
+  if (milliseconds == 0) {
+    return receipt(mq_timedreceive(queue, (char *)target.data, target.length, &priority, &AT_ONCE), &priority);
+  }
+  struct interrupt_timer timer;
+  int failure = interrupt_timer_begin(&timer, fmin(milliseconds, LONGEST_PARK_MS));
+  if (failure != 0) return failure;
+  int64_t answer = receipt(mq_receive(queue, (char *)target.data, target.length, &priority), &priority);
+  interrupt_timer_end(&timer);
+  return answer;
 }
 
 /* A message on its way, on a thread of its own. */
@@ -121,6 +130,7 @@ static void dispose(struct interruptible *wanted) {
   free(wanted);
 }
 
+/* NULL when it cannot be, with errno. */
 static struct transfer *transfer_of(int queue, size_t length) {
   struct transfer *transfer = calloc(1, sizeof *transfer + length);
   if (transfer == NULL) return NULL;
@@ -128,7 +138,9 @@ static struct transfer *transfer_of(int queue, size_t length) {
   transfer->length = length;
   transfer->base.dispose = dispose;
   if (transfer->queue >= 0) return transfer;
+  int failure = errno;
   free(transfer);
+  errno = failure;
   return NULL;
 }
 
@@ -143,7 +155,7 @@ int64_t posix_mq_send_async(struct call *call) {
   int64_t priority = call_integer(call, 2, "prio", 0, UINT32_MAX);
   if (call->stopped) return 0;
   struct transfer *transfer = transfer_of(queue, message.length);
-  if (transfer == NULL) return -ENOMEM;
+  if (transfer == NULL) return -errno;
   if (message.length > 0) memcpy(transfer->bytes, message.data, message.length);
   transfer->priority = (unsigned)priority;
   transfer->base.attempt = send;
@@ -152,8 +164,7 @@ int64_t posix_mq_send_async(struct call *call) {
 
 static int64_t receive(struct interruptible *wanted) {
   struct transfer *transfer = (struct transfer *)wanted;
-  ssize_t length = mq_receive(transfer->queue, transfer->bytes, transfer->length, &transfer->priority);
-  return length < 0 ? -errno : length + (int64_t)transfer->priority * PRIORITY_UNIT;
+  return receipt(mq_receive(transfer->queue, transfer->bytes, transfer->length, &transfer->priority), &transfer->priority);
 }
 
 /* The message, and what the synchronous form answers. */
@@ -167,7 +178,7 @@ int64_t posix_mq_receive_async(struct call *call) {
   int64_t length = call_integer(call, 1, "length", 0, INT32_MAX);
   if (call->stopped) return 0;
   struct transfer *transfer = transfer_of(queue, (size_t)length);
-  if (transfer == NULL) return -ENOMEM;
+  if (transfer == NULL) return -errno;
   transfer->base.attempt = receive;
   transfer->base.answer = answer_message;
   return interruptible_start(call, "shmkit:mq_receive", &transfer->base);

@@ -30,6 +30,8 @@ int64_t posix_memfd_create(struct call *call) {
   call_text(call, 0, "name", &name);
   int64_t flags = call_integer(call, 1, "flags", 0, UINT32_MAX);
   if (call->stopped) return 0;
+  /* Pages of another size are mapped and replaced in units that nothing here knows. */
+  if ((flags & ~(int64_t)(MFD_CLOEXEC | MFD_ALLOW_SEALING)) != 0) return -EINVAL;
   int descriptor = memfd_create(name.bytes, (unsigned)flags);
   return descriptor < 0 ? -errno : environment_adopt(call->environment, descriptor);
 }

@@ -4,9 +4,12 @@
 #include <math.h>
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "environment.h"
 #include "exports.h"
@@ -14,22 +17,20 @@
 #include "mapping.h"
 
 #define LONGEST_PARK_MS 50.0
+#define BLIND_SLEEP_MS 1000.0
 
 struct semaphore {
   sem_t *sem;
-  /* Where it is, or NULL for one with a name. */
+  /* Where it is: memory of the user's, or a mapping of its own for one with a name. */
   struct mapping *mapping;
+  bool has_name;
   uint32_t id;
   atomic_int holders;
 };
 
 static void release(struct semaphore *semaphore) {
   if (atomic_fetch_sub(&semaphore->holders, 1) != 1) return;
-  if (semaphore->mapping == NULL) {
-    sem_close(semaphore->sem);
-  } else {
-    mapping_release(semaphore->mapping);
-  }
+  mapping_release(semaphore->mapping);
   free(semaphore);
 }
 
@@ -38,15 +39,14 @@ void semaphore_close(struct environment *environment, struct semaphore *semaphor
   release(semaphore);
 }
 
-/* Gives it its number; takes it over, in case of failure too. */
-static int64_t offer(struct call *call, sem_t *sem, struct mapping *mapping) {
+/* Gives it its number; takes over a hold of the mapping, in case of failure too. */
+static int64_t offer(struct call *call, sem_t *sem, struct mapping *mapping, bool has_name) {
   struct semaphore *semaphore = malloc(sizeof *semaphore);
   if (semaphore == NULL) {
-    if (mapping == NULL) sem_close(sem);
+    mapping_release(mapping);
     return -ENOMEM;
   }
-  if (mapping != NULL) mapping_hold(mapping);
-  *semaphore = (struct semaphore){.sem = sem, .mapping = mapping};
+  *semaphore = (struct semaphore){.sem = sem, .mapping = mapping, .has_name = has_name};
   atomic_store(&semaphore->holders, 1);
   semaphore->id = table_add(&call->environment->semaphores, semaphore);
   if (semaphore->id != 0) return semaphore->id;
@@ -54,28 +54,86 @@ static int64_t offer(struct call *call, sem_t *sem, struct mapping *mapping) {
   return -ENOMEM;
 }
 
+/*
+ * Whether the C library survives what lies there: glibc ends the process over a semaphore whose third word is neither of
+ * the two that sem_init writes. 0 or -errno. Reading it is also what finds out that the page is gone.
+ */
+static int check_contents(const struct semaphore *semaphore) {
+#ifdef __GLIBC__
+  enum { OF_ONE_PROCESS = 0, OF_SEVERAL = 128, KIND = 2 };
+  const volatile uint32_t *words = (const volatile uint32_t *)(const volatile void *)semaphore->sem;
+  uint32_t kind = words[KIND];
+  bool is_sound = kind == OF_ONE_PROCESS || kind == OF_SEVERAL;
+#else
+  (void)*(const volatile uint32_t *)(const volatile void *)semaphore->sem;
+  bool is_sound = true;
+#endif
+  if (mapping_is_lost(semaphore->mapping)) return -EIO;
+  return is_sound ? 0 : -EINVAL;
+}
+
 static struct semaphore *call_semaphore(struct call *call, size_t index) {
   uint32_t id = (uint32_t)call_integer(call, index, "sem", 1, UINT32_MAX);
   if (call->stopped) return NULL;
   struct semaphore *semaphore = table_find(&call->environment->semaphores, id);
-  /* In memory that was unmapped, or taken away, it is one that nobody else has. */
-  if (semaphore == NULL || (semaphore->mapping != NULL && environment_mapping(call->environment, semaphore->mapping->id) == NULL)) {
+  /* In memory that was unmapped it is one that nobody else has. */
+  if (semaphore == NULL || (!semaphore->has_name && environment_mapping(call->environment, semaphore->mapping->id) == NULL)) {
     call_refuse(call, -EINVAL);
-  } else if (semaphore->mapping != NULL && mapping_is_lost(semaphore->mapping)) {
-    call_refuse(call, -EIO);
+    return NULL;
   }
+  int failure = check_contents(semaphore);
+  if (failure != 0) call_refuse(call, failure);
   return call->stopped ? NULL : semaphore;
+}
+
+/* Where the C library keeps named semaphores, in a folder that both take for the same. */
+#ifdef __GLIBC__
+#define NAME_PREFIX "/dev/shm/sem."
+#else
+#define NAME_PREFIX "/dev/shm/"
+#endif
+
+/*
+ * A mapping of the file of a named semaphore. Not the C library's: that is of whatever length the file has, and an access
+ * behind its end ends the process. 0 or -errno.
+ */
+static int map_named(const char *name, struct mapping **mapping) {
+  char path[sizeof NAME_PREFIX + MAX_TEXT_BYTES];
+  struct stat found;
+  while (*name == '/') name++;
+  snprintf(path, sizeof path, NAME_PREFIX "%s", name);
+  int file = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+  if (file < 0) return -errno;
+  int failure = fstat(file, &found) != 0 ? -errno : found.st_size < (off_t)sizeof(sem_t) ? -EINVAL : 0;
+  *mapping = failure == 0 ? mapping_create(sizeof(sem_t), true) : NULL;
+  if (failure == 0 && *mapping == NULL) failure = -ENOMEM;
+  if (failure == 0) {
+    void *base = mmap(NULL, (*mapping)->length, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    failure = base == MAP_FAILED ? -errno : mapping_guard(*mapping, base);
+    if (failure != 0) free(*mapping);
+  }
+  close(file);
+  if (failure != 0) return failure;
+  atomic_store(&(*mapping)->range_holders, 1);
+  atomic_store(&(*mapping)->record_holders, 1);
+  return 0;
 }
 
 int64_t posix_sem_open(struct call *call) {
   struct text name;
+  struct mapping *mapping = NULL;
   call_text(call, 0, "name", &name);
   int64_t flags = call_integer(call, 1, "oflag", 0, INT32_MAX);
   int64_t mode = call_integer(call, 2, "mode", 0, 07777);
   int64_t value = call_integer(call, 3, "value", 0, UINT32_MAX);
   if (call->stopped) return 0;
+  /* The C library passes others on to open(2): O_TRUNC would take it away from all who have it. */
+  if ((flags & ~(O_CREAT | O_EXCL)) != 0) return -EINVAL;
   sem_t *sem = sem_open(name.bytes, (int)flags, (mode_t)mode, (unsigned)value);
-  return sem == SEM_FAILED ? -errno : offer(call, sem, NULL);
+  if (sem == SEM_FAILED) return -errno;
+  int failure = map_named(name.bytes, &mapping);
+  sem_close(sem);
+  return failure != 0 ? failure : offer(call, (sem_t *)(void *)mapping->base, mapping, true);
 }
 
 int64_t posix_sem_unlink(struct call *call) {
@@ -102,14 +160,17 @@ int64_t posix_sem_init(struct call *call) {
   int64_t value = call_integer(call, 3, "value", 0, UINT32_MAX);
   if (call->stopped) return 0;
   if (sem_init(sem, shared ? 1 : 0, (unsigned)value) != 0) return -errno;
-  return offer(call, sem, mapping);
+  mapping_hold(mapping);
+  return offer(call, sem, mapping, false);
 }
 
 /* One that somebody has initialised. */
 int64_t posix_sem_at(struct call *call) {
   struct mapping *mapping;
   sem_t *sem = call_place(call, &mapping);
-  return call->stopped ? 0 : offer(call, sem, mapping);
+  if (call->stopped) return 0;
+  mapping_hold(mapping);
+  return offer(call, sem, mapping, false);
 }
 
 int64_t posix_sem_close(struct call *call) {
@@ -142,19 +203,22 @@ int64_t posix_sem_getvalue(struct call *call) {
   return value < 0 ? 0 : value;
 }
 
+/* sem_wait for so long at most: -EINTR. Not sem_timedwait: setting its clock back would prolong the wait. */
+static int64_t wait_for(struct semaphore *semaphore, double milliseconds) {
+  struct interrupt_timer timer;
+  int failure = check_contents(semaphore);
+  if (failure == 0) failure = interrupt_timer_begin(&timer, milliseconds);
+  if (failure != 0) return failure;
+  int64_t answer = sem_wait(semaphore->sem) == 0 ? 0 : -errno;
+  interrupt_timer_end(&timer);
+  return answer;
+}
+
 /* Waits on the calling thread, for 50 ms at most. */
 int64_t posix_sem_park(struct call *call) {
   struct semaphore *semaphore = call_semaphore(call, 0);
   double milliseconds = fmin(call_number(call, 1, "timeoutMs", 0), LONGEST_PARK_MS);
-  if (call->stopped) return 0;
-  struct timespec end;
-  clock_gettime(CLOCK_REALTIME, &end);
-  end.tv_nsec += (long)(milliseconds * 1e6);
-  if (end.tv_nsec >= 1000000000) {
-    end.tv_sec += 1;
-    end.tv_nsec -= 1000000000;
-  }
-  return sem_timedwait(semaphore->sem, &end) == 0 ? 0 : -errno;
+  return call->stopped ? 0 : wait_for(semaphore, milliseconds);
 }
 
 struct semaphore_wait {
@@ -162,8 +226,9 @@ struct semaphore_wait {
   struct semaphore *semaphore;
 };
 
+/* Nothing wakes a sleeper of a page that was truncated away: it looks for itself now and then. */
 static int64_t wait_for_semaphore(struct interruptible *wanted) {
-  return sem_wait(((struct semaphore_wait *)wanted)->semaphore->sem) == 0 ? 0 : -errno;
+  return wait_for(((struct semaphore_wait *)wanted)->semaphore, BLIND_SLEEP_MS);
 }
 
 static void dispose_wait(struct interruptible *wanted) {

@@ -18,7 +18,8 @@
 #define LONGEST_PARK_MS 50.0
 /* Linux takes no more (SEMOPM). */
 #define MOST_OPERATIONS 500
-#define MOST_SEMAPHORES 32000
+/* As many as the kernel can count. */
+#define MOST_SEMAPHORES 65536
 
 /* IpcField in src/native/contract.ts; what each kind has follows. */
 enum { FIELD_KEY, FIELD_UID, FIELD_GID, FIELD_CUID, FIELD_CGID, FIELD_MODE, FIELD_OWN, FIELDS = 16 };
@@ -54,8 +55,9 @@ int64_t sysv_ftok(struct call *call) {
   call_text(call, 0, "pathname", &path);
   int64_t project = call_integer(call, 1, "proj_id", 0, INT32_MAX);
   if (call->stopped) return 0;
+  errno = 0; /* -1 may be a key */
   key_t key = ftok(path.bytes, (int)project);
-  return key == (key_t)-1 ? -errno : (int64_t)(uint32_t)key;
+  return key == (key_t)-1 && errno != 0 ? -errno : (int64_t)(uint32_t)key;
 }
 
 /* Shared memory. */
@@ -65,6 +67,8 @@ int64_t sysv_shmget(struct call *call) {
   int64_t size = call_integer(call, 1, "size", 0, MAX_SAFE_INTEGER);
   int64_t flags = call_integer(call, 2, "shmflg", 0, INT32_MAX);
   if (call->stopped) return 0;
+  /* Pages of another size are mapped and replaced in units that nothing here knows. */
+  if ((flags & SHM_HUGETLB) != 0) return -EINVAL;
   int id = shmget(key, (size_t)size, (int)flags);
   return id < 0 ? -errno : id;
 }
@@ -176,8 +180,8 @@ int64_t sysv_semop(struct call *call) {
   struct operations operations;
   call_operations(call, &operations);
   if (call->stopped) return 0;
-  const struct timespec none = {.tv_sec = 0};
-  return semtimedop(operations.id, operations.list, operations.count, &none) == 0 ? 0 : -errno;
+  for (size_t i = 0; i < operations.count; i++) operations.list[i].sem_flg |= IPC_NOWAIT;
+  return semop(operations.id, operations.list, operations.count) == 0 ? 0 : -errno;
 }
 
 /* Waits on the calling thread, for 50 ms at most: -EINTR. -EAGAIN is an operation's with IPC_NOWAIT. */
@@ -271,7 +275,8 @@ int64_t sysv_sem_values(struct call *call) {
   if (count > MOST_SEMAPHORES) return -E2BIG;
   double *numbers = call_doubles(call, 1, "values", count);
   if (call->stopped) return 0;
-  unsigned short *values = malloc(count * sizeof *values);
+  /* By now somebody may have made a larger set of the same number. */
+  unsigned short *values = calloc(MOST_SEMAPHORES, sizeof *values);
   if (values == NULL) return -ENOMEM;
   for (size_t i = 0; i < count && sets; i++) values[i] = (unsigned short)fmin(fmax(numbers[i], 0), UINT16_MAX);
   int64_t answer = semctl(id, 0, sets ? SETALL : GETALL, (union semaphore_argument){.values = values}) == 0 ? 0 : -errno;

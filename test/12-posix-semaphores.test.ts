@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, truncateSync } from "node:fs";
 import { afterEach, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { Worker } from "node:worker_threads";
 import {
   close,
@@ -14,6 +16,7 @@ import {
   O_CREAT,
   O_EXCL,
   O_RDWR,
+  O_TRUNC,
   PROT_READ,
   PROT_WRITE,
   sem_at,
@@ -34,6 +37,9 @@ import {
 } from "shmkit/posix";
 import { leftovers, uniqueRegionName } from "./helpers/leftovers.js";
 import { PosixPeer } from "./helpers/posix-peer.js";
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
 
 const PAGE = 4096;
 const peer = new PosixPeer();
@@ -130,6 +136,52 @@ describe("semaphores in memory", () => {
     failsWith("EINVAL", () => sem_post(sem));
     munmap(again);
     close(fd);
+  });
+
+  test("contents that no semaphore has, and a file that is cut off, end no process", async () => {
+    const memory = new Int32Array(mmap(PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, shmFile()));
+    memory[2] = 7;
+    const hostile = sem_at(memory);
+    for (const call of [sem_post, sem_trywait, sem_getvalue, sem_waitSync]) failsWith("EINVAL", () => call(hostile));
+    await assert.rejects(sem_wait(hostile), { code: "EINVAL" });
+    memory.fill(0);
+    munmap(memory);
+    const { name, sem } = named();
+    const waits = assert.rejects(sem_wait(sem), { code: "EIO" });
+    while (waitingThreads() === 0) await sleep(1);
+    truncateSync(`/dev/shm/sem.${name.slice(1)}`, 0);
+    await waits;
+    for (const call of [sem_post, sem_trywait, sem_getvalue]) failsWith("EIO", () => call(sem));
+    failsWith("EINVAL", () => sem_open(name, 0));
+    failsWith("EINVAL", () => sem_open(name, O_TRUNC));
+    sem_close(sem);
+  });
+
+  test("is kept by a semaphore in it, and by a wait for one", async () => {
+    const fd = shmFile();
+    const make = (): Semaphore => sem_init(mmap(PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd), true, 0);
+    const sem = make();
+    const ended = assert.rejects((() => sem_wait(make(), { timeoutMs: 50 }))(), { code: "ETIMEDOUT" });
+    for (let round = 0; round < 5; round++) {
+      collectGarbage();
+      await sleep(1);
+    }
+    sem_post(sem);
+    assert.equal(sem_getvalue(sem), 1);
+    await ended;
+    assert.throws(() => sem_post({ id: 1 } as never), { code: "ERR_INVALID_ARGUMENT" });
+  });
+
+  test("destroying one ends the waits for it, and for no other", async () => {
+    const memory = new Uint8Array(mmap(PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, shmFile()));
+    const [one, other] = [sem_init(memory, true, 0), sem_init(memory.subarray(64), true, 0)];
+    const ended = assert.rejects(sem_wait(one), { code: "EINVAL" });
+    const waits = sem_wait(other);
+    sem_destroy(one);
+    await ended;
+    sem_post(other);
+    await waits;
+    munmap(memory);
   });
 
   test("a wait ends when the memory is unmapped", async () => {

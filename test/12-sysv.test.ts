@@ -17,6 +17,7 @@ import {
   IPC_RMID,
   IPC_SET,
   IPC_STAT,
+  MSG_COPY,
   MSG_EXCEPT,
   MSG_NOERROR,
   msgctl,
@@ -341,6 +342,7 @@ describe("System V message queues", () => {
       failsWith("ETIMEDOUT", "msgrcv", () => msgrcvSync(id, 9, 7, 0, { timeoutMs }));
     }
     assert.throws(() => msgrcvSync(id, -1), { code: "ERR_OUT_OF_RANGE" });
+    failsWith("EINVAL", "msgrcv", () => msgrcvSync(id, 10, 0, MSG_COPY));
     assert.throws(() => msgsndSync(id, 1, "text" as never), TypeError);
     failsWith("EINVAL", "msgctl", () => msgctl(id, 4711));
   });

@@ -13,8 +13,10 @@ describe("what works here", () => {
   test("is tried out, with the addon that was loaded, and leaves nothing", async () => {
     await probeSystem();
     const before = openFiles();
+    for (let times = 0; times < 5; times++) await probeSystem();
     const { addon, facilities } = await probeSystem();
-    assert.equal(openFiles(), before);
+    // What the first one closes late, or the runtime, may still have been open before.
+    assert.ok(openFiles() <= before, `${openFiles()} open files, ${before} before`);
     assert.deepEqual(trialNames(), []);
     assert.ok(existsSync(addon.path));
     assert.match(addon.libc, /^(glibc|musl)$/);

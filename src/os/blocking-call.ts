@@ -35,15 +35,35 @@ export const mustWaitFor = (result: number, errno: number): number => (result ==
 /** Calls that wait for something which may be taken away by this process itself, which then ends them. */
 export class PendingCalls {
   private readonly ending = new Set<() => void>();
+  private whenEnded: (() => void) | undefined;
 
-  /** Ends all of them with EINVAL. */
-  end(): void {
+  /**
+   * @param keeps what must not be collected while they wait
+   * @param within those that these are some of
+   */
+  constructor(
+    readonly keeps?: object,
+    private readonly within?: PendingCalls,
+  ) {}
+
+  /** Ends all of them with EINVAL; `then` follows once they have ended. */
+  end(then?: () => void): void {
+    if (this.ending.size === 0) then?.();
+    else this.whenEnded = then;
     for (const end of this.ending) end();
   }
 
+  /** Adds one; answers what is to be called when it has ended. */
   add(end: () => void): () => void {
+    const forgetThere = this.within?.add(end);
     this.ending.add(end);
-    return () => this.ending.delete(end);
+    return () => {
+      forgetThere?.();
+      this.ending.delete(end);
+      if (this.ending.size > 0) return;
+      this.whenEnded?.();
+      this.whenEnded = undefined;
+    };
   }
 }
 

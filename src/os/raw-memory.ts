@@ -29,7 +29,8 @@ const forgotten = new FinalizationRegistry<MappingId>((id) => void native.closeM
 export function remember(mapping: Mapping): ArrayBuffer {
   const { id, status } = mapping;
   forgotten.register(mapping.buffer, id);
-  known.set(mapping.buffer, { id, status: new Int32Array(status), pending: new PendingCalls(), isMapped: true });
+  const pending = new PendingCalls(mapping.buffer);
+  known.set(mapping.buffer, { id, status: new Int32Array(status), pending, isMapped: true });
   return mapping.buffer as ArrayBuffer;
 }
 
@@ -44,11 +45,13 @@ export function rangeOf(given: ArrayBufferLike | ArrayBufferView, syscall: strin
   return { memory, offset: isView ? given.byteOffset : 0, length: given.byteLength };
 }
 
-/** Unmaps: views stay valid and read zeroes, and writing to them reaches nobody. What waits for something in it ends. */
-export function unmap({ memory }: MemoryRange): number {
+/**
+ * Unmaps: views stay valid and read zeroes, and writing to them reaches nobody. What waits for something in it ends first: a
+ * thread that sleeps on a page which is not there any more would take others' wake-ups.
+ */
+export function unmap({ memory }: MemoryRange): void {
   memory.isMapped = false;
-  memory.pending.end();
-  return native.closeMapping(memory.id);
+  memory.pending.end(() => void native.closeMapping(memory.id));
 }
 
 /** Whether the file was cut off under a mapping, which then reads zeroes. */

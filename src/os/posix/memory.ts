@@ -32,7 +32,7 @@ export function mmap(length: number, prot: number, flags: number, fd: number, of
  * semaphores in it end with EINVAL.
  */
 export function munmap(memory: Mapped): void {
-  answerOf(unmap(rangeOf(memory, "munmap")), "munmap");
+  unmap(rangeOf(memory, "munmap"));
 }
 
 /** Whether a mapping was lost, since its file became shorter: it reads zeroes then. No call of C's. */
@@ -47,6 +47,8 @@ export async function msync(memory: Mapped, flags = MS_SYNC): Promise<void> {
   const { memory: raw, offset, length } = rangeOf(memory, "msync");
   const started: PendingCall | number = native.msync_async(raw.id, offset, length, flags);
   answerOf(typeof started === "number" ? started : await started.promise, "msync");
+  // Unmapped meanwhile, it may not have been written back.
+  rangeOf(memory, "msync");
 }
 
 /** The same, on the calling thread. */

@@ -79,8 +79,12 @@ function attributesOf(fields: Float64Array): MqAttributes {
 
 /** Facts about a queue: mq_getattr(3). @throws SystemCallError EBADF */
 export function mq_getattr(mqdes: number): MqAttributes {
+  return attributesNow(mqdes, "mq_getattr");
+}
+
+function attributesNow(mqdes: number, syscall: string): MqAttributes {
   const fields = new Float64Array(MQUEUE_FIELDS);
-  answerOf(native.mq_getattr(mqdes, fields), "mq_getattr");
+  answerOf(native.mq_getattr(mqdes, fields), syscall);
   return attributesOf(fields);
 }
 
@@ -122,7 +126,7 @@ function messageOf(bytes: Uint8Array, result: number): MqMessage {
 }
 
 function receiving(mqdes: number): BlockingCall<MqMessage> {
-  const target = new Uint8Array(mq_getattr(mqdes).mq_msgsize);
+  const target = new Uint8Array(attributesNow(mqdes, "mq_receive").mq_msgsize);
   const receive = (timeoutMs: number): MqMessage | number => {
     const result = native.mq_receive(mqdes, target, timeoutMs);
     return result < 0 ? result : messageOf(target, result);

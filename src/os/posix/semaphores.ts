@@ -1,34 +1,46 @@
 import { constants } from "node:os";
+import { show } from "../../base/arguments.js";
+import { ArgumentError } from "../../base/errors.js";
 import type { WaitOptions } from "../../base/deadline.js";
 import { native } from "../../native/addon.js";
 import { callAsync, callSync, mustWaitFor, PendingCalls, type BlockingCall } from "../blocking-call.js";
 import { rangeOf, type RawMemory } from "../raw-memory.js";
-import { answerOf, nameOf } from "../system-call-error.js";
+import { answerOf, nameOf, SystemCallError } from "../system-call-error.js";
 import type { Mapped } from "./memory.js";
 
-const { EAGAIN } = constants.errno;
+const { EAGAIN, EINVAL } = constants.errno;
 
 /** A POSIX semaphore that {@link sem_open}, {@link sem_init} or {@link sem_at} answered; `sem_t *` in C. */
 export class Semaphore {
   /** @internal */
+  readonly pending: PendingCalls;
+
+  /** @internal */
   constructor(
     /** @internal */
     readonly id: number,
-    /** @internal */
-    readonly pending: PendingCalls,
+    /** @internal The memory it is in; undefined for one with a name. */
+    readonly memory?: RawMemory,
     /** Its name; undefined for one in memory. */
     readonly name?: string,
-  ) {}
+  ) {
+    this.pending = new PendingCalls(memory?.pending.keeps, memory?.pending);
+  }
 }
 
-function inMemory(id: number, memory: RawMemory, syscall: string): Semaphore {
-  return new Semaphore(answerOf(id, syscall), memory.pending);
+/** What the addon knows it by. @throws SystemCallError EINVAL when its memory was unmapped */
+function idOf(sem: Semaphore, syscall: string): number {
+  if (!(sem instanceof Semaphore))
+    throw new ArgumentError("ERR_INVALID_ARGUMENT", `${syscall} needs a semaphore, not ${show(sem)}`);
+  if (sem.memory?.isMapped === false) throw new SystemCallError(-EINVAL, syscall);
+  return sem.id;
 }
 
-function waiting({ id, name }: Semaphore, syscall: string): BlockingCall {
+function waiting(sem: Semaphore, syscall: string): BlockingCall {
+  const id = idOf(sem, syscall);
   return {
     syscall,
-    path: name,
+    path: sem.name,
     attempt: () => mustWaitFor(native.sem_trywait(id), EAGAIN),
     park: (timeoutMs) => native.sem_park(id, timeoutMs),
     start: () => native.sem_wait(id),
@@ -55,7 +67,7 @@ function waiting({ id, name }: Semaphore, syscall: string): BlockingCall {
  */
 export function sem_open(name: string, oflag: number, mode = 0o600, value = 0): Semaphore {
   const id = answerOf(native.sem_open(nameOf(name, "sem_open"), oflag, mode, value), "sem_open", name);
-  return new Semaphore(id, new PendingCalls(), name);
+  return new Semaphore(id, undefined, name);
 }
 
 /** Removes a name; the semaphore stays for those who have it open: sem_unlink(3). @throws SystemCallError ENOENT, EACCES */
@@ -65,8 +77,8 @@ export function sem_unlink(name: string): void {
 
 /** Ends the use of a named semaphore in this thread: sem_close(3). Waits for it end with EINVAL. */
 export function sem_close(sem: Semaphore): void {
+  answerOf(native.sem_close(idOf(sem, "sem_close")), "sem_close", sem.name);
   sem.pending.end();
-  answerOf(native.sem_close(sem.id), "sem_close", sem.name);
 }
 
 /**
@@ -78,33 +90,34 @@ export function sem_close(sem: Semaphore): void {
  */
 export function sem_init(place: Mapped, pshared: boolean, value: number): Semaphore {
   const { memory, offset } = rangeOf(place, "sem_init");
-  return inMemory(native.sem_init(memory.id, offset, pshared, value), memory, "sem_init");
+  return new Semaphore(answerOf(native.sem_init(memory.id, offset, pshared, value), "sem_init"), memory);
 }
 
 /** The semaphore that somebody else has made in memory; in C, a cast of its address to `sem_t *`. */
 export function sem_at(place: Mapped): Semaphore {
   const { memory, offset } = rangeOf(place, "sem_at");
-  return inMemory(native.sem_at(memory.id, offset), memory, "sem_at");
+  return new Semaphore(answerOf(native.sem_at(memory.id, offset), "sem_at"), memory);
 }
 
-/** Ends the use of a semaphore in memory: sem_destroy(3), which on Linux has nothing else to do. */
+/** Ends the use of a semaphore in memory: sem_destroy(3), which on Linux has nothing else to do. Waits for it end with EINVAL. */
 export function sem_destroy(sem: Semaphore): void {
-  answerOf(native.sem_close(sem.id), "sem_destroy");
+  answerOf(native.sem_close(idOf(sem, "sem_destroy")), "sem_destroy");
+  sem.pending.end();
 }
 
 /** Adds 1 and wakes one who waits: sem_post(3). @throws SystemCallError EOVERFLOW at 2^31 - 1, EINVAL after sem_close */
 export function sem_post(sem: Semaphore): void {
-  answerOf(native.sem_post(sem.id), "sem_post", sem.name);
+  answerOf(native.sem_post(idOf(sem, "sem_post")), "sem_post", sem.name);
 }
 
 /** Takes 1 without waiting: sem_trywait(3). @throws SystemCallError EAGAIN when it is 0 */
 export function sem_trywait(sem: Semaphore): void {
-  answerOf(native.sem_trywait(sem.id), "sem_trywait", sem.name);
+  answerOf(native.sem_trywait(idOf(sem, "sem_trywait")), "sem_trywait", sem.name);
 }
 
 /** The value of this moment: sem_getvalue(3). */
 export function sem_getvalue(sem: Semaphore): number {
-  return answerOf(native.sem_getvalue(sem.id), "sem_getvalue", sem.name);
+  return answerOf(native.sem_getvalue(idOf(sem, "sem_getvalue")), "sem_getvalue", sem.name);
 }
 
 /**

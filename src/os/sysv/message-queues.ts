@@ -4,11 +4,11 @@ import type { WaitOptions } from "../../base/deadline.js";
 import { native } from "../../native/addon.js";
 import type { NativeMessage, PendingCall } from "../../native/contract.js";
 import { callAsync, callSync, mustWaitFor, type BlockingCall } from "../blocking-call.js";
-import { answerOf } from "../system-call-error.js";
-import { IPC_NOWAIT, IPC_RMID, IPC_SET, IPC_STAT } from "./constants.js";
+import { answerOf, SystemCallError } from "../system-call-error.js";
+import { IPC_NOWAIT, IPC_RMID, IPC_SET, IPC_STAT, MSG_COPY } from "./constants.js";
 import { RIGHTS, statOf, timeOf, type IpcChange, type IpcPerm } from "./ipc.js";
 
-const { EAGAIN, ENOMSG } = constants.errno;
+const { EAGAIN, EINVAL, ENOMSG } = constants.errno;
 
 /** No system lets a message be as long. */
 const MOST_BYTES = 2 ** 24;
@@ -100,6 +100,7 @@ function receiving(msqid: number, msgsz: number, msgtyp: number, msgflg: number)
   const target = new Uint8Array(wholeNumber(msgsz, "msgsz", 0, MOST_BYTES));
   const found = new Float64Array(1);
   const neverWaits = (msgflg & IPC_NOWAIT) !== 0;
+  if ((msgflg & MSG_COPY) !== 0 && !neverWaits) throw new SystemCallError(-EINVAL, "msgrcv");
   const receive = (timeoutMs: number): SysvMessage | number => {
     const length = native.msgrcv(msqid, target, msgtyp, msgflg, timeoutMs, found);
     if (length < 0) return neverWaits || timeoutMs > 0 ? length : mustWaitFor(length, ENOMSG);
@@ -155,7 +156,7 @@ export function msgctl(msqid: number, cmd: number, change?: IpcChange & { msg_qb
     const { msg_perm, msg_qbytes: before } = facts(msqid);
     const { uid, gid, mode, msg_qbytes = before } = { ...msg_perm, ...change };
     answerOf(native.msg_set(msqid, uid, gid, mode & RIGHTS, msg_qbytes), "msgctl");
-  } else answerOf(cmd === IPC_RMID ? native.msg_remove(msqid) : -constants.errno.EINVAL, "msgctl");
+  } else answerOf(cmd === IPC_RMID ? native.msg_remove(msqid) : -EINVAL, "msgctl");
   return undefined;
 }
 

@@ -61,7 +61,7 @@ export function shmat(shmid: number, shmflg = 0): ArrayBuffer {
 
 /** Detaches a segment: shmdt(2). Views of it stay valid and read zeroes. */
 export function shmdt(memory: ArrayBufferLike | ArrayBufferView): void {
-  answerOf(unmap(rangeOf(memory, "shmdt")), "shmdt");
+  unmap(rangeOf(memory, "shmdt"));
 }
 
 /** Whether memory that was attached with SHM_RDONLY has become a copy, since somebody wrote to it. No call of C's. */
