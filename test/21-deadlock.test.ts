@@ -198,7 +198,11 @@ async function untilWaiting(region: Region, how: string): Promise<void> {
     guard?.release();
     return guard === undefined;
   };
-  while (!isWaiting()) await new Promise((resolve) => setTimeout(resolve, 1));
+  // Who is on its way to waiting may be seen so for a moment, and then go on: somebody was gone just then.
+  for (let looks = 0; looks < 20; looks++) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    if (!isWaiting()) looks = 0;
+  }
 }
 
 describe("a circle of locks of different kinds", { concurrency: true }, () => {
