@@ -1,6 +1,7 @@
 /*
  * The guard against SIGBUS: a page of a region that its file no longer backs (truncated by a peer, or punched on a full
- * file system) would end the process at the next access. Inside a guarded range it loses the region instead.
+ * file system) would end the process at the next access. Inside a guarded range it loses the region instead. And against
+ * SIGSEGV, where a mapping faults on write: the write makes a private copy.
  */
 #ifndef SHMKIT_GUARD_H
 #define SHMKIT_GUARD_H

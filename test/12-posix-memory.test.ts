@@ -46,27 +46,16 @@ import {
   PROT_WRITE,
   shm_open,
   shm_unlink,
-  SystemCallError,
 } from "shmkit/posix";
 import { leftovers, uniqueRegionName } from "./helpers/leftovers.js";
 import { PosixPeer } from "./helpers/posix-peer.js";
+import { failsWith } from "./helpers/system-call-failure.js";
 
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
 
 const PAGE = 4096;
 const peer = new PosixPeer();
-
-/** Asserts the errno of a system call, and that the error carries what Node's own do. */
-function failsWith(code: string, syscall: string, act: () => unknown): void {
-  assert.throws(act, (error) => {
-    assert.ok(error instanceof SystemCallError, String(error));
-    assert.equal(error.code, code, error.message);
-    assert.equal(error.syscall, syscall);
-    assert.ok(error.errno < 0 && error.message.startsWith(`${code}: `), error.message);
-    return true;
-  });
-}
 
 /** Shared memory with a name, of some pages. */
 function named(pages = 1): { name: string; fd: number } {

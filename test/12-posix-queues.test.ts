@@ -18,10 +18,10 @@ import {
   O_RDONLY,
   O_RDWR,
   O_WRONLY,
-  SystemCallError,
 } from "shmkit/posix";
 import { uniqueRegionName } from "./helpers/leftovers.js";
 import { PosixPeer } from "./helpers/posix-peer.js";
+import { failsWithCode } from "./helpers/system-call-failure.js";
 
 const peer = new PosixPeer();
 const made: { name: string; queue: number }[] = [];
@@ -41,9 +41,6 @@ afterEach(() => {
   }
 });
 
-const failsWith = (code: string, act: () => unknown): void =>
-  assert.throws(act, (error) => error instanceof SystemCallError && error.code === code);
-
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const textOf = (data: Uint8Array): string => new TextDecoder().decode(data);
 
@@ -51,21 +48,21 @@ describe("message queues", () => {
   test("a name that is missing, exists, or can be none; impossible sizes and rights", () => {
     const { name, queue } = created();
     assert.deepEqual(mq_getattr(queue), { mq_flags: 0, mq_maxmsg: 3, mq_msgsize: 64, mq_curmsgs: 0 });
-    failsWith("ENOENT", () => mq_open(`${name}-other`, O_RDWR));
-    failsWith("EEXIST", () => mq_open(name, O_RDWR | O_CREAT | O_EXCL));
+    failsWithCode("ENOENT", () => mq_open(`${name}-other`, O_RDWR));
+    failsWithCode("EEXIST", () => mq_open(name, O_RDWR | O_CREAT | O_EXCL));
     for (const impossible of ["no-slash", "/"])
-      failsWith(impossible === "/" ? "ENOENT" : "EINVAL", () => mq_open(impossible, O_RDWR | O_CREAT));
-    failsWith("ENAMETOOLONG", () => mq_open(`/${"x".repeat(256)}`, O_RDWR | O_CREAT));
-    failsWith("EINVAL", () => mq_open(`${name}-new`, O_RDWR | O_CREAT, 0o600, { mq_maxmsg: -0, mq_msgsize: 1 }));
-    failsWith("ENOENT", () => mq_unlink(`${name}-other`));
-    failsWith("EBADF", () => mq_getattr(4000));
+      failsWithCode(impossible === "/" ? "ENOENT" : "EINVAL", () => mq_open(impossible, O_RDWR | O_CREAT));
+    failsWithCode("ENAMETOOLONG", () => mq_open(`/${"x".repeat(256)}`, O_RDWR | O_CREAT));
+    failsWithCode("EINVAL", () => mq_open(`${name}-new`, O_RDWR | O_CREAT, 0o600, { mq_maxmsg: -0, mq_msgsize: 1 }));
+    failsWithCode("ENOENT", () => mq_unlink(`${name}-other`));
+    failsWithCode("EBADF", () => mq_getattr(4000));
     const reader = mq_open(name, O_RDONLY);
-    failsWith("EBADF", () => mq_sendSync(reader, bytes("x")));
+    failsWithCode("EBADF", () => mq_sendSync(reader, bytes("x")));
     mq_close(reader);
     const writer = mq_open(name, O_WRONLY);
-    failsWith("EBADF", () => mq_receiveSync(writer));
+    failsWithCode("EBADF", () => mq_receiveSync(writer));
     mq_close(writer);
-    failsWith("EBADF", () => mq_close(writer));
+    failsWithCode("EBADF", () => mq_close(writer));
   });
 
   test("the highest priority first, the oldest of each; lengths from 0 to the limit", async () => {
@@ -89,8 +86,8 @@ describe("message queues", () => {
         ["", 3],
       ],
     );
-    failsWith("EINVAL", () => mq_sendSync(queue, bytes("x"), 32768));
-    failsWith("EMSGSIZE", () => mq_sendSync(queue, new Uint8Array(65)));
+    failsWithCode("EINVAL", () => mq_sendSync(queue, bytes("x"), 32768));
+    failsWithCode("EMSGSIZE", () => mq_sendSync(queue, new Uint8Array(65)));
     await assert.rejects(mq_send(queue, new Uint8Array(65)), { code: "EMSGSIZE", syscall: "mq_send" });
     assert.throws(() => mq_sendSync(queue, "text" as never), TypeError);
     mq_sendSync(queue, new Uint8Array(64).fill(9), 1);
@@ -111,12 +108,12 @@ describe("message queues", () => {
     await waiting;
     for (const timeoutMs of [0, 20]) {
       await assert.rejects(mq_send(queue, bytes("x"), 0, { timeoutMs }), { code: "ETIMEDOUT" });
-      failsWith("ETIMEDOUT", () => mq_sendSync(queue, bytes("x"), 0, { timeoutMs }));
+      failsWithCode("ETIMEDOUT", () => mq_sendSync(queue, bytes("x"), 0, { timeoutMs }));
     }
     assert.equal(textOf(mq_receiveSync(queue).data), "when there is room");
     for (const timeoutMs of [0, 20]) {
       await assert.rejects(mq_receive(queue, { timeoutMs }), { code: "ETIMEDOUT" });
-      failsWith("ETIMEDOUT", () => mq_receiveSync(queue, { timeoutMs }));
+      failsWithCode("ETIMEDOUT", () => mq_receiveSync(queue, { timeoutMs }));
     }
     const reason = new Error("enough");
     const controller = new AbortController();
@@ -129,12 +126,12 @@ describe("message queues", () => {
   test("O_NONBLOCK: EAGAIN at once, whatever the deadline", async () => {
     const { queue } = created(1, O_RDWR | O_NONBLOCK);
     assert.equal(mq_getattr(queue).mq_flags, O_NONBLOCK);
-    failsWith("EAGAIN", () => mq_receiveSync(queue));
+    failsWithCode("EAGAIN", () => mq_receiveSync(queue));
     await assert.rejects(mq_receive(queue, { timeoutMs: 1e9 }), { code: "EAGAIN" });
     mq_sendSync(queue, bytes("x"));
-    failsWith("EAGAIN", () => mq_sendSync(queue, bytes("y"), 0, { timeoutMs: 1e9 }));
+    failsWithCode("EAGAIN", () => mq_sendSync(queue, bytes("y"), 0, { timeoutMs: 1e9 }));
     assert.equal(mq_setattr(queue, { mq_flags: 0 }).mq_flags, O_NONBLOCK);
-    failsWith("ETIMEDOUT", () => mq_sendSync(queue, bytes("y"), 0, { timeoutMs: 5 }));
+    failsWithCode("ETIMEDOUT", () => mq_sendSync(queue, bytes("y"), 0, { timeoutMs: 5 }));
   });
 
   test("an abort or a timeout while a message is on its way loses none", async () => {

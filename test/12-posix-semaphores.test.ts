@@ -33,19 +33,16 @@ import {
   type Semaphore,
   shm_open,
   shm_unlink,
-  SystemCallError,
 } from "shmkit/posix";
 import { leftovers, uniqueRegionName } from "./helpers/leftovers.js";
 import { PosixPeer } from "./helpers/posix-peer.js";
+import { failsWithCode } from "./helpers/system-call-failure.js";
 
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
 
 const PAGE = 4096;
 const peer = new PosixPeer();
-
-const failsWith = (code: string, act: () => unknown): void =>
-  assert.throws(act, (error) => error instanceof SystemCallError && error.code === code);
 
 /** Threads of this process that wait in a call of the addon. */
 const waitingThreads = (): number =>
@@ -74,29 +71,29 @@ describe("named semaphores", () => {
     const { name, sem } = named();
     assert.equal(sem.name, name);
     assert.ok(leftovers().includes(`sem.${name.slice(1)}`));
-    failsWith("ENOENT", () => sem_open(`${name}-other`, 0));
-    failsWith("EEXIST", () => sem_open(name, O_CREAT | O_EXCL));
-    failsWith("EINVAL", () => sem_open(`${name}-new`, O_CREAT, 0o600, 2 ** 31));
-    failsWith("EINVAL", () => sem_open("/a/b", O_CREAT));
-    failsWith("ENAMETOOLONG", () => sem_open(`/${"x".repeat(252)}`, O_CREAT));
+    failsWithCode("ENOENT", () => sem_open(`${name}-other`, 0));
+    failsWithCode("EEXIST", () => sem_open(name, O_CREAT | O_EXCL));
+    failsWithCode("EINVAL", () => sem_open(`${name}-new`, O_CREAT, 0o600, 2 ** 31));
+    failsWithCode("EINVAL", () => sem_open("/a/b", O_CREAT));
+    failsWithCode("ENAMETOOLONG", () => sem_open(`/${"x".repeat(252)}`, O_CREAT));
     sem_close(sem);
     sem_unlink(name);
-    failsWith("ENOENT", () => sem_unlink(name));
+    failsWithCode("ENOENT", () => sem_unlink(name));
   });
 
   test("counts; EAGAIN at 0, EOVERFLOW at the top, EINVAL when closed", () => {
     const { sem } = named(2);
     sem_trywait(sem);
     sem_trywait(sem);
-    failsWith("EAGAIN", () => sem_trywait(sem));
+    failsWithCode("EAGAIN", () => sem_trywait(sem));
     sem_post(sem);
     assert.equal(sem_getvalue(sem), 1);
     const { sem: full } = named(2 ** 31 - 1);
-    failsWith("EOVERFLOW", () => sem_post(full));
+    failsWithCode("EOVERFLOW", () => sem_post(full));
     sem_close(full);
     sem_close(sem);
     for (const call of [sem_post, sem_trywait, sem_getvalue, sem_close, sem_waitSync])
-      failsWith("EINVAL", () => call(sem));
+      failsWithCode("EINVAL", () => call(sem));
   });
 
   test("a program in C waits for it, and posts it", async () => {
@@ -121,19 +118,19 @@ describe("semaphores in memory", () => {
     const sem = sem_init(memory.subarray(64), true, 1);
     const same = sem_at(again.subarray(64));
     sem_trywait(same);
-    failsWith("EAGAIN", () => sem_trywait(sem));
+    failsWithCode("EAGAIN", () => sem_trywait(sem));
     const ended = peer.run(["in-memory", name, "64"]);
     sem_post(same);
     assert.deepEqual(await ended, { code: 0, output: "taken" });
     assert.equal(sem_getvalue(sem), 2);
-    failsWith("EINVAL", () => sem_init(memory.subarray(61), true, 1));
-    failsWith("EINVAL", () => sem_at(memory.subarray(PAGE - 8)));
-    failsWith("EINVAL", () => sem_init(memory, true, 2 ** 31));
+    failsWithCode("EINVAL", () => sem_init(memory.subarray(61), true, 1));
+    failsWithCode("EINVAL", () => sem_at(memory.subarray(PAGE - 8)));
+    failsWithCode("EINVAL", () => sem_init(memory, true, 2 ** 31));
     assert.throws(() => sem_init(new Uint8Array(32), true, 1), { code: "ERR_INVALID_ARGUMENT" });
     sem_destroy(same);
-    failsWith("EINVAL", () => sem_post(same));
+    failsWithCode("EINVAL", () => sem_post(same));
     munmap(memory);
-    failsWith("EINVAL", () => sem_post(sem));
+    failsWithCode("EINVAL", () => sem_post(sem));
     munmap(again);
     close(fd);
   });
@@ -142,7 +139,8 @@ describe("semaphores in memory", () => {
     const memory = new Int32Array(mmap(PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, shmFile()));
     memory[2] = 7;
     const hostile = sem_at(memory);
-    for (const call of [sem_post, sem_trywait, sem_getvalue, sem_waitSync]) failsWith("EINVAL", () => call(hostile));
+    for (const call of [sem_post, sem_trywait, sem_getvalue, sem_waitSync])
+      failsWithCode("EINVAL", () => call(hostile));
     await assert.rejects(sem_wait(hostile), { code: "EINVAL" });
     memory.fill(0);
     munmap(memory);
@@ -151,9 +149,9 @@ describe("semaphores in memory", () => {
     while (waitingThreads() === 0) await sleep(1);
     truncateSync(`/dev/shm/sem.${name.slice(1)}`, 0);
     await waits;
-    for (const call of [sem_post, sem_trywait, sem_getvalue]) failsWith("EIO", () => call(sem));
-    failsWith("EINVAL", () => sem_open(name, 0));
-    failsWith("EINVAL", () => sem_open(name, O_TRUNC));
+    for (const call of [sem_post, sem_trywait, sem_getvalue]) failsWithCode("EIO", () => call(sem));
+    failsWithCode("EINVAL", () => sem_open(name, 0));
+    failsWithCode("EINVAL", () => sem_open(name, O_TRUNC));
     sem_close(sem);
   });
 
@@ -221,8 +219,8 @@ describe("waiting", () => {
     const { sem } = named();
     await assert.rejects(sem_wait(sem, { timeoutMs: 20 }), { code: "ETIMEDOUT", syscall: "sem_wait", errno: -110 });
     await assert.rejects(sem_wait(sem, { timeoutMs: 0 }), { code: "ETIMEDOUT" });
-    failsWith("ETIMEDOUT", () => sem_waitSync(sem, { timeoutMs: 20 }));
-    failsWith("ETIMEDOUT", () => sem_waitSync(sem, { timeoutMs: 0 }));
+    failsWithCode("ETIMEDOUT", () => sem_waitSync(sem, { timeoutMs: 20 }));
+    failsWithCode("ETIMEDOUT", () => sem_waitSync(sem, { timeoutMs: 0 }));
     const reason = new Error("enough");
     await assert.rejects(sem_wait(sem, { signal: AbortSignal.abort(reason) }), reason);
     const later = new AbortController();

@@ -42,6 +42,7 @@ import {
   SystemCallError,
 } from "shmkit/sysv";
 import { PosixPeer } from "./helpers/posix-peer.js";
+import { failsWith } from "./helpers/system-call-failure.js";
 
 const peer = new PosixPeer();
 const RIGHTS = 0o600;
@@ -76,12 +77,6 @@ function queue(): number {
   made.push(() => msgctl(id, IPC_RMID));
   return id;
 }
-
-const failsWith = (code: string, syscall: string, act: () => unknown): void =>
-  assert.throws(
-    act,
-    (error) => error instanceof SystemCallError && error.code === code && error.syscall === syscall && error.errno < 0,
-  );
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const textOf = (data: Uint8Array): string => new TextDecoder().decode(data);

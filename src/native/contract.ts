@@ -249,7 +249,7 @@ export interface NativeAddon {
   sem_trywait(sem: number): number;
   sem_post(sem: number): number;
   sem_getvalue(sem: number): number;
-  /** sem_timedwait(3) on this thread, for 50 ms at most. */
+  /** sem_wait(3) on this thread, for 50 ms at most: -EINTR. -EIO when its page is gone, -EINVAL for contents that the C library would not survive. */
   sem_park(sem: number, timeoutMs: number): number;
   sem_wait(sem: number): PendingCall | number;
 
@@ -260,7 +260,7 @@ export interface NativeAddon {
   mq_getattr(mqdes: number, target: Float64Array): number;
   /** Sets O_NONBLOCK or not; fills in what was before. */
   mq_setattr(mqdes: number, mq_flags: number, target: Float64Array): number;
-  /** On this thread for 50 ms at most: -ETIMEDOUT; -EAGAIN: the queue is one that does not wait. */
+  /** With timeout 0 without waiting (-ETIMEDOUT); otherwise on this thread for 50 ms at most: -EINTR. -EAGAIN: the queue is one that does not wait. */
   mq_send(mqdes: number, msg: Uint8Array, prio: number, timeoutMs: number): number;
   /** The same; answers length + priority * 2^32. */
   mq_receive(mqdes: number, target: Uint8Array, timeoutMs: number): number;
