@@ -152,6 +152,35 @@ describe("a readers–writer lock", () => {
     writers.tryLock()!.release();
   });
 
+  test("who tries again and again comes in at last, though a reader that goes first does not come", async (t) => {
+    const name = uniqueRegionName("rwlock-favour-try");
+    const [lock, readers, writers] = [await lockOf(t, name), await lockOf(t, name), await lockOf(t, name)];
+    const guard = lock.lockSync();
+    const reading = readers.lockShared();
+    guard.release();
+    assert.equal(writers.tryLock(), undefined);
+    // The thread is not let go, so that the reader does not come.
+    let written;
+    for (const until = performance.now() + 5000; written === undefined && performance.now() < until;)
+      written = writers.tryLock();
+    assert.equal(written?.mode, "exclusive");
+    written?.release();
+    (await reading).release();
+  });
+
+  test("readers that wait while another one writes go first for as long as those before them", async (t) => {
+    const name = uniqueRegionName("rwlock-favour-next");
+    const [lock, readers, writers] = [await lockOf(t, name), await lockOf(t, name), await lockOf(t, name)];
+    for (let round = 0; round < 2; round++) {
+      const guard = lock.lockSync();
+      const reading = readers.lockShared();
+      guard.release();
+      assert.equal(writers.tryLock(), undefined, `round ${round}`);
+      for (const until = performance.now() + 30; performance.now() < until;);
+      (await reading).release();
+    }
+  });
+
   test("a pending upgrade ends at once when its guard is released or downgraded", async (t) => {
     const name = uniqueRegionName("rwlock-upgrade-released");
     const [lock, other] = [await lockOf(t, name), await lockOf(t, name)];

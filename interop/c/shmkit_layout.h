@@ -704,7 +704,8 @@ _Static_assert(sizeof(struct shmkit_condition) == 2176, "condition");
 struct shmkit_rwlock {
   struct shmkit_lock lock;
   uint32_t gate;
-  uint8_t reserved_68[60];
+  uint32_t closings;
+  uint8_t reserved_72[56];
   uint32_t last_turn;
   uint8_t reserved_132[28];
   uint32_t waiting[8];
@@ -714,6 +715,7 @@ struct shmkit_rwlock {
 };
 _Static_assert(offsetof(struct shmkit_rwlock, lock) == 0, "rwlock.lock");
 _Static_assert(offsetof(struct shmkit_rwlock, gate) == 64, "rwlock.gate");
+_Static_assert(offsetof(struct shmkit_rwlock, closings) == 68, "rwlock.closings");
 _Static_assert(offsetof(struct shmkit_rwlock, last_turn) == 128, "rwlock.last_turn");
 _Static_assert(offsetof(struct shmkit_rwlock, waiting) == 160, "rwlock.waiting");
 _Static_assert(offsetof(struct shmkit_rwlock, favoured) == 192, "rwlock.favoured");

@@ -395,6 +395,7 @@ RWLOCK_SIZE = 1280
 RWLOCK = {
     "lock": Field(0, "I", 16),
     "gate": Field(64, "I", 1),
+    "closings": Field(68, "I", 1),
     "last_turn": Field(128, "I", 1),
     "waiting": Field(160, "I", 8),
     "favoured": Field(192, "I", 8),

@@ -12,6 +12,7 @@ export const RWLOCK = struct(
   [
     [0, "lock", "u32[16]", "lock; owned by who writes, waits to write as the first, or holds it upgradable", "see lock", "atomic", "freed by recovery; abandoned if its owner had entered"],
     [64, "gate", "u32", "0 open; slot + 1 of the owner that closed it, plus 65536 when no reader is left and it has entered", "lock owner; recoverer", "publish", "opened by recovery"],
+    [68, "closings", "u32", "how often an owner has closed the gate (wraps)", "lock owner, before gate", "plain", "same"],
     [128, "lastTurn", "u32", "the last turn drawn (wraps, skips 0)", "whoever draws", "atomic", "same"],
     [160, "waiting", "u32[8]", "member set: readers that wait for the gate", "each member its own bit", "atomic", "cleared by recovery"],
     [192, "favoured", "u32[8]", "member set: readers that waited when the last writer left; those of them that still wait come before the next writer", "set by the lock owner or its recoverer, cleared by each member and by a lock owner that waited for it in vain", "atomic", "cleared by recovery"],

@@ -9,6 +9,7 @@ const { at } = RWLOCK;
 /** @internal Word offsets inside a readers–writer lock. */
 export const RWLOCK_WORD = {
   gate: at.gate >> 2,
+  closings: at.closings >> 2,
   lastTurn: at.lastTurn >> 2,
   waiting: at.waiting >> 2,
   favoured: at.favoured >> 2,

@@ -141,6 +141,7 @@ export class RwLock extends NamedObject {
   private readonly turnWord = this.base + RWLOCK_WORD.turns + this.member.slot;
   private readonly countWord = countWord(this.base, this.member.slot);
   private readonly gate = this.base + RWLOCK_WORD.gate;
+  private readonly closings = this.base + RWLOCK_WORD.closings;
   private readonly waiting = this.base + RWLOCK_WORD.waiting;
   private readonly favoured = this.base + RWLOCK_WORD.favoured;
   private readonly entered = this.member.me | GATE_ENTERED;
@@ -150,8 +151,12 @@ export class RwLock extends NamedObject {
   private owner: RwLockGuard | undefined;
   /** The lock is owned, or the gate closed, on behalf of a wait. */
   private isEntering = false;
-  /** Since when readers are let in first; 0 when that has not begun. */
+  /**
+   * Since when readers are let in first, 0 when that has not begun, and how often the gate had been closed: since it was
+   * opened behind another closing, others are. A try that gives up leaves it, so that who tries again and again comes in.
+   */
   private favourSince = 0;
+  private favourOf = 0;
   /** Of an attempt that is not over. */
   private arriving: RwLockGuard | undefined;
   /** Since when nobody here has left, although a task waits to read where one reads; 0 when that has not begun. */
@@ -396,6 +401,7 @@ export class RwLock extends NamedObject {
   private shutOut(): boolean {
     if (words.load(this.words, this.gate) === 0) {
       if (this.mustFavour()) return false;
+      words.write(this.words, this.closings, words.read(this.words, this.closings) + 1);
       // SYNC POINT: pairs with a reader that counts itself and then looks at the gate, in attemptShared
       words.store(this.words, this.gate, this.member.me);
     }
@@ -414,9 +420,12 @@ export class RwLock extends NamedObject {
       // A bit of one that does not wait any more means nothing.
       if ((words.load(this.words, this.favoured + word) & words.load(this.words, this.waiting + word)) !== 0)
         isAny = true;
+    const closings = words.read(this.words, this.closings);
     if (!isAny) this.favourSince = 0;
-    else if (this.favourSince === 0) this.favourSince = now();
-    else if (now() - this.favourSince >= FAVOUR_MS) {
+    else if (this.favourSince === 0 || this.favourOf !== closings) {
+      this.favourSince = now();
+      this.favourOf = closings;
+    } else if (now() - this.favourSince >= FAVOUR_MS) {
       for (let word = 0; word < setWords; word++) words.store(this.words, this.favoured + word, 0);
       this.favourSince = 0;
       return false;
@@ -442,7 +451,6 @@ export class RwLock extends NamedObject {
     this.openGate();
     if (this.owner === undefined) this.free();
     this.isEntering = false;
-    this.favourSince = 0;
     // Other waits of this member looked on while this one had it.
     ringMember(this.member, this.member.slot);
   }
@@ -469,7 +477,10 @@ export class RwLock extends NamedObject {
 
   private writingGivenUp(): void {
     this.writing.reset();
-    if (this.isEntering && !this.hasOtherEntrants) this.stopEntering();
+    if (this.isEntering && !this.hasOtherEntrants) {
+      this.stopEntering();
+      this.favourSince = 0;
+    }
     if (this.writers.waits.length === 0) this.turns.giveUp();
   }
 
