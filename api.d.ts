@@ -569,25 +569,11 @@ export interface ReceiveOptions extends WaitOptions {
 }
 
 export class Region extends EventEmitter<RegionEvents> implements AsyncDisposable {
-    readonly name: string;
     readonly path: string;
     readonly lifetime: LifetimeName;
     readonly createdAt: Date;
     readonly epoch: string;
     readonly created: boolean;
-    readonly pipes: PipeCollection;
-    readonly counters: Collection<CounterOptions, Counter>;
-    readonly mutexes: Collection<MutexOptions, Mutex>;
-    readonly semaphores: Collection<SemaphoreOptions, Semaphore>;
-    readonly conditions: Collection<ConditionOptions, Condition>;
-    readonly rwlocks: Collection<RwLockOptions, RwLock>;
-    readonly locks: LockManager;
-    readonly events: Collection<EventOptions, SharedEvent>;
-    readonly barriers: Collection<BarrierOptions, Barrier>;
-    readonly latches: Collection<LatchOptions, Latch>;
-    readonly onces: Collection<OnceOptions, Once>;
-    readonly flags: Collection<FlagOptions, Flag>;
-    readonly rateLimiters: Collection<RateLimiterOptions, RateLimiter>;
     static create(name: string, options?: RegionOptions): Promise<Region>;
     static createSync(name: string, options?: RegionOptions): Region;
     static open(name: string, options?: RegionOpenOptions): Promise<Region>;
@@ -605,6 +591,35 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     static cleanSync(options?: {
     kernel?: boolean;
 }): string[];
+    get sizeBytes(): number;
+    get maxSizeBytes(): number;
+    get slot(): number;
+    statistics(): HeapStatistics;
+    members(): MemberInfo[];
+    get buffer(): ArrayBuffer | SharedArrayBuffer;
+    grow(size: Size, options?: WaitOptions): Promise<void>;
+    growSync(size: Size, options?: WaitOptions): void;
+    unref(): this;
+    ref(): this;
+    hasRef(): boolean;
+    recoverTheDead(): boolean;
+    close(): Promise<void>;
+    closeSync(): void;
+    [Symbol.asyncDispose](): Promise<void>;
+    readonly name: string;
+    readonly pipes: PipeCollection;
+    readonly counters: Collection<CounterOptions, Counter>;
+    readonly mutexes: Collection<MutexOptions, Mutex>;
+    readonly semaphores: Collection<SemaphoreOptions, Semaphore>;
+    readonly conditions: Collection<ConditionOptions, Condition>;
+    readonly rwlocks: Collection<RwLockOptions, RwLock>;
+    readonly locks: LockManager;
+    readonly events: Collection<EventOptions, SharedEvent>;
+    readonly barriers: Collection<BarrierOptions, Barrier>;
+    readonly latches: Collection<LatchOptions, Latch>;
+    readonly onces: Collection<OnceOptions, Once>;
+    readonly flags: Collection<FlagOptions, Flag>;
+    readonly rateLimiters: Collection<RateLimiterOptions, RateLimiter>;
     pipe<T = unknown>(name: string, options?: PipeOptions & WaitOptions): Promise<Pipe<T>>;
     pipeSync<T = unknown>(name: string, options?: PipeOptions & WaitOptions): Pipe<T>;
     counter(name: string, options?: WaitOptions): Promise<Counter>;
@@ -629,21 +644,6 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     doOnceSync(name: string, options?: WaitOptions): Once;
     flag(name: string, options?: WaitOptions): Promise<Flag>;
     flagSync(name: string, options?: WaitOptions): Flag;
-    get sizeBytes(): number;
-    get maxSizeBytes(): number;
-    get slot(): number;
-    statistics(): HeapStatistics;
-    members(): MemberInfo[];
-    get buffer(): ArrayBuffer | SharedArrayBuffer;
-    grow(size: Size, options?: WaitOptions): Promise<void>;
-    growSync(size: Size, options?: WaitOptions): void;
-    unref(): this;
-    ref(): this;
-    hasRef(): boolean;
-    recoverTheDead(): boolean;
-    close(): Promise<void>;
-    closeSync(): void;
-    [Symbol.asyncDispose](): Promise<void>;
 }
 
 export interface RegionEvent {

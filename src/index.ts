@@ -3,16 +3,9 @@
  * Begin with {@link open}.
  * @module shmkit
  */
-export {
-  open,
-  Region,
-  type ConditionOptions,
-  type CounterOptions,
-  type RegionEvents,
-  type RwLockOptions,
-  type FlagOptions,
-  type OnceOptions,
-} from "./region/region.js";
+export { open, Region } from "./region/region.js";
+export type { RegionEvents } from "./region/region-objects.js";
+export type { ConditionOptions, CounterOptions, FlagOptions, OnceOptions, RwLockOptions } from "./region/kind-faces.js";
 export { probeSystem, type Facility, type FacilityName, type SystemReport } from "./region/facilities.js";
 export type { LifetimeName } from "./region/geometry.js";
 export type { Kind } from "./layout/heap.js";

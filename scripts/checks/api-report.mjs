@@ -48,20 +48,21 @@ function literalsOf(declaration, checker) {
 /** What of a declaration users see: all of it, or the shown parts of a class. */
 function shownParts(declaration, checker, exported) {
   if (!ts.isClassDeclaration(declaration)) return { parts: [declaration] };
-  const isShown = (type) => {
+  /** The types themselves; what a base that is not exported extends in its place. */
+  const shownBases = (type) => {
     const symbol = checker.getTypeAtLocation(type).getSymbol();
     const parent = symbol?.valueDeclaration;
-    return (
+    const isShown =
       exported.has(symbol) ||
       parent === undefined ||
       !ts.isClassDeclaration(parent) ||
-      parent.getSourceFile().fileName.includes("/node_modules/")
-    );
+      parent.getSourceFile().fileName.includes("/node_modules/");
+    return isShown ? [type] : (parent.heritageClauses ?? []).flatMap(({ types }) => types.flatMap(shownBases));
   };
   const parameters = declaration.typeParameters ?? [];
   const heritage = (declaration.heritageClauses ?? []).map(({ token, types }) => ({
     token,
-    types: types.filter(isShown),
+    types: types.flatMap(shownBases),
   }));
   const members = visibleMembers(declaration, checker, exported);
   return { parts: [...parameters, ...heritage.flatMap(({ types }) => types), ...members], heritage, members };

@@ -1,9 +1,9 @@
 import { flag, knownOptions, objectName } from "../base/arguments.js";
 import { onlyWaitOptions, WAIT_OPTIONS, type WaitOptions } from "../base/deadline.js";
-import type { Directory, ObjectPlan, ObjectRef, OpenMode } from "../heap/directory.js";
-import type { NamedObject } from "../heap/named-object.js";
-import type { Kind } from "../layout/heap.js";
-import type { Waitable, Waits } from "../members/waits.js";
+import type { ObjectPlan, ObjectRef, OpenMode } from "../heap/directory.js";
+import type { NamedObject, ObjectContext } from "../heap/named-object.js";
+import type { Waitable } from "../members/waits.js";
+import type { KindFace } from "./kind-faces.js";
 
 /** Options of `open` on a kind of object. */
 export interface OpenOptions extends WaitOptions {
@@ -13,19 +13,10 @@ export interface OpenOptions extends WaitOptions {
 
 /** What a collection needs from its region. */
 export interface CollectionHost {
-  readonly directory: Directory;
-  readonly waits: Waits;
+  readonly context: ObjectContext;
   check(): void;
   /** The handle of an object, made at most once per object and region handle. */
   handle<O extends NamedObject>(ref: ObjectRef, make: () => O): O;
-}
-
-/** How one kind of object is planned and made. */
-export interface KindFace<Options extends object, O extends NamedObject> {
-  readonly kind: Kind;
-  readonly optionNames: readonly string[];
-  plan(options: Options): ObjectPlan;
-  make(ref: ObjectRef): O;
 }
 
 /**
@@ -85,20 +76,20 @@ export class Collection<Options extends object, O extends NamedObject> {
   /** Removes an object; who has it open gets ERR_CLOSED from the next call on. Resolves to false when there was none. @throws ERR_WRONG_KIND, ERR_TIMEOUT */
   async remove(name: string, options?: WaitOptions): Promise<boolean> {
     this.host.check();
-    const removing = this.host.directory.removing(objectName(name), this.face.kind);
-    return this.host.waits.async(removing, onlyWaitOptions(options, `${this.face.kind} remove`));
+    const removing = this.host.context.directory.removing(objectName(name), this.face.kind);
+    return this.host.context.waits.async(removing, onlyWaitOptions(options, `${this.face.kind} remove`));
   }
   /** {@link remove}, blocking the thread. */
   removeSync(name: string, options?: WaitOptions): boolean {
     this.host.check();
-    const removing = this.host.directory.removing(objectName(name), this.face.kind);
-    return this.host.waits.sync(removing, onlyWaitOptions(options, `${this.face.kind} removeSync`));
+    const removing = this.host.context.directory.removing(objectName(name), this.face.kind);
+    return this.host.context.waits.sync(removing, onlyWaitOptions(options, `${this.face.kind} removeSync`));
   }
 
   /** Names of the objects of this kind, in the order of their making where places were not reused. */
   list(): string[] {
     this.host.check();
-    const names = this.host.directory
+    const names = this.host.context.directory
       .list()
       .filter((ref) => ref.kind === this.face.kind)
       .map((ref) => ref.name);
@@ -121,22 +112,22 @@ export class Collection<Options extends object, O extends NamedObject> {
       wait,
       ...rest
     } = knownOptions(options, [...own, ...WAIT_OPTIONS], `${this.face.kind} ${mode}`);
-    return { plan: this.face.plan(rest as unknown as Options), wait: flag(wait, "wait") };
+    return { plan: this.face.plan(this.host.context.member, rest as unknown as Options), wait: flag(wait, "wait") };
   }
 
   private opening(name: string, mode: OpenMode, plan: ObjectPlan, wait: boolean): Waitable<O> {
-    return this.host.directory.opening(name, plan, mode, wait, (ref) =>
-      this.host.handle(ref, () => this.face.make(ref)),
+    return this.host.context.directory.opening(name, plan, mode, wait, (ref) =>
+      this.host.handle(ref, () => new this.face.make(this.host.context, ref)),
     );
   }
 
   private async async(name: string, mode: OpenMode, options?: Options & OpenOptions): Promise<O> {
     const { plan, wait } = this.prepare(name, mode, options);
-    return this.host.waits.async(this.opening(name, mode, plan, wait), options);
+    return this.host.context.waits.async(this.opening(name, mode, plan, wait), options);
   }
 
   private sync(name: string, mode: OpenMode, options?: Options & OpenOptions): O {
     const { plan, wait } = this.prepare(name, mode, options);
-    return this.host.waits.sync(this.opening(name, mode, plan, wait), options);
+    return this.host.context.waits.sync(this.opening(name, mode, plan, wait), options);
   }
 }

@@ -1,61 +1,19 @@
-import { EventEmitter } from "node:events";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { ShmkitError } from "../base/errors.js";
 import { flag, knownOptions, regionName, wholeNumber } from "../base/arguments.js";
 import { deadlineOf, now, onlyWaitOptions, timeoutError, type WaitOptions } from "../base/deadline.js";
 import { formatBytes, sizeBytes, type Size } from "../base/sizes.js";
-import { Pipe } from "../channels/pipe.js";
-import { pipePlan, type PipeOptions } from "../channels/pipe-options.js";
-import type { ObjectRef } from "../heap/directory.js";
-import type { NamedObject, ObjectContext } from "../heap/named-object.js";
 import type { HeapStatistics } from "../heap/page-heap.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
 import { native } from "../native/addon.js";
-import type { MemberDeath } from "../members/deaths.js";
 import { tell, type RegionEvent } from "../members/diagnostics.js";
-import { BLOCKED } from "../members/member.js";
-import { LocalQueue, type Waitable } from "../members/waits.js";
-import { Condition, conditionPlan } from "../sync/condition.js";
-import { Mutex, MUTEX_OPTIONS, mutexPlan, type MutexOptions } from "../sync/mutex.js";
-import { LockManager, type LockTableSource } from "../sync/lock-manager.js";
-import { LOCKS_NAME, locksPlan, LockTable } from "../sync/lock-table.js";
-import { RateLimiter, rateLimiterPlan, type RateLimiterOptions } from "../sync/rate-limiter.js";
-import { RwLock, rwlockPlan } from "../sync/rwlock.js";
-import { SharedEvent, eventPlan, type EventOptions } from "../sync/event.js";
-import { Barrier, barrierPlan, type BarrierOptions } from "../sync/barrier.js";
-import { Latch, latchPlan, type LatchOptions } from "../sync/latch.js";
-import { Once, oncePlan } from "../sync/once.js";
-import { Flag, flagPlan } from "../sync/flag.js";
-import { Semaphore, semaphorePlan, type SemaphoreOptions } from "../sync/semaphore.js";
-import { Counter, counterPlan } from "../values/counter.js";
-import { attach, clean, remove, run, runSync, type Attached, type OpenMode, type Steps } from "./attach.js";
-import { Collection, type CollectionHost } from "./collection.js";
-import type { LifetimeName } from "./geometry.js";
 import { readMembers, type MemberInfo } from "../members/member-info.js";
-import type { Membership } from "./membership.js";
+import { LocalQueue, type Waitable } from "../members/waits.js";
+import { attach, clean, remove, run, runSync, type Attached, type OpenMode, type Steps } from "./attach.js";
+import type { LifetimeName } from "./geometry.js";
 import { checkOptions, type RegionOpenOptions, type RegionOptions } from "./options.js";
-import type { PipeCollection } from "./pipe-collection.js";
+import { RegionObjects } from "./region-objects.js";
 import { regionNames, snapshot, snapshots, type InspectOptions, type RegionInfo } from "./snapshot.js";
-
-/** Events of a {@link Region}, with the arguments of their listeners. */
-export interface RegionEvents {
-  /** A member died and was recovered: who, what it was doing, and whether that took effect. Once for each death. */
-  memberDied: [death: MemberDeath];
-}
-
-/** Options of a {@link Counter}: none yet. */
-export type CounterOptions = Record<never, never>;
-
-/** Options of a {@link Condition}: none yet. */
-export type ConditionOptions = Record<never, never>;
-/** Options of a {@link RwLock}: none yet. */
-export type RwLockOptions = Record<never, never>;
-
-/** Options of a {@link Once}: none yet. */
-export type OnceOptions = Record<never, never>;
-
-/** Options of a {@link Flag}: none yet. */
-export type FlagOptions = Record<never, never>;
 
 /**
  * A named region of memory that processes share. An attached region does not keep its process alive; a pending wait does.
@@ -75,9 +33,7 @@ export type FlagOptions = Record<never, never>;
  * await app.close(); // its last member: the region is gone
  * ```
  */
-export class Region extends EventEmitter<RegionEvents> implements AsyncDisposable {
-  /** Its name, as given to `open`. */
-  readonly name: string;
+export class Region extends RegionObjects implements AsyncDisposable {
   /** Path of the shared-memory file: `/dev/shm/shmkit.NAME`. */
   readonly path: string;
   /** When it ends: as its creator said. */
@@ -88,49 +44,14 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
   readonly epoch: string;
   /** Whether this call made the region. */
   readonly created: boolean;
-  /** Named pipes: `create`, `open`, `openOrCreate`, `remove`, `list`. */
-  readonly pipes: PipeCollection;
-  /** Named counters. */
-  readonly counters: Collection<CounterOptions, Counter>;
-  /** Named mutexes. */
-  readonly mutexes: Collection<MutexOptions, Mutex>;
-  /** Named semaphores. */
-  readonly semaphores: Collection<SemaphoreOptions, Semaphore>;
-  /** Named conditions. */
-  readonly conditions: Collection<ConditionOptions, Condition>;
-  /** Named readers–writer locks. */
-  readonly rwlocks: Collection<RwLockOptions, RwLock>;
-  /**
-   * The named locks of the region, with the interface of Web Locks: what `navigator.locks` is to a page. Made at the first
-   * request.
-   */
-  readonly locks: LockManager;
-  private readonly lockTables: LockTableSource;
-  /** Named events. */
-  readonly events: Collection<EventOptions, SharedEvent>;
-  /** Named barriers. */
-  readonly barriers: Collection<BarrierOptions, Barrier>;
-  /** Named latches. */
-  readonly latches: Collection<LatchOptions, Latch>;
-  /** Named things that are done once. */
-  readonly onces: Collection<OnceOptions, Once>;
-  /** Named flags. */
-  readonly flags: Collection<FlagOptions, Flag>;
-  /** Named rate limiters. */
-  readonly rateLimiters: Collection<RateLimiterOptions, RateLimiter>;
-  private readonly membership: Membership;
-  private readonly handles = new Map<string, NamedObject>();
-
   private constructor(name: string, attached: Attached) {
-    super();
-    this.name = name;
+    super(name, attached.membership);
     this.path = attached.path;
     this.lifetime = attached.lifetime;
     this.createdAt = attached.createdAt;
     this.epoch = attached.epoch;
     this.created = attached.created;
-    this.membership = attached.membership;
-    const { member, heap, directory, waits, deaths, recovery } = attached.membership;
+    const { deaths } = attached.membership;
     // Deaths are noticed inside other calls; listeners run when those are done.
     deaths.onDeath = (death) => {
       this.untold++;
@@ -140,126 +61,7 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
       });
       tell("shmkit:member:death", () => ({ region: name, death }));
     };
-    recovery.onOwnLost = (entry) => {
-      for (const object of this.handles.values()) if (object.ref.entry === entry) object.forgetHeld();
-    };
-    const context = {
-      member,
-      heap,
-      directory,
-      waits,
-      forget: (object: NamedObject) => this.handles.delete(keyOf(object.ref)),
-    };
-    const host = {
-      directory,
-      waits,
-      check: () => member.checkUsable(),
-      handle: <O extends NamedObject>(ref: ObjectRef, make: () => O): O => {
-        const known = this.handles.get(keyOf(ref));
-        if (known !== undefined) {
-          // Otherwise another kind's handle would be taken for one of this.
-          if (known.ref.kind === ref.kind) return known as O;
-          throw new ShmkitError("ERR_CORRUPT", `${name}/${ref.name} has changed its kind; remove the region`, {
-            path: name,
-          });
-        }
-        const made = make();
-        this.handles.set(keyOf(ref), made);
-        return made;
-      },
-    };
-    const pipes = new Collection<PipeOptions, Pipe>(host, {
-      kind: "pipe",
-      optionNames: ["capacity", "maxLeased"],
-      plan: (options) => pipePlan(member, options),
-      make: (ref) => new Pipe(context, ref),
-    });
-    this.pipes = pipes as PipeCollection;
-    this.counters = new Collection(host, {
-      kind: "counter",
-      optionNames: [],
-      plan: () => counterPlan(),
-      make: (ref) => new Counter(context, ref),
-    });
-    this.mutexes = new Collection(host, {
-      kind: "mutex",
-      optionNames: MUTEX_OPTIONS,
-      plan: (options) => mutexPlan(member, options),
-      make: (ref) => new Mutex(context, ref),
-    });
-    this.semaphores = new Collection(host, {
-      kind: "semaphore",
-      optionNames: ["permits"],
-      plan: (options) => semaphorePlan(member, options),
-      make: (ref) => new Semaphore(context, ref),
-    });
-    this.conditions = new Collection(host, {
-      kind: "condition",
-      optionNames: [],
-      plan: () => conditionPlan(),
-      make: (ref) => new Condition(context, ref),
-    });
-    this.rwlocks = new Collection(host, {
-      kind: "rwlock",
-      optionNames: [],
-      plan: () => rwlockPlan(member),
-      make: (ref) => new RwLock(context, ref),
-    });
-    this.events = new Collection(host, {
-      kind: "event",
-      optionNames: ["manualReset", "set"],
-      plan: (options) => eventPlan(member, options),
-      make: (ref) => new SharedEvent(context, ref),
-    });
-    this.barriers = new Collection(host, {
-      kind: "barrier",
-      optionNames: ["parties"],
-      plan: (options) => barrierPlan(member, options),
-      make: (ref) => new Barrier(context, ref),
-    });
-    this.latches = new Collection(host, {
-      kind: "latch",
-      optionNames: ["count"],
-      plan: (options) => latchPlan(member, options),
-      make: (ref) => new Latch(context, ref),
-    });
-    this.onces = new Collection(host, {
-      kind: "once",
-      optionNames: [],
-      plan: () => oncePlan(),
-      make: (ref) => new Once(context, ref),
-    });
-    this.flags = new Collection(host, {
-      kind: "flag",
-      optionNames: [],
-      plan: () => flagPlan(),
-      make: (ref) => new Flag(context, ref),
-    });
-    this.lockTables = this.lockTableSource(context, host);
-    this.locks = LockManager.over(this.lockTables);
-    this.rateLimiters = new Collection(host, {
-      kind: "rate-limiter",
-      optionNames: ["tokens", "intervalMs", "burst"],
-      plan: (options) => rateLimiterPlan(member, options),
-      make: (ref) => new RateLimiter(context, ref),
-    });
     tell(attached.created ? "shmkit:region:create" : "shmkit:region:attach", () => this.eventOf());
-  }
-
-  private lockTableSource(context: ObjectContext, host: CollectionHost): LockTableSource {
-    const { directory, waits } = host;
-    const make = (ref: ObjectRef): LockTable => host.handle(ref, () => new LockTable(context, ref));
-    const opening = (): Waitable<LockTable> => {
-      host.check();
-      return directory.opening(LOCKS_NAME, locksPlan(), "openOrCreate", false, make);
-    };
-    return {
-      tryOpen: () => {
-        const table = waits.try(opening());
-        return table === BLOCKED ? undefined : table;
-      },
-      open: async () => waits.async(opening(), undefined),
-    };
   }
 
   // Making and finding regions.
@@ -369,119 +171,6 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
   private static attachSync(name: string, mode: OpenMode, options: RegionOpenOptions | undefined): Region {
     const checked = checkOptions(options, `Region.${mode}`);
     return new Region(name, runSync(attach(name, mode, checked), `opening the region ${regionName(name)}`, options));
-  }
-
-  // Objects.
-
-  /**
-   * Opens a pipe, or makes it: any process may be first. Shorthand for `pipes.openOrCreate`. `T` is what its messages are,
-   * which nothing checks at run time.
-   * @throws as {@link Collection.openOrCreate}
-   */
-  pipe<T = unknown>(name: string, options?: PipeOptions & WaitOptions): Promise<Pipe<T>> {
-    return this.pipes.openOrCreate<T>(name, options);
-  }
-  /** {@link pipe}, blocking the thread. */
-  pipeSync<T = unknown>(name: string, options?: PipeOptions & WaitOptions): Pipe<T> {
-    return this.pipes.openOrCreateSync<T>(name, options);
-  }
-
-  /** Opens a counter, or makes it with value 0. Shorthand for `counters.openOrCreate`. @throws as {@link Collection.openOrCreate} */
-  counter(name: string, options?: WaitOptions): Promise<Counter> {
-    return this.counters.openOrCreate(name, options);
-  }
-  /** {@link counter}, blocking the thread. */
-  counterSync(name: string, options?: WaitOptions): Counter {
-    return this.counters.openOrCreateSync(name, options);
-  }
-
-  /** Opens a mutex, or makes it. Shorthand for `mutexes.openOrCreate`. @throws as {@link Collection.openOrCreate} */
-  mutex(name: string, options?: MutexOptions & WaitOptions): Promise<Mutex> {
-    return this.mutexes.openOrCreate(name, options);
-  }
-  /** {@link mutex}, blocking the thread. */
-  mutexSync(name: string, options?: MutexOptions & WaitOptions): Mutex {
-    return this.mutexes.openOrCreateSync(name, options);
-  }
-
-  /** Opens a semaphore, or makes it. Shorthand for `semaphores.openOrCreate`. @throws as {@link Collection.openOrCreate} */
-  semaphore(name: string, options?: SemaphoreOptions & WaitOptions): Promise<Semaphore> {
-    return this.semaphores.openOrCreate(name, options);
-  }
-  /** {@link semaphore}, blocking the thread. */
-  semaphoreSync(name: string, options?: SemaphoreOptions & WaitOptions): Semaphore {
-    return this.semaphores.openOrCreateSync(name, options);
-  }
-
-  /** Opens a condition, or makes it. Shorthand for `conditions.openOrCreate`. @throws as {@link Collection.openOrCreate} */
-  condition(name: string, options?: WaitOptions): Promise<Condition> {
-    return this.conditions.openOrCreate(name, options);
-  }
-  /** {@link condition}, blocking the thread. */
-  conditionSync(name: string, options?: WaitOptions): Condition {
-    return this.conditions.openOrCreateSync(name, options);
-  }
-  /** Opens a rate limiter, or makes it. Shorthand for `rateLimiters.openOrCreate`. @throws as {@link Collection.openOrCreate} */
-  rateLimiter(name: string, options?: RateLimiterOptions & WaitOptions): Promise<RateLimiter> {
-    return this.rateLimiters.openOrCreate(name, options);
-  }
-  /** {@link rateLimiter}, blocking the thread. */
-  rateLimiterSync(name: string, options?: RateLimiterOptions & WaitOptions): RateLimiter {
-    return this.rateLimiters.openOrCreateSync(name, options);
-  }
-
-  /** Opens a readers–writer lock, or makes it. Shorthand for `rwlocks.openOrCreate`. @throws as {@link Collection.openOrCreate} */
-  rwlock(name: string, options?: WaitOptions): Promise<RwLock> {
-    return this.rwlocks.openOrCreate(name, options);
-  }
-  /** {@link rwlock}, blocking the thread. */
-  rwlockSync(name: string, options?: WaitOptions): RwLock {
-    return this.rwlocks.openOrCreateSync(name, options);
-  }
-
-  /** Opens an event, or makes it. Shorthand for `events.openOrCreate`. @throws as {@link Collection.openOrCreate} */
-  event(name: string, options?: EventOptions & WaitOptions): Promise<SharedEvent> {
-    return this.events.openOrCreate(name, options);
-  }
-  /** {@link event}, blocking the thread. */
-  eventSync(name: string, options?: EventOptions & WaitOptions): SharedEvent {
-    return this.events.openOrCreateSync(name, options);
-  }
-
-  /** Opens a barrier, or makes it. Shorthand for `barriers.openOrCreate`. @throws as {@link Collection.openOrCreate} */
-  barrier(name: string, options?: BarrierOptions & WaitOptions): Promise<Barrier> {
-    return this.barriers.openOrCreate(name, options);
-  }
-  /** {@link barrier}, blocking the thread. */
-  barrierSync(name: string, options?: BarrierOptions & WaitOptions): Barrier {
-    return this.barriers.openOrCreateSync(name, options);
-  }
-
-  /** Opens a latch, or makes it. Shorthand for `latches.openOrCreate`. @throws as {@link Collection.openOrCreate} */
-  latch(name: string, options?: LatchOptions & WaitOptions): Promise<Latch> {
-    return this.latches.openOrCreate(name, options);
-  }
-  /** {@link latch}, blocking the thread. */
-  latchSync(name: string, options?: LatchOptions & WaitOptions): Latch {
-    return this.latches.openOrCreateSync(name, options);
-  }
-
-  /** Opens something to be done once, or makes it. Shorthand for `onces.openOrCreate`. @throws as {@link Collection.openOrCreate} */
-  doOnce(name: string, options?: WaitOptions): Promise<Once> {
-    return this.onces.openOrCreate(name, options);
-  }
-  /** {@link doOnce}, blocking the thread. */
-  doOnceSync(name: string, options?: WaitOptions): Once {
-    return this.onces.openOrCreateSync(name, options);
-  }
-
-  /** Opens a flag, or makes it. Shorthand for `flags.openOrCreate`. @throws as {@link Collection.openOrCreate} */
-  flag(name: string, options?: WaitOptions): Promise<Flag> {
-    return this.flags.openOrCreate(name, options);
-  }
-  /** {@link flag}, blocking the thread. */
-  flagSync(name: string, options?: WaitOptions): Flag {
-    return this.flags.openOrCreateSync(name, options);
   }
 
   // State.
@@ -634,7 +323,7 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     const { membership } = this;
     membership.waits.withdrawAll();
     const closing = membership.leave(this.path, this.lifetime === "process", closeFile);
-    this.handles.clear();
+    this.forgetHandles();
     // Last, so that a close which was cut off can be repeated.
     this.closed = true;
     tell("shmkit:region:close", () => this.eventOf());
@@ -675,8 +364,6 @@ function unlessShmkit(error: unknown): false {
   if (error instanceof ShmkitError) return false;
   throw error;
 }
-
-const keyOf = (ref: ObjectRef): string => `${ref.entry}:${ref.generation}`;
 
 /**
  * Joins the region of that name, or makes it: any process may be first. The same as {@link Region.openOrCreate}.
