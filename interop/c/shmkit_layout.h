@@ -735,7 +735,8 @@ struct shmkit_lock_manager {
   uint32_t used;
   uint32_t rover;
   uint32_t changes;
-  uint8_t reserved_80[16];
+  uint32_t moves;
+  uint8_t reserved_84[12];
   uint32_t waiters[8];
   uint32_t segments[16];
   uint32_t segment_generations[16];
@@ -745,6 +746,7 @@ _Static_assert(offsetof(struct shmkit_lock_manager, last_order) == 64, "lock_man
 _Static_assert(offsetof(struct shmkit_lock_manager, used) == 68, "lock_manager.used");
 _Static_assert(offsetof(struct shmkit_lock_manager, rover) == 72, "lock_manager.rover");
 _Static_assert(offsetof(struct shmkit_lock_manager, changes) == 76, "lock_manager.changes");
+_Static_assert(offsetof(struct shmkit_lock_manager, moves) == 80, "lock_manager.moves");
 _Static_assert(offsetof(struct shmkit_lock_manager, waiters) == 96, "lock_manager.waiters");
 _Static_assert(offsetof(struct shmkit_lock_manager, segments) == 128, "lock_manager.segments");
 _Static_assert(offsetof(struct shmkit_lock_manager, segment_generations) == 192, "lock_manager.segment_generations");

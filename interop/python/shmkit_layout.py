@@ -414,6 +414,7 @@ LOCK_MANAGER = {
     "used": Field(68, "I", 1),
     "rover": Field(72, "I", 1),
     "changes": Field(76, "I", 1),
+    "moves": Field(80, "I", 1),
     "waiters": Field(96, "I", 8),
     "segments": Field(128, "I", 16),
     "segment_generations": Field(192, "I", 16),

@@ -32,6 +32,7 @@ export const LOCK_MANAGER = struct(
     [68, "used", "u32", "requests from this index on are free", "lock owner, before the request's state", "plain", "may be too many"],
     [72, "rover", "u32", "index where the search for a free request begins: a hint", "lock owner; whoever frees one", "plain", "any is right"],
     [76, "changes", "u32", "counts what happens under the lock, before it does (wraps)", "lock owner", "publish", "same"],
+    [80, "moves", "u32", "counts requests that go to another chain, twice each: odd while one does (wraps)", "lock owner", "publish", "odd: nobody follows a chain before the next one has gone"],
     [96, "waiters", "u32[8]", "member set: wait for a lock, or hold one that could be stolen; rung one by one, as the requests say", "each member its own bit", "atomic", "cleared by recovery"],
     [128, "segments", "u32[16]", "page of segment k, 0 while there is none", "lock owner", "publish", "a segment allocated but not entered is freed through the ledger"],
     [192, "segmentGenerations", "u32[16]", "generation of that page", "lock owner, before segments", "plain", "same"],

@@ -28,6 +28,7 @@ export const MANAGER_WORD = {
   used: manager.used >> 2,
   rover: manager.rover >> 2,
   changes: manager.changes >> 2,
+  moves: manager.moves >> 2,
   waiters: manager.waiters >> 2,
   segments: manager.segments >> 2,
   segmentGenerations: manager.segmentGenerations >> 2,
@@ -170,29 +171,27 @@ export class LockRequests {
   }
 
   /**
-   * Visits those of a name in a segment by the chain of its hash. False when the way was lost: a free request was taken out of
-   * the chain meanwhile, for another name, or the chain is damaged. Those that are not free stay where they are.
+   * Visits those of a name in a segment by the chain of its hash. False when the way may have been lost: a free request went
+   * to another chain meanwhile, or the chain is damaged. Those that are not free stay where they are.
    */
   private visitChain(k: number, segment: number, visit: (at: number, word: number) => void, name: LockName): boolean {
     const { shared } = this;
     const count = FIRST_LOCK_REQUESTS << k;
-    const chain = chainOf(name.hash, k);
     let left = count;
     // SYNC POINT: looked at after what this member stored before; pairs with link
-    let link = words.load(shared, segment + chain) >>> 0;
+    const moves = words.load(shared, this.base + MANAGER_WORD.moves);
+    let link = words.load(shared, segment + chainOf(name.hash, k)) >>> 0;
     while (link !== 0) {
       if (link > count || left-- === 0) return false;
       const at = segment + count + (link - 1) * REQUEST_WORDS;
+      this.visitOne(at, visit, name);
       link = words.load(shared, at + REQUEST_WORD.next) >>> 0;
-      // SYNC POINT: after the load of next: where that leads elsewhere, the hash is another one; pairs with link
-      const hash = words.load(shared, at + REQUEST_WORD.nameHash);
-      if (hash === name.hash) this.visitOne(at, visit, name);
-      else if (chainOf(hash, k) !== chain) return false;
     }
-    return true;
+    // SYNC POINT: all links were loaded before; pairs with link
+    return (moves & 1) === 0 && words.load(shared, this.base + MANAGER_WORD.moves) === moves;
   }
 
-  /** Moves a free request to the chain of its new name, where it comes first. The lock is held. Cut off, it is in none. */
+  /** Has a free request in the chain of its new name, where it comes first. The lock is held. Cut off, it is in none. */
   private link(k: number, segment: number, i: number, hash: number): void {
     const { shared } = this;
     const count = FIRST_LOCK_REQUESTS << k;
@@ -206,12 +205,19 @@ export class LockRequests {
       link = segment + count + (next - 1) * REQUEST_WORDS + REQUEST_WORD.next;
     }
     const isLinked = words.read(shared, link) === i + 1;
-    if (isLinked && old !== chain) words.store(shared, link, words.read(shared, at + REQUEST_WORD.next));
-    // SYNC POINT: it says which chain it belongs to before it leads there; pairs with visitChain
-    words.store(shared, at + REQUEST_WORD.nameHash, hash);
-    if (isLinked && old === chain) return;
+    if (isLinked && old === chain) {
+      words.write(shared, at + REQUEST_WORD.nameHash, hash);
+      return;
+    }
+    const moves = words.read(shared, this.base + MANAGER_WORD.moves) | 1;
+    // SYNC POINT: odd before a link changes, another number behind the last one; pairs with visitChain
+    words.store(shared, this.base + MANAGER_WORD.moves, moves);
+    if (isLinked) words.store(shared, link, words.read(shared, at + REQUEST_WORD.next));
+    // Says which chain it belongs to before it is in that.
+    words.storeRelease(shared, at + REQUEST_WORD.nameHash, hash);
     words.store(shared, at + REQUEST_WORD.next, words.read(shared, segment + chain));
     words.store(shared, segment + chain, i + 1);
+    words.store(shared, this.base + MANAGER_WORD.moves, moves + 1);
   }
 
   /** The search for a free request is to begin with this one. */
