@@ -106,7 +106,8 @@ export class Receiver {
   /** Whether somebody waiting in one of the receivers' sets could go on. */
   remains(set: number): boolean {
     if (set === this.notEmpty) return !this.isEmpty();
-    if (set === this.leaseFree) return this.leases.findFree() >= 0;
+    // A returned message needs no free slot. Behind the read-modify-write that left the set.
+    if (set === this.leaseFree) return words.read(this.words, this.hint) !== 0 || this.leases.findFree() >= 0;
     if (set === lockWaiters(this.headLock)) return words.load(this.member.segment.words, this.headLock) === 0;
     return true;
   }

@@ -80,9 +80,9 @@ const onLeases = (name: string, members: number, capacity: number, deaths: numbe
   },
 });
 
-const givesBack = (name: string, pipe: Pipe<Uint8Array>, taken: Lease<Uint8Array>): Role => ({
+const givesBack = (name: string, pipe: Pipe<Uint8Array>, taken: Lease<Uint8Array>, index = 0): Role => ({
   name,
-  run: (call) => call(NACK, () => pipe.settleLease(0, taken.sequence, false)),
+  run: (call) => call(NACK, () => pipe.settleLease(index, taken.sequence, false)),
 });
 
 /** With so many messages in the pipe, of which some may be out on lease: what counts is that nobody sleeps for ever. */
@@ -136,6 +136,12 @@ export const LEASE_SCENARIOS: readonly Scenario[] = [
   held("lease-two-returned", 2, 2, ([a, b]) => {
     for (const lease of [a, b].map((pipe) => pipe.receiveSync({ lease: true }))) lease.nack();
     return [receives("one", a, 1), receives("two", b, 1)];
+  }),
+  // Two are given back by members that ring the same one: it passes on what it leaves.
+  held("lease-returned-by-two", 4, 4, ([a, b, c, d]) => {
+    const [one, two] = [a, b].map((pipe) => pipe.receiveSync({ lease: true }));
+    const leases = (name: string, pipe: Pipe<Uint8Array>): Role => ({ name, run: (call) => void lease(pipe, call) });
+    return [givesBack("one", a, one), givesBack("two", b, two, 1), leases("three", c), leases("four", d)];
   }),
   // One comes back to a pipe in which there is nothing else.
   held("lease-back", 2, 1, ([a, b]) => {
