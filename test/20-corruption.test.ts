@@ -3,11 +3,13 @@ import { closeSync, existsSync, openSync, readSync, truncateSync, writeSync } fr
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Region, open, type RegionOptions } from "shmkit";
-import { DIRECTORY_ENTRY, EntryState } from "#src/layout/heap.js";
+import { DIRECTORY_ENTRY, EntryState, PAGE_MAP_BYTES, runPages, RunState, runState } from "#src/layout/heap.js";
+import { LOCK_REQUEST } from "#src/layout/lock-manager.js";
 import { LEASE_SLOT } from "#src/layout/pipe.js";
-import { LAYOUT_VERSION, REGION_HEADER } from "#src/layout/region-header.js";
+import { LAYOUT_VERSION, PAGE_BYTES, REGION_HEADER } from "#src/layout/region-header.js";
 import { findPlaces } from "./fuzz/places.js";
 import { uniqueRegionName } from "./helpers/leftovers.js";
+import { lockTable, TestClaim } from "./helpers/lock-claims.js";
 import { ProcessMember } from "./helpers/process-member.js";
 import { pathOf, SMALL, testRegion } from "./helpers/process-regions.js";
 
@@ -24,6 +26,18 @@ function writeWord(path: string, offset: number, value: number): void {
   const file = openSync(path, "r+");
   writeSync(file, new Uint8Array(new Uint32Array([value]).buffer), 0, 4, offset);
   closeSync(file);
+}
+
+/** Page of a block that a record says is its own, but not of that one. */
+function blockOfMessage(bytes: DataView, except: number): number {
+  const header = (offset: number): number => bytes.getUint32(offset, true);
+  const { at } = REGION_HEADER;
+  for (let page = header(at.heapPage); page < header(at.committedPages);) {
+    const run = header(header(at.pageMapPage) * PAGE_BYTES + page * PAGE_MAP_BYTES);
+    if (runState(run) === RunState.used && page !== except) return page;
+    page += runPages(run);
+  }
+  throw new Error("there is none");
 }
 
 describe("a file that cannot be attached", () => {
@@ -437,6 +451,25 @@ async function damage(
 }
 
 describe("a block that is none", () => {
+  test("ends the release of a lock whose name is said to be there in a typed error", async (t) => {
+    const region = await testRegion(t, "no-name");
+    const pipe = await region.pipe<Uint8Array>("p", { capacity: 4, maxLeased: 1 });
+    await pipe.send(new Uint8Array(5000).fill(7));
+    const bytes = new DataView(region.buffer);
+    const table = lockTable(region);
+    const claim = new TestClaim("x".repeat(5000));
+    table.request(claim);
+    const pageAt = claim.at * 4 + LOCK_REQUEST.at.namePage;
+    const page = bytes.getUint32(pageAt, true);
+    for (const wrong of [1, page + 1, 0xffffffff, blockOfMessage(bytes, page)]) {
+      bytes.setUint32(pageAt, wrong, true);
+      assert.throws(() => table.leave(claim), { code: "ERR_CORRUPT", actual: wrong });
+    }
+    bytes.setUint32(pageAt, page, true);
+    assert.equal(table.leave(claim), true);
+    assert.deepEqual(await pipe.receive(), new Uint8Array(5000).fill(7));
+  });
+
   test("ends the lease that refers to it, and the sweep of a removed object, in a typed error or well", async (t) => {
     const region = await testRegion(t, "no-block");
     const pipe = await region.pipe("p", { capacity: 4, maxLeased: 1 });
@@ -448,7 +481,10 @@ describe("a block that is none", () => {
     await pipe.send(new Uint8Array(5000));
     const lease = await pipe.receive({ lease: true });
     const page = bytes.getUint32(pageAt, true);
-    for (const wrong of [1, page + 1, 0x7fffffff, 0xffffffff]) {
+    const other = await region.pipe<Uint8Array>("q", { capacity: 4, maxLeased: 1 });
+    await other.send(new Uint8Array(5000).fill(7));
+    const message = blockOfMessage(bytes, page);
+    for (const wrong of [1, page + 1, 0x7fffffff, 0xffffffff, message]) {
       bytes.setUint32(pageAt, wrong, true);
       // A lease is settled once, so each time by another handle on it.
       const { index, sequence } = lease as unknown as { index: number; sequence: number };
@@ -460,6 +496,8 @@ describe("a block that is none", () => {
     }
     bytes.setUint32(pageAt, page, true);
     lease.ack();
+    assert.deepEqual(await other.receive(), new Uint8Array(5000).fill(7));
+    await region.pipes.remove("q");
     assert.equal(pipe.trySend(1), true);
     await region.pipes.remove("p");
     for (const wrong of [1, 0xffffffff]) bytes.setUint32(entryAt + DIRECTORY_ENTRY.at.page, wrong, true);

@@ -760,7 +760,7 @@ struct shmkit_lock_request {
   uint32_t encoding;
   uint32_t name_page;
   uint32_t next;
-  uint8_t reserved_28[4];
+  uint32_t name_generation;
   uint8_t name[208];
 };
 _Static_assert(offsetof(struct shmkit_lock_request, state) == 0, "lock_request.state");
@@ -770,6 +770,7 @@ _Static_assert(offsetof(struct shmkit_lock_request, name_bytes) == 12, "lock_req
 _Static_assert(offsetof(struct shmkit_lock_request, encoding) == 16, "lock_request.encoding");
 _Static_assert(offsetof(struct shmkit_lock_request, name_page) == 20, "lock_request.name_page");
 _Static_assert(offsetof(struct shmkit_lock_request, next) == 24, "lock_request.next");
+_Static_assert(offsetof(struct shmkit_lock_request, name_generation) == 28, "lock_request.name_generation");
 _Static_assert(offsetof(struct shmkit_lock_request, name) == 32, "lock_request.name");
 _Static_assert(sizeof(struct shmkit_lock_request) == 240, "lock_request");
 

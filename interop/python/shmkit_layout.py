@@ -429,6 +429,7 @@ LOCK_REQUEST = {
     "encoding": Field(16, "I", 1),
     "name_page": Field(20, "I", 1),
     "next": Field(24, "I", 1),
+    "name_generation": Field(28, "I", 1),
     "name": Field(32, "B", 208),
 }
 

@@ -110,21 +110,24 @@ export class LeaseTable {
     words.writeFloat(this.member.segment.floats, this.at(index) / 2 + LEASE_WORD.leasedAt, Date.now());
   }
 
-  /** A private copy of a leased message. @throws ERR_CORRUPT */
-  copy(index: number): Uint8Array {
-    const { segment } = this.member;
+  /** Head page of the message's block, 0 when it is inline. @throws ERR_CORRUPT when the message cannot be there */
+  messagePage(index: number): number {
     const length = this.length(index);
     const page = this.page(index);
     if (page === 0 ? length <= this.shape.inlineLimit : this.heap.isMessage(page, this.generation(index), length))
-      return words.copy(segment, page === 0 ? this.at(index) * 4 + LEASE_WORD.inline : page * PAGE_WORDS * 4, length);
+      return page;
     throw new ShmkitError(
       "ERR_CORRUPT",
-      `${this.address} holds a lease of impossible length ${length}; remove the pipe`,
-      {
-        path: this.address,
-        actual: length,
-      },
+      `${this.address} holds a lease of impossible length ${length} or block ${page}; remove the pipe`,
+      { path: this.address, actual: page === 0 ? length : page },
     );
+  }
+
+  /** A private copy of a leased message. @throws ERR_CORRUPT */
+  copy(index: number): Uint8Array {
+    const page = this.messagePage(index);
+    const at = page === 0 ? this.at(index) * 4 + LEASE_WORD.inline : page * PAGE_WORDS * 4;
+    return words.copy(this.member.segment, at, this.length(index));
   }
 
   setState(index: number, state: number, owner: number): void {

@@ -362,13 +362,13 @@ export class Receiver {
     return { index, bytes, kind, sequence, deliveries };
   }
 
-  /** The message of a lease is done with. @throws ERR_NOT_HELD */
+  /** The message of a lease is done with. @throws ERR_NOT_HELD, ERR_CORRUPT */
   acknowledge(index: number, sequence: number): void {
     const { member, leases } = this;
     member.begin(Op["pipe.ack"], this.entry);
     try {
       this.checkHeld(index, sequence);
-      const page = leases.page(index);
+      const page = leases.messagePage(index);
       words.write(member.segment.words, member.argument, index);
       if (page !== 0) this.heap.adopt(page);
       member.critical(0);

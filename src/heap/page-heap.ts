@@ -286,9 +286,9 @@ export class PageHeap {
     ringAll(this.member, HEADER.spaceWaiters);
   }
 
-  /** Frees the block, if it has that state, and the member of `slot` still owns it: what a recoverer does. */
-  freeIfOwnedBy(page: number, slot: number, state?: number): void {
-    if (!this.isBlock(page, state)) return;
+  /** Frees the block, if the member of `slot` still owns it: what a recoverer does. */
+  freeIfOwnedBy(page: number, slot: number): void {
+    if (!this.isBlock(page)) return;
     const run = words.load(this.member.segment.words, this.entry(page));
     if (runOwner(run) !== slot + 1) return;
     words.store(this.member.segment.words, this.entry(page), packRun(RunState.free, runPunched(run), 0, runPages(run)));

@@ -55,6 +55,7 @@ export const LOCK_REQUEST = struct(
     [16, "encoding", "u32", "0 Latin-1, 1 UTF-16 (little-endian, may have lone surrogates)", "its member under the lock, before state", "plain", "same"],
     [20, "namePage", "u32", "head page of the block that has the name, 0 when it is in the request", "its member under the lock, before state", "plain", "the block is freed with the request"],
     [24, "next", "u32", "place in the segment + 1 of the next request in its chain, 0 for none", "lock owner: of a free request, and of the one before it", "publish", "a free request may be in no chain"],
+    [28, "nameGeneration", "u32", "of that block", "its member under the lock, before state", "plain", "same"],
     [32, "name", "u8[208]", "the name up to 208 bytes, padded to words with zeroes", "its member under the lock, before state", "plain", "same"],
   ],
 );

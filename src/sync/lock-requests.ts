@@ -1,7 +1,6 @@
 import * as words from "#words";
 import type { PageHeap } from "../heap/page-heap.js";
 import { PAGE_WORDS, pagesFor } from "../heap/page-heap.js";
-import { RunState } from "../layout/heap.js";
 import {
   FIRST_LOCK_REQUESTS,
   INLINE_NAME_BYTES,
@@ -44,6 +43,7 @@ export const REQUEST_WORD = {
   encoding: request.encoding >> 2,
   namePage: request.namePage >> 2,
   next: request.next >> 2,
+  nameGeneration: request.nameGeneration >> 2,
   name: request.name >> 2,
 } as const;
 const REQUEST_WORDS = LOCK_REQUEST_BYTES / 4;
@@ -253,7 +253,7 @@ export class LockRequests {
   private textOf(at: number, bytes: number): number {
     const page = words.read(this.shared, at + REQUEST_WORD.namePage) >>> 0;
     if (page === 0) return bytes <= INLINE_NAME_BYTES ? at + REQUEST_WORD.name : 0;
-    return this.heap.isBlock(page, RunState.used) && this.heap.pagesOf(page) >= pagesFor(bytes) ? page * PAGE_WORDS : 0;
+    return this.heap.isMessage(page, this.nameGenerationOf(at), bytes) ? page * PAGE_WORDS : 0;
   }
 
   /** Whether a request was made before another. Numbers wrap; what lives at one time is never half of them apart. */
@@ -339,6 +339,7 @@ export class LockRequests {
     words.write(shared, at + REQUEST_WORD.nameBytes, name.bytes);
     words.write(shared, at + REQUEST_WORD.encoding, name.encoding);
     words.write(shared, at + REQUEST_WORD.namePage, namePage);
+    if (namePage !== 0) words.write(shared, at + REQUEST_WORD.nameGeneration, this.heap.generationOf(namePage));
     const text = namePage === 0 ? at + REQUEST_WORD.name : namePage * PAGE_WORDS;
     for (let i = 0; i < name.words.length; i++) words.write(shared, text + i, name.words[i]);
   }
@@ -346,6 +347,23 @@ export class LockRequests {
   /** Page of the block that has a request's name, 0 when it has none. */
   namePageOf(at: number): number {
     return words.read(this.shared, at + REQUEST_WORD.namePage) >>> 0;
+  }
+
+  private nameGenerationOf(at: number): number {
+    return words.read(this.shared, at + REQUEST_WORD.nameGeneration);
+  }
+
+  /** Whether the block that a request says has its name is that, if it names one. */
+  ownsName(at: number): boolean {
+    return (
+      this.namePageOf(at) === 0 || this.textOf(at, words.read(this.shared, at + REQUEST_WORD.nameBytes) >>> 0) !== 0
+    );
+  }
+
+  /** Frees the block that has the name of a request, if there is one. May be repeated. */
+  freeName(at: number): void {
+    const page = this.namePageOf(at);
+    if (page !== 0) this.heap.freeIfSame(page, this.nameGenerationOf(at));
   }
 
   /** The name of a request; undefined when what says it is damaged, or changed meanwhile. */
@@ -365,8 +383,7 @@ export class LockRequests {
     this.visitAll((at, word) => {
       if (requestOwner(word) !== slot + 1) return;
       this.finishTheft(at, word);
-      const page = this.namePageOf(at);
-      if (page !== 0) this.heap.freeIfOwnedBy(page, slot, RunState.used);
+      this.freeName(at);
       // SYNC POINT: the lock is free, or the request gone; pairs with the survey of whoever waits
       words.store(this.shared, at + REQUEST_WORD.state, RequestState.free);
     });

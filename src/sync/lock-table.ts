@@ -367,14 +367,15 @@ export class LockTable extends NamedObject {
     }
   }
 
-  /** @throws ERR_CORRUPT when the request is not this member's any more */
+  /** @throws ERR_CORRUPT when the request is not this member's any more, or its name's block is another one */
   private checkReleasable(at: number): void {
     const word = this.requests.stateOf(at);
-    if (requestState(word) !== RequestState.free && requestOwner(word) === this.member.me) return;
+    const isOwn = requestState(word) !== RequestState.free && requestOwner(word) === this.member.me;
+    if (isOwn && this.requests.ownsName(at)) return;
     this.member.checkUsable();
     throw new ShmkitError("ERR_CORRUPT", `the lock manager ${this.address} is corrupt; remove the region`, {
       path: this.address,
-      actual: word >>> 0,
+      actual: isOwn ? this.requests.namePageOf(at) : word >>> 0,
     });
   }
 
@@ -443,8 +444,7 @@ export class LockTable extends NamedObject {
     const known = new Set(this.claims.map((claim) => claim?.at));
     this.requests.visitAll((at, word) => {
       if (requestOwner(word) !== this.member.me || known.has(at)) return;
-      const page = this.requests.namePageOf(at);
-      if (page !== 0) this.context.heap.freeIfOwnedBy(page, this.member.slot, RunState.used);
+      this.requests.freeName(at);
       words.store(this.words, at + REQUEST_WORD.state, RequestState.free);
     });
   }
