@@ -159,9 +159,10 @@ describe("with programs", () => {
   });
 
   test("a line that is no JSON breaks the stream off, and is named", async () => {
-    const region = regionName();
-    const receiving = start(["recv", "--json", `${region}/x`]);
-    const { code, errors } = await run(["send", "--json", `${region}/x`], { input: '1\n2\n{"a":\n4\n' });
+    // A sender that breaks off waits for nobody: alone in a region it would take it along before anybody receives.
+    const { name } = await joined();
+    const receiving = start(["recv", "--json", `${name}/x`]);
+    const { code, errors } = await run(["send", "--json", `${name}/x`], { input: '1\n2\n{"a":\n4\n' });
     assert.equal(code, 1);
     assert.match(errors, /^\{"error":\{"code":"ERR_JSON","message":"line 3 is no JSON: .*","exitCode":1\}\}\n$/);
     const received = await receiving.ended;

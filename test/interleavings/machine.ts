@@ -94,6 +94,7 @@ const longScratch = new BigInt64Array(doubleScratch.buffer);
 const halves = new Int32Array(doubleScratch.buffer);
 
 const GARBAGE = 0xa5;
+const NEVER: readonly number[] = [];
 
 export class Machine {
   readonly words: Int32Array;
@@ -118,6 +119,9 @@ export class Machine {
   private readonly changedWord: number[] = [];
   private readonly changedFrom: number[] = [];
   private readonly changedBy: number[] = [];
+  /** Hashes of all changes before one, so that those of any stretch can be told: polynomials, with the powers of their base. */
+  private readonly hashBefore: number[] = [0];
+  private readonly powers: number[] = [1];
   changes = 0;
   private isUnwinding = false;
   private readonly kernel: number;
@@ -154,6 +158,9 @@ export class Machine {
     this.changedWord[at] = index;
     this.changedFrom[at] = old;
     this.changedBy[at] = by;
+    let change = Math.imul(Math.imul(index, 0xc2b2ae35) ^ old, 0x85ebca6b);
+    change ^= change >>> 15;
+    this.hashBefore[at + 1] = (Math.imul(this.hashBefore[at], 0x9e3779b1) + Math.imul(change, 0x27d4eb2f)) | 0;
     this.mix(index, old);
     this.mix(index, value);
   }
@@ -172,12 +179,9 @@ export class Machine {
 
   /** Hash of the changes from one on, in their order. */
   hashSince(change: number): number {
-    let hash = 0;
-    for (let at = change; at < this.changes; at++)
-      hash =
-        Math.imul(hash ^ this.changedWord[at], 0x9e3779b1) +
-        Math.imul(this.changedFrom[at] ^ (hash >>> 15), 0x85ebca6b);
-    return hash;
+    const { powers, hashBefore, changes } = this;
+    while (powers.length <= changes - change) powers.push(Math.imul(powers[powers.length - 1], 0x9e3779b1));
+    return (hashBefore[changes] - Math.imul(hashBefore[change], powers[changes - change])) | 0;
   }
 
   /** From now on this is the beginning. */
@@ -346,7 +350,8 @@ export class Machine {
 
   /** A sequentially consistent load is later than the member's own sequentially consistent stores. */
   private flushSequential(thread: Thread): void {
-    const last = thread.buffer.map(({ isSequential }) => isSequential).lastIndexOf(true);
+    let last = thread.buffer.length - 1;
+    while (last >= 0 && !thread.buffer[last].isSequential) last--;
     if (last >= 0) this.flush(thread, (_, position) => position <= last);
   }
 
@@ -453,7 +458,7 @@ export class Machine {
   }
 
   private valuesAt(index: number, count: number, time: number): readonly number[] {
-    const values = [...this.words.subarray(index, index + count)];
+    const values = this.valuesNow(index, count);
     for (let at = this.changes - 1; at >= time; at--) {
       const i = this.changedWord[at] - index;
       if (i >= 0 && i < count) values[i] = this.changedFrom[at];
@@ -461,22 +466,32 @@ export class Machine {
     return values;
   }
 
+  private valuesNow(index: number, count: number): number[] {
+    const { words } = this;
+    return count === 1 ? [words[index]] : [...words.subarray(index, index + count)];
+  }
+
   /** Times between two at which words had values that they have not now, as far as the member may still read them. */
-  private olderTimes(thread: Thread, index: number, count: number, knows: number, until: number): number[] {
+  private olderTimes(thread: Thread, index: number, count: number, knows: number, until: number): readonly number[] {
     let from = knows;
     for (const [known, change] of thread.knowsOf) if (known === index) from = Math.max(from, change);
-    const seen = new Set([this.valuesAt(index, count, this.changes).join()]);
-    const times: number[] = [];
+    if (from >= this.changes) return NEVER;
+    let times: number[] | undefined;
+    let seen: Set<number | string> | undefined;
+    let values: number[] | undefined;
     for (let at = this.changes - 1; at >= from; at--) {
       const i = this.changedWord[at] - index;
       if (i < 0 || i >= count) continue;
       if (this.changedBy[at] === thread.id) break;
-      const values = this.valuesAt(index, count, at).join();
-      if (at >= until || seen.has(values)) continue;
-      seen.add(values);
-      times.push(at);
+      values ??= this.valuesNow(index, count);
+      seen ??= new Set([count === 1 ? values[0] : values.join()]);
+      values[i] = this.changedFrom[at];
+      const value = count === 1 ? values[0] : values.join();
+      if (at >= until || seen.has(value)) continue;
+      seen.add(value);
+      (times ??= []).push(at);
     }
-    return times;
+    return times ?? NEVER;
   }
 
   private readonly writesAs =

@@ -24,6 +24,8 @@ export class Stage {
   private readonly calls: Call[][] = [];
   private readonly witness: MemberOf;
   private readonly restoreWitness: () => void;
+  /** When only one may die, and once. */
+  private readonly onlyMortal: number | undefined;
   /** Final states that were judged, with the histories that led there. */
   private readonly judged = new Set<string>();
 
@@ -57,6 +59,8 @@ export class Stage {
       const recover = (): void => void machine.call(0, () => membership.deaths.recoverAndReport());
       world.thread(id, `medic${i === 0 ? "" : i}`, recover, [membership], i + 1);
     }
+    const mortals = [...this.story.roles.keys()].filter((id) => this.story.roles[id].isImmortal !== true);
+    this.onlyMortal = mortals.length === 1 && deaths === 1 ? mortals[0] : undefined;
     this.restoreWitness = rememberState(stateOf(this.witness), machine.words.buffer);
     const { isBody } = this.story;
     if (isBody !== undefined) machine.isBody = isBody;
@@ -66,10 +70,7 @@ export class Stage {
 
   /** Of a recoverer the only one who may die: the two are never there at the same time. */
   identityOf(thread: Thread): number {
-    const { roles } = this.story;
-    if (thread.id < roles.length) return thread.id;
-    const mortals = [...roles.keys()].filter((id) => roles[id].isImmortal !== true);
-    return mortals.length === 1 && this.scenario.deaths === 1 ? mortals[0] : thread.id;
+    return thread.id < this.story.roles.length ? thread.id : (this.onlyMortal ?? thread.id);
   }
 
   hasDeadline(thread: Thread): boolean {
