@@ -103,13 +103,14 @@ export class Directory {
     return entries;
   }
 
-  /** Calls `visit` with every entry of a segment, free ones included. */
+  /** All entries, free ones included. */
   private *entries(): Generator<readonly [entry: number, base: number]> {
-    const capacity = this.capacity;
-    for (let entry = 0; entry < capacity; entry++) {
-      const base = this.entryWord(entry);
+    let entry = 0;
+    for (let k = 0; k < DIRECTORY_SEGMENTS; k++) {
+      let base = this.entryWord(entry);
       if (base === 0) return;
-      yield [entry, base];
+      for (const end = entry + (FIRST_SEGMENT_ENTRIES << k); entry < end; entry++, base += ENTRY_BYTES / 4)
+        yield [entry, base];
     }
   }
 
@@ -156,9 +157,16 @@ export class Directory {
       created,
       name: Buffer.from(this.nameAt(base)).toString(),
       generation: words.read(shared, base + ENTRY.generation),
-      options: Array.from({ length: OPTION_WORDS }, (_, i) => words.read(shared, base + ENTRY.options + i) >>> 0),
+      options: this.optionsAt(base),
       createdAt: new Date(words.readFloat(this.member.segment.floats, base / 2 + ENTRY.createdAt)),
     };
+  }
+
+  private optionsAt(base: number): number[] {
+    const options: number[] = [];
+    for (let i = 0; i < OPTION_WORDS; i++)
+      options.push(words.read(this.member.segment.words, base + ENTRY.options + i) >>> 0);
+    return options;
   }
 
   /** The named objects there are; read without the lock. @throws ERR_CORRUPT */

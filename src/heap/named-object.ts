@@ -97,8 +97,9 @@ export abstract class NamedObject {
   }
 
   private leaveWaits(): void {
-    const error = new ShmkitError("ERR_CLOSED", `${this.address} was given up while waiting`, { path: this.address });
-    this.context.waits.rejectOf(this, error);
+    const givenUp = (): ShmkitError =>
+      new ShmkitError("ERR_CLOSED", `${this.address} was given up while waiting`, { path: this.address });
+    this.context.waits.rejectOf(this, givenUp);
     this.beforeDetach();
   }
 

@@ -393,14 +393,10 @@ export class Waits {
   }
 
   /** Rejects the pending waits on an object whose handle is given up: its memory may go next. */
-  rejectOf(owner: object, error: unknown): void {
+  rejectOf(owner: object, error: () => unknown): void {
     this.clearCutOffWait();
-    this.reject((wait) => wait.waitable.owner === owner, error);
-  }
-
-  private reject(which: (wait: PendingWait<unknown>) => boolean, error: unknown): void {
-    this.withdraw(which);
-    this.rejectWithdrawn(error);
+    this.withdraw((wait) => wait.waitable.owner === owner);
+    if (this.withdrawn.length > 0) this.rejectWithdrawn(error());
   }
 
   private withdraw(which: (wait: PendingWait<unknown>) => boolean): void {

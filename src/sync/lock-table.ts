@@ -112,7 +112,7 @@ export class LockTable extends NamedObject {
     if (!this.isAttached) return true;
     // Not entered yet: then it never will be.
     if (claim.at === 0) {
-      this.context.waits.rejectOf(claim, undefined);
+      this.context.waits.rejectOf(claim, () => undefined);
       return true;
     }
     // Found stolen before: it has been told, and its request is somebody else's by now.
@@ -322,7 +322,7 @@ export class LockTable extends NamedObject {
     line.claims.splice(index, 1);
     if (line.claims.length > 0) return;
     this.lines.delete(claim.name.text);
-    this.context.waits.rejectOf(line, undefined);
+    this.context.waits.rejectOf(line, () => undefined);
   }
 
   /** The wait of a line failed, or was ended because the line is empty. */

@@ -35,7 +35,7 @@ function leaves(name: string, algorithm: string, watch: (world: World) => Watche
       roles: [
         once("leaver", { name: "leave" }, () => {
           first.waits.async(leaver, undefined).catch(() => undefined);
-          first.waits.rejectOf(leaver.owner, new Error("it gives up"));
+          first.waits.rejectOf(leaver.owner, () => new Error("it gives up"));
         }),
         once("waiter", { name: "wait" }, () => second.waits.sync(waiter, undefined)),
         once("changer", { name: "change" }, change),
