@@ -139,6 +139,8 @@ export interface DiagnosticEvents {
     };
 }
 
+export type DiskStateName = "inOrder" | "inUse" | "unclean";
+
 export const ERROR_CODES: {
     readonly ERR_INVALID_ARGUMENT: "an argument has the wrong type or an impossible value";
     readonly ERR_OUT_OF_RANGE: "a number lies outside its allowed range";
@@ -155,6 +157,8 @@ export const ERROR_CODES: {
     readonly ERR_REGION_FULL: "the region has reached its maximum size";
     readonly ERR_REGION_LOST: "the region was truncated or lost its backing while attached";
     readonly ERR_BAD_REGION: "the file is not a valid shmkit region";
+    readonly ERR_UNCLEAN: "the machine went down while the region on disk was in use";
+    readonly ERR_FILE_SYSTEM: "the file system cannot hold a region";
     readonly ERR_VERSION: "the region was made with another layout version";
     readonly ERR_CORRUPT: "a shared structure holds impossible values";
     readonly ERR_NOT_OWNER: "the region belongs to another user";
@@ -170,7 +174,7 @@ export const ERROR_CODES: {
     readonly ERR_SYSTEM: "a system call failed in an unexpected way";
 };
 
-export type ErrorCode = "ERR_ADDON" | "ERR_BAD_MESSAGE" | "ERR_BAD_REGION" | "ERR_CLOSED" | "ERR_CORRUPT" | "ERR_DEADLOCK" | "ERR_EXISTS" | "ERR_INVALID_ARGUMENT" | "ERR_INVALID_NAME" | "ERR_INVALID_SIZE" | "ERR_MESSAGE_TOO_LARGE" | "ERR_NOT_ENCODABLE" | "ERR_NOT_FOUND" | "ERR_NOT_HELD" | "ERR_NOT_OWNER" | "ERR_NO_SPACE" | "ERR_OPTIONS_DIFFER" | "ERR_OUT_OF_RANGE" | "ERR_PERMISSION" | "ERR_REGION_FULL" | "ERR_REGION_LOST" | "ERR_RUNTIME_LIMIT" | "ERR_SYSTEM" | "ERR_TIMEOUT" | "ERR_TOO_MANY_MEMBERS" | "ERR_UNKNOWN_OPTION" | "ERR_VERSION" | "ERR_WRONG_KIND";
+export type ErrorCode = "ERR_ADDON" | "ERR_BAD_MESSAGE" | "ERR_BAD_REGION" | "ERR_CLOSED" | "ERR_CORRUPT" | "ERR_DEADLOCK" | "ERR_EXISTS" | "ERR_FILE_SYSTEM" | "ERR_INVALID_ARGUMENT" | "ERR_INVALID_NAME" | "ERR_INVALID_SIZE" | "ERR_MESSAGE_TOO_LARGE" | "ERR_NOT_ENCODABLE" | "ERR_NOT_FOUND" | "ERR_NOT_HELD" | "ERR_NOT_OWNER" | "ERR_NO_SPACE" | "ERR_OPTIONS_DIFFER" | "ERR_OUT_OF_RANGE" | "ERR_PERMISSION" | "ERR_REGION_FULL" | "ERR_REGION_LOST" | "ERR_RUNTIME_LIMIT" | "ERR_SYSTEM" | "ERR_TIMEOUT" | "ERR_TOO_MANY_MEMBERS" | "ERR_UNCLEAN" | "ERR_UNKNOWN_OPTION" | "ERR_VERSION" | "ERR_WRONG_KIND";
 
 export interface ErrorDetails {
     readonly path?: string;
@@ -279,7 +283,7 @@ export class Lease<T> {
     [Symbol.dispose](): void;
 }
 
-export type LifetimeName = "process" | "kernel";
+export type LifetimeName = "process" | "kernel" | "file";
 
 export class Lock {
     #private;
@@ -599,6 +603,10 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     get buffer(): ArrayBuffer | SharedArrayBuffer;
     grow(size: Size, options?: WaitOptions): Promise<void>;
     growSync(size: Size, options?: WaitOptions): void;
+    flush(): Promise<void>;
+    flushSync(): void;
+    get unclean(): boolean;
+    markClean(): void;
     unref(): this;
     ref(): this;
     hasRef(): boolean;
@@ -665,6 +673,7 @@ export interface RegionInfo {
     readonly uid: number;
     readonly mode: number;
     readonly lifetime: LifetimeName;
+    readonly disk?: DiskStateName;
     readonly createdAt: Date;
     readonly epoch: string;
     readonly sizeBytes: number;
@@ -688,6 +697,7 @@ export interface RegionOptions extends WaitOptions {
     label?: string;
     shared?: boolean;
     allowOtherUser?: boolean;
+    refuseUnclean?: boolean;
 }
 
 export class RwLock {

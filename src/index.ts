@@ -13,6 +13,7 @@ export type { OperationName } from "./layout/member-slot.js";
 export type { RegionOpenOptions, RegionOptions } from "./region/options.js";
 export type { Collection, OpenOptions } from "./region/collection.js";
 export type { PipeCollection } from "./region/pipe-collection.js";
+export type { DiskStateName } from "./region/disk-state.js";
 export type { InspectOptions, ObjectInfo, RegionInfo } from "./region/snapshot.js";
 export type { MemoryRange, MemoryUse } from "./region/memory-map.js";
 export type { MemberInfo } from "./members/member-info.js";

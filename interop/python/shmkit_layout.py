@@ -108,6 +108,10 @@ RECORD_KIND_BYTES = 1
 RECORD_KIND_VALUE = 2
 RECORD_KIND_WRAP = 3
 
+DISK_STATE_IN_ORDER = 0
+DISK_STATE_MARKING = 1
+DISK_STATE_IN_USE = 2
+
 LIFETIME_PROCESS = 1
 LIFETIME_KERNEL = 2
 LIFETIME_FILE = 3
@@ -221,6 +225,9 @@ REGION_HEADER = {
     "directory_waiters": Field(224, "I", 8),
     "directory_lock": Field(256, "I", 16),
     "directory_segments": Field(384, "I", 15),
+    "boot_id": Field(448, "I", 4),
+    "disk_state": Field(464, "I", 1),
+    "unclean": Field(468, "I", 1),
 }
 
 MEMBER_SLOT_SIZE = 512

@@ -18,7 +18,14 @@ export const ERRNO = {
   refused: [errno.EPERM, errno.EACCES] as readonly number[],
 } as const;
 
-function codeOf(number: number): { code: ErrorCode; advice: string } {
+const SHARED_MEMORY = "/dev/shm";
+
+function spaceAdvice(path: string | undefined): string {
+  if (path?.startsWith(SHARED_MEMORY) === false) return "free space on the file system of the file, or ask for less";
+  return "free shared memory (shmkit clean), ask for less, or enlarge /dev/shm (docker run --shm-size)";
+}
+
+function codeOf(number: number, path: string | undefined): { code: ErrorCode; advice: string } {
   switch (number) {
     case errno.EACCES:
     case errno.EPERM:
@@ -28,7 +35,7 @@ function codeOf(number: number): { code: ErrorCode; advice: string } {
     case errno.ENOMEM:
       return {
         code: "ERR_NO_SPACE",
-        advice: "free shared memory (shmkit clean), ask for less, or enlarge /dev/shm (docker run --shm-size)",
+        advice: spaceAdvice(path),
       };
     case errno.ENOENT:
       return { code: "ERR_NOT_FOUND", advice: "create it first" };
@@ -50,7 +57,7 @@ function codeOf(number: number): { code: ErrorCode; advice: string } {
 
 /** A typed error for a negative errno that a call of the addon answered. */
 export function systemError(result: number, syscall: string, path?: string): ShmkitError {
-  const { code, advice } = codeOf(-result);
+  const { code, advice } = codeOf(-result, path);
   const name = getSystemErrorName(result);
   return new ShmkitError(code, `${syscall}${path === undefined ? "" : ` ${path}`}: ${name}; ${advice}`, {
     errno: result,

@@ -1,5 +1,6 @@
 import { readdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isOnDisk } from "./address.js";
 import { Region, ShmkitError, type ObjectInfo, type RegionInfo } from "#shmkit";
 
 /** What a pipe moves, between two looks. */
@@ -32,7 +33,7 @@ export interface Listing {
 const DIRECTORY = "/dev/shm";
 const PREFIX = "shmkit.";
 
-export const pathOfRegion = (name: string): string => `${DIRECTORY}/${PREFIX}${name}`;
+export const pathOfRegion = (name: string): string => (isOnDisk(name) ? name : `${DIRECTORY}/${PREFIX}${name}`);
 
 /** Names of the files that look like regions, valid or not. */
 export function regionNames(): string[] {

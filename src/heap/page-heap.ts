@@ -220,7 +220,7 @@ export class PageHeap {
     const { member } = this;
     return new ShmkitError(
       "ERR_NO_SPACE",
-      `${member.regionName} cannot grow: the file system of shared memory is full; free some (shmkit clean) or enlarge it`,
+      `${member.regionName} cannot grow: the file system behind ${member.segment.path} is full; free some of it, or enlarge it`,
       { path: member.segment.path },
     );
   }

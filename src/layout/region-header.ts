@@ -15,6 +15,8 @@ export const SET_WORDS = MEMBER_LIMIT / 32;
 export const LOCK_BASE = 2 ** 52;
 
 export const RegionState = { building: 0, open: 1, closed: 2 } as const;
+/** Whether the disk has all of a region of lifetime file. */
+export const DiskState = { inOrder: 0, marking: 1, inUse: 2 } as const;
 export const Lifetime = { process: 1, kernel: 2, file: 3 } as const;
 /** Segment k of the directory holds FIRST_SEGMENT_ENTRIES << k entries. */
 export const DIRECTORY_SEGMENTS = 15;
@@ -54,5 +56,8 @@ export const REGION_HEADER = struct(
     [224, "directoryWaiters", "u32[8]", "member set: wait for a name to appear", "each member its own bit", "atomic", "cleared by recovery"],
     [256, "directoryLock", "u32[16]", "lock", "see lock", "atomic", "freed by recovery: an entry is published by its state word"],
     [384, "directorySegments", "u32[15]", "page of segment k, 0 while there is none", "directory lock", "publish", "a segment allocated but not entered is freed through the ledger"],
+    [448, "bootId", "u32[4]", "of lifetime file: the system's boot id when it was marked in use", "opener, holding the attach byte", "publish", "another one than the system's: the machine went down, or the file came from elsewhere"],
+    [464, "diskState", "u32", "of lifetime file: 0 in order, the disk has all of it; 1 being marked; 2 in use, which the disk says as well", "opener or the last leaver, holding the attach byte", "publish", "the next opener marks it anew; not 0 and another bootId: unclean"],
+    [468, "unclean", "u32", "of lifetime file: 1 after the machine went down while it was in use", "opener, holding the attach byte; a member that has looked it over clears it", "publish", "same"],
   ],
 );

@@ -5,6 +5,8 @@ import { PAGE_BYTES, REGION_HEADER } from "../layout/region-header.js";
 
 const header = REGION_HEADER.at;
 export const HEADER = {
+  magic0: header.magic0 >> 2,
+  magic1: header.magic1 >> 2,
   state: header.state >> 2,
   maxMembers: header.maxMembers >> 2,
   maxPages: header.maxPages >> 2,
@@ -19,6 +21,9 @@ export const HEADER = {
   directoryWaiters: header.directoryWaiters >> 2,
   directoryLock: header.directoryLock >> 2,
   directorySegments: header.directorySegments >> 2,
+  bootId: header.bootId >> 2,
+  diskState: header.diskState >> 2,
+  unclean: header.unclean >> 2,
 } as const;
 
 const slot = MEMBER_SLOT.at;

@@ -1,7 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { ShmkitError } from "../base/errors.js";
-import { deadlineOf, now, signalOf, timeoutError, type WaitOptions } from "../base/deadline.js";
-import { pauseSync } from "../base/pause.js";
 import { checkResult, ERRNO } from "../base/system-errors.js";
 import { native } from "../native/addon.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
@@ -15,10 +12,14 @@ import {
   type LifetimeName,
 } from "./geometry.js";
 import { join, type Membership } from "./membership.js";
-import { pathOf } from "./names.js";
+import { checkBacked, checkFileSystem } from "./file-system.js";
+import { placeOf, type Place } from "./names.js";
+import { markInUse, markNew } from "./disk-state.js";
+import type { Steps } from "./steps.js";
 import type { CheckedOptions } from "./options.js";
 import {
   anybodyAlive,
+  checkMagic,
   closeName,
   inspectHeader,
   newFile,
@@ -31,17 +32,9 @@ import {
 } from "./region-file.js";
 
 /**
- * Creating, opening and removing regions, as generators that yield whenever they have to wait: the asynchronous and the
- * Sync form drive the same steps. The protocol is that of an attach byte and a CLOSED mark: every opener and leaver holds
+ * Creating, opening and removing regions, in steps that the asynchronous and the Sync form drive. The protocol is that of an attach byte and a CLOSED mark: every opener and leaver holds
  * the byte, and nobody attaches to a region that is closed, has lost its name, or has nobody alive.
  */
-
-/** What a step waits for: a while, the backing of a range of a file, or its close, which may free the memory of a region. */
-export type Pause =
-  | { readonly delayMs: number }
-  | { readonly descriptor: number; readonly offset: number; readonly length: number; readonly isFirst: boolean }
-  | { readonly closing: number };
-export type Steps<T> = Generator<Pause, T, number>;
 
 /** An attached region. */
 export interface Attached {
@@ -60,11 +53,11 @@ const BACKING_STEP_BYTES = 16 * 2 ** 20;
 
 export type OpenMode = "create" | "open" | "openOrCreate";
 
-export function* attach(name: string, mode: OpenMode, options: CheckedOptions): Steps<Attached> {
-  const path = pathOf(name);
+export function* attach(place: Place, mode: OpenMode, options: CheckedOptions): Steps<Attached> {
+  const { name, path } = place;
   for (;;) {
     if (mode !== "create") {
-      const opened = yield* openExisting(name, path, options);
+      const opened = yield* openExisting(place, options);
       if (opened !== undefined) return opened;
       if (mode === "open") {
         if (!options.wait)
@@ -79,18 +72,19 @@ export function* attach(name: string, mode: OpenMode, options: CheckedOptions): 
     } else if (yield* isAlive(path))
       throw new ShmkitError("ERR_EXISTS", `the region ${name} exists already; open it instead`, { path });
     // The name may be given to another one meanwhile: whoever links first has it.
-    const created = yield* create(name, path, options);
+    const created = yield* create(place, options);
     if (created !== undefined) return created;
   }
 }
 
 /** Makes a complete region, with this member in it, and only then names it. Undefined when the name is taken. */
-function* create(name: string, path: string, options: CheckedOptions): Steps<Attached | undefined> {
+function* create({ name, path, directory, onDisk }: Place, options: CheckedOptions): Steps<Attached | undefined> {
   const dimensions = dimensionsFor(options.sizeBytes, options.maxSizeBytes, options.maxMembers);
-  const file = newFile(options.mode);
+  const file = newFile(directory, options.mode);
   let segment: Segment | undefined;
   let membership: Membership | undefined;
   try {
+    if (onDisk) checkFileSystem(file.descriptor, path);
     yield* back(file.descriptor, path, rangesToBack(dimensions));
     segment = new Segment(file.descriptor, dimensions.geometry.maxPages * PAGE_BYTES, path, {
       writable: true,
@@ -99,6 +93,7 @@ function* create(name: string, path: string, options: CheckedOptions): Steps<Att
     writeHeader(segment, dimensions, options.lifetime);
     const { createdAt, epoch } = readHeader(segment, () => Number.POSITIVE_INFINITY, path);
     membership = join(segment, file.descriptor, dimensions.geometry, name, options.label);
+    if (onDisk) yield* markNew(segment);
     if (publish(file, path)) {
       membership.start(path, options.lifetime === "process");
       return { membership, path, lifetime: options.lifetime, createdAt, epoch, created: true };
@@ -115,7 +110,8 @@ function* back(descriptor: number, path: string, ranges: ReturnType<typeof range
   for (const [offset, length] of ranges)
     for (let done = 0; done < length; done += BACKING_STEP_BYTES) {
       const step = Math.min(BACKING_STEP_BYTES, length - done);
-      checkResult(yield { descriptor, offset: offset + done, length: step, isFirst: done === 0 }, "fallocate", path);
+      const backed = yield { descriptor, offset: offset + done, length: step, isFirst: done === 0 };
+      checkBacked(backed, path);
     }
 }
 
@@ -126,16 +122,18 @@ function* abandon(file: NewFile, segment: Segment | undefined): Steps<void> {
 }
 
 /** Opens what has the name and lives. Undefined when nothing has; a dead region's name is taken away on the way. */
-function* openExisting(name: string, path: string, options: CheckedOptions): Steps<Attached | undefined> {
+function* openExisting(place: Place, options: CheckedOptions): Steps<Attached | undefined> {
+  const { name, path, onDisk } = place;
   for (;;) {
     const descriptor = native.openExisting(path, true);
     if (descriptor === -ERRNO.missing) return undefined;
     checkResult(descriptor, "open", path);
     let attached: Attached | undefined;
     try {
+      if (onDisk) checkFileSystem(descriptor, path);
       checkOwner(descriptor, path, name, options.allowOtherUser, TRUST);
       while (!tryLockAttach(descriptor, path)) yield { delayMs: RETRY_MS };
-      attached = attachTo(descriptor, name, path, options);
+      attached = yield* attachTo(descriptor, place, options);
     } finally {
       unlockAttach(descriptor);
       if (attached === undefined) yield { closing: descriptor };
@@ -144,7 +142,7 @@ function* openExisting(name: string, path: string, options: CheckedOptions): Ste
   }
 }
 
-function attachTo(descriptor: number, name: string, path: string, options: CheckedOptions): Attached | undefined {
+function* attachTo(descriptor: number, { name, path }: Place, options: CheckedOptions): Steps<Attached | undefined> {
   const header = inspectHeader(descriptor, path);
   if (isGone(descriptor, path, header)) return undefined;
   compare(header, options, name, path);
@@ -153,6 +151,7 @@ function attachTo(descriptor: number, name: string, path: string, options: Check
     shared: options.shared,
   });
   try {
+    if (header.lifetime === "file") yield* markInUse(segment, descriptor, header.geometry, name, options.refuseUnclean);
     const membership = join(segment, descriptor, header.geometry, name, options.label);
     membership.deaths.recoverTheDead();
     membership.start(path, header.lifetime === "process");
@@ -246,12 +245,13 @@ function* withExisting<T>(path: string, work: (descriptor: number) => T): Steps<
  * Takes a name away, whoever is attached: they go on with the memory they share, and nobody can join them. True when there
  * was one. A file that is no valid region is removed as well.
  */
-export function* remove(name: string): Steps<boolean> {
-  const path = pathOf(name);
+export function* remove({ name, path, onDisk }: Place): Steps<boolean> {
   const removed = yield* withExisting(path, (descriptor) => {
     if (native.sameFile(path, descriptor) !== 1) return false;
     // In a sticky directory only the owner can take the name away: a region marked closed would keep it for ever.
     checkOwner(descriptor, path, name, native.effectiveUid() === 0, ASK_OWNER);
+    // In /dev/shm a name says what the file is meant to be; elsewhere it may be any file.
+    if (onDisk) checkMagic(descriptor, path);
     if (statOf(descriptor, path).sizeBytes >= PAGE_BYTES) closeName(descriptor, path);
     else unlinkIfSame(descriptor, path);
     return true;
@@ -261,66 +261,14 @@ export function* remove(name: string): Steps<boolean> {
 
 /** Takes the name of a region that nobody alive uses away. True when it did. */
 export function* clean(name: string, alsoKernel: boolean): Steps<boolean> {
-  const path = pathOf(name);
+  const { path } = placeOf(name);
   const cleaned = yield* withExisting(path, (descriptor) => {
     if (native.sameFile(path, descriptor) !== 1 || anybodyAlive(descriptor)) return false;
     checkOwner(descriptor, path, name, native.effectiveUid() === 0, ASK_OWNER);
     const { closed, lifetime } = inspectHeader(descriptor, path);
-    if (!closed && lifetime === "kernel" && !alsoKernel) return false;
+    if (!closed && lifetime !== "process" && !alsoKernel) return false;
     closeName(descriptor, path);
     return true;
   });
   return cleaned ?? false;
-}
-
-/** Drives steps on the event loop. @throws ERR_TIMEOUT, the signal's reason */
-export async function run<T>(steps: Steps<T>, what: string, options: WaitOptions | undefined): Promise<T> {
-  const signal = options?.signal === undefined ? undefined : signalOf(options.signal);
-  const deadline = deadlineOf(options?.timeoutMs);
-  let next = steps.next();
-  while (next.done !== true) {
-    const pause = next.value;
-    const failure = canEnd(pause) ? waitFailure(deadline, signal, what, options) : undefined;
-    if (failure !== undefined) next = steps.throw(failure.reason);
-    else if ("closing" in pause) next = steps.next(await native.closeAsync(pause.closing));
-    else if ("descriptor" in pause)
-      next = steps.next(await native.allocateAsync(pause.descriptor, pause.offset, pause.length));
-    else {
-      const delayMs = Math.min(pause.delayMs, Math.max(0, deadline - now()));
-      await sleep(delayMs, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
-      next = steps.next(0);
-    }
-  }
-  return next.value;
-}
-
-/** Whether deadline and signal count before a pause: what is done at once is no waiting, and what is open is closed. */
-const canEnd = (pause: Pause): boolean => "delayMs" in pause || ("isFirst" in pause && !pause.isFirst);
-
-function waitFailure(
-  deadline: number,
-  signal: AbortSignal | undefined,
-  what: string,
-  options: WaitOptions | undefined,
-): { reason: unknown } | undefined {
-  if (signal?.aborted === true) return { reason: signal.reason };
-  return now() >= deadline ? { reason: timeoutError(what, options?.timeoutMs) } : undefined;
-}
-
-/** Drives steps on this thread. @throws ERR_TIMEOUT */
-export function runSync<T>(steps: Steps<T>, what: string, options: WaitOptions | undefined): T {
-  if (options?.signal !== undefined) signalOf(options.signal);
-  const deadline = deadlineOf(options?.timeoutMs);
-  let next = steps.next();
-  while (next.done !== true) {
-    const pause = next.value;
-    if (canEnd(pause) && now() >= deadline) next = steps.throw(timeoutError(what, options?.timeoutMs));
-    else if ("closing" in pause) next = steps.next(native.close(pause.closing));
-    else if ("descriptor" in pause) next = steps.next(native.allocate(pause.descriptor, pause.offset, pause.length));
-    else {
-      pauseSync(Math.min(pause.delayMs, Math.max(0, deadline - now())));
-      next = steps.next(0);
-    }
-  }
-  return next.value;
 }

@@ -68,7 +68,7 @@ class Trial {
   private rung = false;
 
   constructor() {
-    const { descriptor, temporaryPath } = newFile(0o600);
+    const { descriptor, temporaryPath } = newFile(DIRECTORY, 0o600);
     this.descriptor = descriptor;
     this.temporaryPath = temporaryPath;
   }

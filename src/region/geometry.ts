@@ -18,8 +18,11 @@ import {
 import type { Segment } from "../memory/segment.js";
 import { HEADER, type Geometry } from "../members/region-words.js";
 
-/** When a region ends: `"process"`, with its last member; `"kernel"`, when it is removed or the system restarts. */
-export type LifetimeName = "process" | "kernel";
+/**
+ * When a region ends: `"process"`, with its last member; `"kernel"`, when it is removed or the system restarts; `"file"`, when
+ * it is removed.
+ */
+export type LifetimeName = "process" | "kernel" | "file";
 const at = REGION_HEADER.at;
 const word = (offset: number): number => offset >> 2;
 const pages = (bytes: number): number => Math.ceil(bytes / PAGE_BYTES);
@@ -159,7 +162,7 @@ export function readHeader(segment: Segment, lengthOfFile: () => number, path: s
     committed > geometry.heapPage &&
     committed <= geometry.maxPages &&
     words.readFloat(segment.floats, at.lockBase / 8) === LOCK_BASE &&
-    (lifetime === "process" || lifetime === "kernel");
+    lifetime !== undefined;
   if (!sane) throw bad("its dimensions are impossible");
   const fileBytes = lengthOfFile();
   if (fileBytes < committed * PAGE_BYTES)

@@ -1,10 +1,11 @@
 import { ArgumentError, ArgumentRangeError } from "../base/errors.js";
-import { flag, knownOptions, show, wholeNumber } from "../base/arguments.js";
+import { choice, flag, knownOptions, show, wholeNumber } from "../base/arguments.js";
 import type { WaitOptions } from "../base/deadline.js";
 import { sizeBytes, type Size } from "../base/sizes.js";
 import { LABEL_BYTES } from "../layout/member-slot.js";
 import { MEMBER_LIMIT, PAGE_BYTES } from "../layout/region-header.js";
 import type { LifetimeName } from "./geometry.js";
+import type { Place } from "./names.js";
 
 /** Options of `open`, `Region.create` and `Region.openOrCreate`; `Region.open` has one more. Those that shape a region matter to its creator; a joiner who gives another `maxSize`,
  * `maxMembers` or `lifetime` is told; its `size` and `mode` are not looked at further. */
@@ -17,7 +18,10 @@ export interface RegionOptions extends WaitOptions {
   mode?: number;
   /** Members (processes and worker threads) that can be attached at a time, 1 to 256. Default 64. */
   maxMembers?: number;
-  /** `"process"` (default): gone with its last member. `"kernel"`: stays until removed or reboot. */
+  /**
+   * `"process"` (default): gone with its last member. `"kernel"`: stays until removed or reboot. `"file"`: on disk, stays until
+   * removed; the name is then the absolute path of its file.
+   */
   lifetime?: LifetimeName;
   /** Who this member is, for people: shown by tools and in `memberDied`. At most 64 bytes. Default: the script's file name. */
   label?: string;
@@ -25,6 +29,8 @@ export interface RegionOptions extends WaitOptions {
   shared?: boolean;
   /** Accept a region that belongs to another user. Default false. */
   allowOtherUser?: boolean;
+  /** Of a region on disk: ERR_UNCLEAN if the machine went down while it was in use. Default false: {@link Region.unclean} says so. */
+  refuseUnclean?: boolean;
 }
 
 /** Options of `Region.open`. */
@@ -43,6 +49,7 @@ export interface CheckedOptions {
   readonly label: Uint8Array;
   readonly shared: boolean;
   readonly allowOtherUser: boolean;
+  readonly refuseUnclean: boolean;
   readonly wait: boolean;
   readonly given: { readonly maxSize: boolean; readonly maxMembers: boolean; readonly lifetime: boolean };
 }
@@ -56,6 +63,7 @@ const KNOWN = [
   "label",
   "shared",
   "allowOtherUser",
+  "refuseUnclean",
   "timeoutMs",
   "signal",
 ];
@@ -76,7 +84,25 @@ function labelOf(value: unknown): Uint8Array {
   );
 }
 
-export function checkOptions(options: RegionOpenOptions | undefined, where: string): CheckedOptions {
+/** A path is on disk, a name in memory, and the option has to say the same. */
+function lifetimeOf(value: unknown, { onDisk, name }: Place): LifetimeName {
+  if (value === undefined && onDisk)
+    throw new ArgumentError(
+      "ERR_INVALID_NAME",
+      `the region name ${show(name)} must not have slashes; one that is on disk is opened with { lifetime: "file" }`,
+      { actual: name },
+    );
+  const lifetime = value === undefined ? "process" : choice(value, "lifetime", ["process", "kernel", "file"]);
+  if (onDisk === (lifetime === "file")) return lifetime;
+  const advice = onDisk
+    ? `a region named by a path is of lifetime "file"`
+    : `a region of lifetime "file" is named by an absolute path, such as "/var/lib/app/state.shm"`;
+  throw new ArgumentError("ERR_INVALID_ARGUMENT", `lifetime must not be ${show(lifetime)} here: ${advice}`, {
+    actual: lifetime,
+  });
+}
+
+export function checkOptions(options: RegionOpenOptions | undefined, where: string, place: Place): CheckedOptions {
   const given = knownOptions(options, where === "Region.open" ? [...KNOWN, "wait"] : KNOWN, where);
   const size = given.size === undefined ? DEFAULT_SIZE : sizeBytes(given.size, "size", PAGE_BYTES, MAX_SIZE_LIMIT);
   const maxSize =
@@ -88,20 +114,16 @@ export function checkOptions(options: RegionOpenOptions | undefined, where: stri
       expected: maxSize,
       actual: size,
     });
-  const lifetime = given.lifetime === undefined ? "process" : given.lifetime;
-  if (lifetime !== "process" && lifetime !== "kernel")
-    throw new ArgumentError("ERR_INVALID_ARGUMENT", `lifetime must be "process" or "kernel", not ${show(lifetime)}`, {
-      actual: lifetime,
-    });
   return {
     sizeBytes: Math.min(size, maxSize),
     maxSizeBytes: maxSize,
     mode: given.mode === undefined ? 0o600 : wholeNumber(given.mode, "mode", 0, 0o777),
     maxMembers: given.maxMembers === undefined ? 64 : wholeNumber(given.maxMembers, "maxMembers", 1, MEMBER_LIMIT),
-    lifetime,
+    lifetime: lifetimeOf(given.lifetime, place),
     label: labelOf(given.label),
     shared: flag(given.shared, "shared"),
     allowOtherUser: flag(given.allowOtherUser, "allowOtherUser"),
+    refuseUnclean: flag(given.refuseUnclean, "refuseUnclean"),
     wait: flag(given.wait, "wait"),
     given: {
       maxSize: given.maxSize !== undefined,

@@ -2,12 +2,11 @@ import { ShmkitError } from "../base/errors.js";
 import { checkResult, ERRNO, systemError } from "../base/system-errors.js";
 import { native } from "../native/addon.js";
 import { STAT_FIELDS, StatField } from "../native/contract.js";
-import { LOCK_BASE, MEMBER_LIMIT, PAGE_BYTES, RegionState } from "../layout/region-header.js";
+import { LOCK_BASE, MAGIC_0, MAGIC_1, MEMBER_LIMIT, PAGE_BYTES, RegionState } from "../layout/region-header.js";
 import * as words from "#words";
 import { Segment } from "../memory/segment.js";
 import { HEADER } from "../members/region-words.js";
 import { readHeader, type HeaderFacts } from "./geometry.js";
-import { DIRECTORY } from "./names.js";
 
 /** What fstat says of a region's file. */
 export interface FileFacts {
@@ -64,6 +63,19 @@ export function inspectHeader(descriptor: number, path: string): HeaderFacts {
   }
 }
 
+/** @throws ERR_BAD_REGION for a file that never was a region */
+export function checkMagic(descriptor: number, path: string): void {
+  if (statOf(descriptor, path).sizeBytes >= PAGE_BYTES) {
+    const segment = new Segment(descriptor, PAGE_BYTES, path, { writable: false, shared: false });
+    const found = [HEADER.magic0, HEADER.magic1].map((at) => words.load(segment.words, at));
+    segment.close();
+    if (found[0] === MAGIC_0 && found[1] === MAGIC_1) return;
+  }
+  throw new ShmkitError("ERR_BAD_REGION", `${path} is no shmkit region, so it is left alone; rm(1) removes any file`, {
+    path,
+  });
+}
+
 /** Marks the region closed and takes its name away, if the name still is this file's. Attach byte held. */
 export function closeName(descriptor: number, path: string): void {
   const segment = new Segment(descriptor, PAGE_BYTES, path, { writable: true, shared: false });
@@ -88,12 +100,12 @@ export interface NewFile {
   readonly temporaryPath: string | undefined;
 }
 
-export function newFile(mode: number): NewFile {
-  const descriptor = native.openTemporary(DIRECTORY, mode);
+export function newFile(directory: string, mode: number): NewFile {
+  const descriptor = native.openTemporary(directory, mode);
   if (descriptor >= 0) return { descriptor, temporaryPath: undefined };
   if (descriptor !== -ERRNO.notSupported && descriptor !== -ERRNO.isDirectory)
-    throw systemError(descriptor, "open(O_TMPFILE)", DIRECTORY);
-  const temporaryPath = `${DIRECTORY}/.shmkit-${process.pid}-${Math.random().toString(36).slice(2)}`;
+    throw systemError(descriptor, "open(O_TMPFILE)", directory);
+  const temporaryPath = `${directory}/.shmkit-${process.pid}-${Math.random().toString(36).slice(2)}`;
   return {
     descriptor: checkResult(native.createExclusive(temporaryPath, mode), "open(O_EXCL)", temporaryPath),
     temporaryPath,

@@ -1,18 +1,26 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { ShmkitError } from "../base/errors.js";
-import { flag, knownOptions, regionName, wholeNumber } from "../base/arguments.js";
+import * as words from "#words";
+import { ArgumentError, ShmkitError } from "../base/errors.js";
+import { flag, knownOptions, wholeNumber } from "../base/arguments.js";
 import { deadlineOf, now, onlyWaitOptions, timeoutError, type WaitOptions } from "../base/deadline.js";
+import { checkResult } from "../base/system-errors.js";
 import { formatBytes, sizeBytes, type Size } from "../base/sizes.js";
 import type { HeapStatistics } from "../heap/page-heap.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
 import { native } from "../native/addon.js";
 import { tell, type RegionEvent } from "../members/diagnostics.js";
+import { HEADER } from "../members/region-words.js";
 import { readMembers, type MemberInfo } from "../members/member-info.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
-import { attach, clean, remove, run, runSync, type Attached, type OpenMode, type Steps } from "./attach.js";
+import { attach, clean, remove, type Attached, type OpenMode } from "./attach.js";
+import { seal } from "./disk-state.js";
 import type { LifetimeName } from "./geometry.js";
 import { checkOptions, type RegionOpenOptions, type RegionOptions } from "./options.js";
+import { placeOf } from "./names.js";
 import { RegionObjects } from "./region-objects.js";
+import { run, runSync, type Steps } from "./steps.js";
+import type { Membership } from "./membership.js";
+import { syncDirectory, syncDirectorySync, writeBack, writeBackSync } from "./write-back.js";
 import { regionNames, snapshot, snapshots, type InspectOptions, type RegionInfo } from "./snapshot.js";
 
 /**
@@ -34,7 +42,7 @@ import { regionNames, snapshot, snapshots, type InspectOptions, type RegionInfo 
  * ```
  */
 export class Region extends RegionObjects implements AsyncDisposable {
-  /** Path of the shared-memory file: `/dev/shm/shmkit.NAME`. */
+  /** Path of its file: `/dev/shm/shmkit.NAME`, or the one that it was named by. */
   readonly path: string;
   /** When it ends: as its creator said. */
   readonly lifetime: LifetimeName;
@@ -69,9 +77,9 @@ export class Region extends RegionObjects implements AsyncDisposable {
   /**
    * Makes a region, which must not exist. Its name is 1 to 200 of `A-Z a-z 0-9 . _ -` and does not start with a dot or
    * dash; it appears when the region is complete (as a file made with O_TMPFILE does by linkat(2)). A region whose members
-   * are all dead does not count as existing.
+   * are all dead does not count as existing. One of lifetime `"file"` is named by the absolute path of its file.
    * @throws ERR_EXISTS, ERR_NO_SPACE, ERR_INVALID_NAME, ERR_INVALID_SIZE, ERR_INVALID_ARGUMENT, ERR_OUT_OF_RANGE,
-   * ERR_UNKNOWN_OPTION, ERR_PERMISSION, ERR_RUNTIME_LIMIT, ERR_TIMEOUT, ERR_SYSTEM, the signal's reason
+   * ERR_UNKNOWN_OPTION, ERR_PERMISSION, ERR_RUNTIME_LIMIT, ERR_FILE_SYSTEM, ERR_TIMEOUT, ERR_SYSTEM, the signal's reason
    */
   static create(name: string, options?: RegionOptions): Promise<Region> {
     return Region.attach(name, "create", options);
@@ -85,7 +93,7 @@ export class Region extends RegionObjects implements AsyncDisposable {
    * Joins a region that exists; with `{ wait: true }` waits for it to appear. Options that shape a region and are left out
    * are not compared.
    * @throws ERR_NOT_FOUND, ERR_NOT_OWNER, ERR_BAD_REGION, ERR_VERSION, ERR_OPTIONS_DIFFER, ERR_TOO_MANY_MEMBERS,
-   * ERR_TIMEOUT, ERR_NO_SPACE (of address space), ERR_PERMISSION, ERR_RUNTIME_LIMIT, ERR_SYSTEM, the signal's reason, and
+   * ERR_UNCLEAN, ERR_TIMEOUT, ERR_NO_SPACE (of address space), ERR_PERMISSION, ERR_RUNTIME_LIMIT, ERR_SYSTEM, the signal's reason, and
    * as {@link create} for its arguments
    */
   static open(name: string, options?: RegionOpenOptions): Promise<Region> {
@@ -111,11 +119,13 @@ export class Region extends RegionObjects implements AsyncDisposable {
    * @throws ERR_PERMISSION, ERR_NOT_OWNER, ERR_BAD_REGION (a link, directory or FIFO), ERR_INVALID_NAME, ERR_TIMEOUT
    */
   static async remove(name: string, options?: WaitOptions): Promise<boolean> {
-    return run(remove(name), `removing ${regionName(name)}`, onlyWaitOptions(options, "Region.remove"));
+    const place = placeOf(name);
+    return run(remove(place), `removing ${place.name}`, onlyWaitOptions(options, "Region.remove"));
   }
   /** {@link remove}, blocking the thread. */
   static removeSync(name: string, options?: WaitOptions): boolean {
-    return runSync(remove(name), `removing ${regionName(name)}`, onlyWaitOptions(options, "Region.removeSync"));
+    const place = placeOf(name);
+    return runSync(remove(place), `removing ${place.name}`, onlyWaitOptions(options, "Region.removeSync"));
   }
 
   /**
@@ -164,13 +174,15 @@ export class Region extends RegionObjects implements AsyncDisposable {
   }
 
   private static async attach(name: string, mode: OpenMode, options: RegionOpenOptions | undefined): Promise<Region> {
-    const checked = checkOptions(options, `Region.${mode}`);
-    return new Region(name, await run(attach(name, mode, checked), `opening the region ${regionName(name)}`, options));
+    const place = placeOf(name);
+    const checked = checkOptions(options, `Region.${mode}`, place);
+    return new Region(place.name, await run(attach(place, mode, checked), `opening the region ${place.name}`, options));
   }
 
   private static attachSync(name: string, mode: OpenMode, options: RegionOpenOptions | undefined): Region {
-    const checked = checkOptions(options, `Region.${mode}`);
-    return new Region(name, runSync(attach(name, mode, checked), `opening the region ${regionName(name)}`, options));
+    const place = placeOf(name);
+    const checked = checkOptions(options, `Region.${mode}`, place);
+    return new Region(place.name, runSync(attach(place, mode, checked), `opening the region ${place.name}`, options));
   }
 
   // State.
@@ -262,6 +274,75 @@ export class Region extends RegionObjects implements AsyncDisposable {
     return { step: heap.growing(pages, what, new LocalQueue()), next };
   }
 
+  private get onDisk(): boolean {
+    return this.lifetime === "file";
+  }
+
+  /**
+   * Of a region of lifetime `"file"`: writes what was changed to disk, off the event loop (msync(2), and once fsync(2) of its directory). What
+   * any call had returned before survives a crash of the machine; what is written meanwhile may or may not, and not in order.
+   * @throws ERR_NO_SPACE, ERR_SYSTEM (the disk failed), ERR_INVALID_ARGUMENT (the region is in memory), ERR_PERMISSION (its
+   * directory may not be read), ERR_CLOSED, ERR_REGION_LOST
+   * @see [Regions on disk](../../docs/guide/regions.md#on-disk)
+   * @example
+   * ```ts
+   * import { mkdtemp, rm } from "node:fs/promises";
+   * import { open, Region } from "shmkit";
+   *
+   * const directory = await mkdtemp("/tmp/api-flush-");
+   * const state = await open(`${directory}/state.shm`, { lifetime: "file", size: "1MiB", refuseUnclean: true });
+   * await (await state.counter("orders")).add(3);
+   * await state.flush(); // from here on the machine may go down
+   * console.log(Region.inspect(state.path)?.disk); // inUse
+   * await state.close();
+   * console.log(Region.inspect(state.path)?.disk); // inOrder
+   * await rm(directory, { recursive: true });
+   * ```
+   */
+  async flush(): Promise<void> {
+    const { segment, member } = this.flushable();
+    checkResult(await writeBack(segment, segment.bytes.byteLength), "msync", this.path);
+    // Closed or lost meanwhile, it was other memory that was written.
+    member.checkUsable();
+    if (!this.nameIsOnDisk) await syncDirectory(this.path);
+    this.nameIsOnDisk = true;
+  }
+
+  /** {@link flush}, blocking the thread. */
+  flushSync(): void {
+    const { segment, member } = this.flushable();
+    checkResult(writeBackSync(segment, segment.bytes.byteLength), "msync", this.path);
+    member.checkUsable();
+    if (!this.nameIsOnDisk) syncDirectorySync(this.path);
+    this.nameIsOnDisk = true;
+  }
+
+  private flushable(): Membership {
+    this.membership.member.checkUsable();
+    if (this.onDisk) return this.membership;
+    throw new ArgumentError(
+      "ERR_INVALID_ARGUMENT",
+      `${this.name} is in memory, which nothing can be written back from; one of lifetime "file" is on disk`,
+    );
+  }
+  /** Whether this handle has seen to it that the directory of its file says so on disk. */
+  private nameIsOnDisk = false;
+
+  /**
+   * Of a region on disk: whether the machine went down while it was in use, and nobody has called {@link markClean} since. Its
+   * contents may then be a mixture of old and new; what was flushed before, and not changed afterwards, is there.
+   */
+  get unclean(): boolean {
+    this.membership.member.checkUsable();
+    return words.load(this.membership.segment.words, HEADER.unclean) !== 0;
+  }
+
+  /** Says that the contents are right: they were looked over, or made anew. From then on the region is not {@link unclean}. */
+  markClean(): void {
+    this.membership.member.checkUsable();
+    words.store(this.membership.segment.words, HEADER.unclean, 0);
+  }
+
   /**
    * Lets the process end although waits of this region are pending: those that are and those to come. They go on as long
    * as something else keeps the process alive. Returns this region, as Node's timers do.
@@ -298,7 +379,11 @@ export class Region extends RegionObjects implements AsyncDisposable {
    */
   async close(): Promise<void> {
     try {
-      await this.leave((descriptor) => native.closeAsync(descriptor));
+      await this.leave((descriptor) =>
+        this.onDisk
+          ? run(seal(descriptor, this.path), `closing ${this.name}`, undefined)
+          : native.closeAsync(descriptor),
+      );
       // What was noticed before is told before this is done, and nothing after.
       if (this.untold > 0) await new Promise((resolve) => setImmediate(resolve));
     } finally {
@@ -311,7 +396,11 @@ export class Region extends RegionObjects implements AsyncDisposable {
   /** {@link close}, blocking the thread: for the last member of a big region 0.1 s per GiB. */
   closeSync(): void {
     try {
-      this.leave((descriptor) => native.close(descriptor));
+      this.leave((descriptor) =>
+        this.onDisk
+          ? runSync(seal(descriptor, this.path), `closing ${this.name}`, undefined)
+          : native.close(descriptor),
+      );
     } finally {
       this.hasLeft = true;
       this.rejectPending();

@@ -26,7 +26,8 @@ import { KIND_TABLE } from "./kinds.js";
 import { memoryMap, type MemoryRange } from "./memory-map.js";
 import { readMembers, type MemberInfo } from "../members/member-info.js";
 import { Membership } from "./membership.js";
-import { DIRECTORY, pathOf, PREFIX } from "./names.js";
+import { diskStateOf, type DiskStateName } from "./disk-state.js";
+import { DIRECTORY, placeOf, PREFIX } from "./names.js";
 
 /** How an object is; which fields there are depends on its kind. */
 export interface ObjectFacts {
@@ -88,7 +89,7 @@ export interface InspectOptions {
 export interface RegionInfo {
   /** Its name. */
   readonly name: string;
-  /** Path of its file: `/dev/shm/shmkit.NAME`. */
+  /** Path of its file: `/dev/shm/shmkit.NAME`, or the one that it was named by. */
   readonly path: string;
   /** Number of the user whom the file belongs to. */
   readonly uid: number;
@@ -96,6 +97,11 @@ export interface RegionInfo {
   readonly mode: number;
   /** When it ends. */
   readonly lifetime: LifetimeName;
+  /**
+   * Of a region on disk: `"inOrder"`, the disk has all of it; `"inUse"`, it may lack what was not flushed; `"unclean"`, the
+   * machine went down while it was in use.
+   */
+  readonly disk?: DiskStateName;
   /** When it was made, by the system's clock. */
   readonly createdAt: Date;
   /** Random number of this region, in hexadecimal: tells it from an earlier one of the same name. */
@@ -128,7 +134,8 @@ export function regionNames(): string[] {
  */
 export function snapshot(name: string, options?: InspectOptions): RegionInfo | undefined {
   const withMemory = flag(knownOptions(options, ["memory"], "Region.inspect").memory, "memory");
-  const path = pathOf(name);
+  const place = placeOf(name);
+  const { path } = place;
   const descriptor = native.openExisting(path, false);
   if (descriptor === -ERRNO.missing) return undefined;
   checkResult(descriptor, "open", path);
@@ -137,15 +144,16 @@ export function snapshot(name: string, options?: InspectOptions): RegionInfo | u
     const header = inspectHeader(descriptor, path);
     const { geometry } = header;
     segment = new Segment(descriptor, geometry.maxPages * PAGE_BYTES, path, { writable: false, shared: false });
-    const { heap, directory, member } = new Membership(segment, descriptor, geometry, name, -1);
+    const { heap, directory, member } = new Membership(segment, descriptor, geometry, place.name, -1);
     const { uid, mode } = statOf(descriptor, path);
     const refs = directory.list();
     const info: RegionInfo = {
-      name,
+      name: place.name,
       path,
       uid,
       mode,
       lifetime: header.lifetime,
+      ...(header.lifetime === "file" ? { disk: diskStateOf(segment, descriptor) } : {}),
       createdAt: header.createdAt,
       epoch: header.epoch,
       sizeBytes: header.committedBytes,

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { Region, type RegionOptions } from "shmkit";
 import { PAGE_BYTES, REGION_HEADER, RegionState } from "#src/layout/region-header.js";
-import { clean, runSync } from "#src/region/attach.js";
+import { clean } from "#src/region/attach.js";
+import { runSync } from "#src/region/steps.js";
 import { Agent } from "../instruments/agent.js";
 import { dispose, system } from "../instruments/system.js";
 import { ignore, refuses } from "./crash-calls.js";
@@ -11,6 +12,7 @@ import type { Attempt, CrashOperation, Fate, Rescuer } from "./crash-explore.js"
 import { bytes, object, PipeStage } from "./crash-messages.js";
 import { operation, touchMarker, useEverything, worldOf, type Scene, type WorldKind } from "./crash-scene.js";
 import type { Actor, World } from "./crash-world.js";
+import { readWord, writeWord } from "./disk-regions.js";
 import { uniqueRegionName } from "./leftovers.js";
 
 const SMALL: RegionOptions = { size: "128KiB", maxSize: "128KiB" };
@@ -212,7 +214,10 @@ class NameAttempt implements Attempt {
   }
 }
 
-const pathOf = (name: string): string => `/dev/shm/shmkit.${name}`;
+const pathOf = (name: string): string => (name.includes("/") ? name : `/dev/shm/shmkit.${name}`);
+
+/** The path of a region on disk, on no disk: what is in memory is not written anywhere. */
+const onDisk = (name: string): string => `/dev/shm/${name}.shm`;
 
 /** Keeps an eye on the file that has a name now; the answer is asked for once. */
 function watchEnd(name: string): () => boolean {
@@ -231,13 +236,14 @@ function naming(
   name: string,
   covers: readonly string[],
   prepare: (name: string, victim: Agent) => Omit<NameScene, "victim">,
+  placed = (name: string): string => name,
 ): CrashOperation {
   let regionName: string | undefined;
   return {
     name: `region ${name}`,
     covers,
     begin: () => {
-      regionName ??= uniqueRegionName("crash");
+      regionName ??= placed(uniqueRegionName("crash"));
       const victim = new Agent("ben");
       return new NameAttempt(regionName, { victim, ...prepare(regionName, victim) });
     },
@@ -357,4 +363,111 @@ const NAMES: CrashOperation[] = [
   }),
 ];
 
-export const REGION_OPERATIONS: readonly CrashOperation[] = [...LEAVING, ...ATTACHING, ...NAMES];
+const DISK: RegionOptions = { ...SMALL, maxMembers: 3, lifetime: "file" };
+
+/** As after a failure of the power. */
+function reboot(path: string): void {
+  const { bootId } = REGION_HEADER.at;
+  writeWord(path, bootId, readWord(path, bootId) ^ 1);
+}
+
+/** A region on disk that somebody has in use, who then dies. */
+const ON_DISK: CrashOperation[] = [
+  naming(
+    "open or create on disk",
+    ["Region.openOrCreateSync"],
+    (name) => ({
+      act: () => void Region.openOrCreateSync(name, DISK),
+      next: () => Region.openOrCreateSync(name, DISK),
+      verify: (region) => {
+        isFresh(region);
+        assert.equal(region!.unclean, false);
+        assert.equal(Region.removeSync(name), true);
+      },
+    }),
+    onDisk,
+  ),
+  naming(
+    "open one on disk, where all have died",
+    ["Region.openSync"],
+    (name) => {
+      deadRegion(name, DISK);
+      return {
+        act: () => void Region.openSync(name, { lifetime: "file" }),
+        next: () => Region.openSync(name, { lifetime: "file" }),
+        verify: isKept(name),
+      };
+    },
+    onDisk,
+  ),
+  naming(
+    "open one on disk after the machine went down",
+    ["Region.openSync"],
+    (name) => {
+      deadRegion(name, DISK);
+      reboot(name);
+      return {
+        act: () => void Region.openSync(name, { lifetime: "file" }),
+        next: () => Region.openSync(name, { lifetime: "file" }),
+        verify: (region) => {
+          assert.equal(region!.unclean, true);
+          isKept(name)(region);
+        },
+      };
+    },
+    onDisk,
+  ),
+  naming(
+    "close as the last one on disk",
+    ["Region.closeSync"],
+    (name, victim) => {
+      deadRegion(name, DISK);
+      const region = victim.do(() => Region.openSync(name, { lifetime: "file" }));
+      return {
+        act: () => region.closeSync(),
+        next: () => {
+          const next = Region.openSync(name, { lifetime: "file" });
+          next.closeSync();
+          assert.equal(Region.inspect(name)!.disk, "inOrder");
+          return Region.openSync(name, { lifetime: "file" });
+        },
+        verify: isKept(name),
+      };
+    },
+    onDisk,
+  ),
+  naming(
+    "flush and mark clean",
+    ["Region.flush", "Region.flushSync", "Region.markClean"],
+    (name, victim) => {
+      deadRegion(name, DISK);
+      reboot(name);
+      const region = victim.do(() => Region.openSync(name, { lifetime: "file" }));
+      return {
+        act: () => {
+          region.flushSync();
+          region.markClean();
+          ignore(region.flush());
+        },
+        next: () => Region.openSync(name, { lifetime: "file" }),
+        verify: isKept(name),
+      };
+    },
+    onDisk,
+  ),
+  naming(
+    "remove on disk",
+    ["Region.removeSync", "Region.remove"],
+    (name) => {
+      deadRegion(name, DISK);
+      return {
+        act: () => assert.equal(Region.removeSync(name), true),
+        next: () => void Region.removeSync(name),
+        verify: () => undefined,
+      };
+    },
+    onDisk,
+  ),
+];
+
+export const REGION_OPERATIONS: readonly CrashOperation[] = [...LEAVING, ...ATTACHING, ...NAMES, ...ON_DISK];

@@ -129,6 +129,7 @@ function regionTree(region: RegionInfo, colours: Colours): Branch {
         ["path", region.path],
         ["made", `${formatAge(region.createdAt)}, epoch ${region.epoch}`],
         ["lifetime", region.lifetime],
+        ...(region.disk === undefined ? [] : [["on disk", DISK_STATES[region.disk]]]),
         ["owner", `uid ${region.uid}, mode 0${(region.mode & 0o777).toString(8)}`],
         [
           "memory",
@@ -145,6 +146,12 @@ function regionTree(region: RegionInfo, colours: Colours): Branch {
     ],
   };
 }
+
+const DISK_STATES: Readonly<Record<NonNullable<RegionInfo["disk"]>, string>> = {
+  inOrder: "all of it",
+  inUse: "what was flushed, and perhaps more: it is in use",
+  unclean: "perhaps a mixture of old and new: the machine went down while it was in use",
+};
 
 const lines = (rows: readonly (readonly string[])[], right: readonly number[] = []): Branch[] =>
   table(rows, right).map((text) => ({ text }));

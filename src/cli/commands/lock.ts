@@ -5,6 +5,7 @@ import { objectAddress } from "../address.js";
 import type { Command, Invocation } from "../command.js";
 import { CommandError, errorJson, errorLine, usageError } from "../exit-codes.js";
 import { isTimeout, Patience } from "../patience.js";
+import { whereItIs } from "../regions.js";
 
 export const command: Command = {
   name: "lock",
@@ -58,7 +59,11 @@ async function lock(invocation: Invocation): Promise<number> {
   const { signal } = invocation;
   const patience = Patience.of(timeout, signal);
   // Not with the deadline: joining takes a moment even where nobody is to be waited for.
-  const region = await Region.openOrCreate(regionName, { label: `shmkit lock ${name}`, signal });
+  const region = await Region.openOrCreate(regionName, {
+    ...whereItIs(regionName),
+    label: `shmkit lock ${name}`,
+    signal,
+  });
   try {
     const take = await taking(region, name, invocation.flag("shared"), signal);
     let guard: Guard;

@@ -14,7 +14,7 @@ export const command: Command = {
   summary: "list the regions, who uses them, and what their pipes do",
   usage: ["[REGION...]"],
   about: `Lists the regions on this machine: size now and at most, members alive and dead, objects. Rates of pipes are taken
-from two looks. Without names, regions that nobody uses any more are removed on the way, as the library does.`,
+from two looks. Regions on disk are listed if their paths are given. Without names, regions that nobody uses any more are removed on the way, as the library does.`,
   options: {
     json: { type: "boolean", short: "j", about: "as JSON, with all that is known" },
     names: { type: "boolean", about: "only the addresses, one a line" },
@@ -78,6 +78,7 @@ function regionLines(region: ListedRegion, colours: Colours): string[] {
     membersText(region, colours),
     `made ${formatAge(createdAt)}`,
     ...(lifetime === "process" ? [] : [`stays (${lifetime})`]),
+    ...(region.disk === "unclean" ? [colours.red("unclean")] : []),
   ];
   const lines = [`${colours.bold(name)}  ${facts.join(", ")}`];
   const pipes = region.objects.filter(({ kind }) => kind === "pipe");

@@ -8,6 +8,7 @@ import { isTimeout, Patience } from "../patience.js";
 import { Progress } from "../progress.js";
 import { RegionRemoved, Stream } from "../stream.js";
 import type { Terminal } from "../terminal.js";
+import { whereItIs } from "../regions.js";
 
 /** Longest time the thread is blocked: then signals are seen to. */
 const SLICE = { lease: true, timeoutMs: 20 } as const;
@@ -56,7 +57,12 @@ async function recv(invocation: Invocation): Promise<void> {
   const follow = invocation.flag("follow");
   const output = new LeasedOutput(invocation.terminal, invocation.flag("json") ? jsonLine : asItIs);
   for (let left = count; left > 0;) {
-    const region = await Region.open(regionName, { wait: true, label: "shmkit recv", ...patience.options() });
+    const region = await Region.open(regionName, {
+      ...whereItIs(regionName),
+      wait: true,
+      label: "shmkit recv",
+      ...patience.options(),
+    });
     const receiver = new Receiver(region, name, output, invocation.terminal, progress, patience);
     try {
       while (left > 0) {

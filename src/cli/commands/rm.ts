@@ -3,6 +3,7 @@ import { anyAddress } from "../address.js";
 import type { Command, Invocation } from "../command.js";
 import { causeOf, CommandError, errorLine, exitCodeOf, usageError } from "../exit-codes.js";
 import { toJson } from "../json.js";
+import { whereItIs } from "../regions.js";
 import { Patience } from "../patience.js";
 
 export const command: Command = {
@@ -59,7 +60,7 @@ async function removeObject(regionName: string, name: string, patience: Patience
   const kind = Region.inspect(regionName)?.objects.find((object) => object.name === name)?.kind;
   if (kind === undefined) return false;
   if (kind === "locks") throw usageError(`the Web Locks of a region go with it: shmkit rm ${regionName}`);
-  const region = await Region.open(regionName, { label: "shmkit rm", ...patience.options() });
+  const region = await Region.open(regionName, { ...whereItIs(regionName), label: "shmkit rm", ...patience.options() });
   try {
     const collection = {
       pipe: region.pipes,

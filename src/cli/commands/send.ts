@@ -6,7 +6,7 @@ import { CommandError, usageError } from "../exit-codes.js";
 import { checkReadable, LineSplitter, pieces } from "../input.js";
 import { Patience } from "../patience.js";
 import { Progress } from "../progress.js";
-import { joinRegion } from "../regions.js";
+import { joinRegion, whereItIs } from "../regions.js";
 import { Stream } from "../stream.js";
 
 /** Bytes under way that still fit the caches, and the sizes of a piece. */
@@ -110,8 +110,8 @@ async function openRegion(name: string, keep: boolean, invocation: Invocation, p
     ...(maxSize === undefined ? {} : { maxSize }),
   };
   return keep
-    ? joinRegion(name, { ...options, lifetime: "kernel" }, patience)
-    : Region.openOrCreate(name, { ...options, ...patience.options() });
+    ? joinRegion(name, { ...options, lifetime: "kernel", ...whereItIs(name) }, patience)
+    : Region.openOrCreate(name, { ...options, ...whereItIs(name), ...patience.options() });
 }
 
 function wholeNumber(text: string | undefined, option: string): number | undefined {
