@@ -46,8 +46,13 @@ describe("what commands write with --json", () => {
   test("every command has the option, and is described", async () => {
     const { $defs } = SCHEMA as { $defs: Readonly<Record<string, { description?: string }>> };
     const described = Object.values($defs).map(({ description }) => description ?? "");
-    for (const { name, options } of await allCommands())
-      assert.ok(Object.hasOwn(options, "json") && described.some((text) => text.includes(`shmkit ${name} `)), name);
+    for (const { name, options } of await allCommands()) {
+      assert.equal(options["json"]?.short, "j", name);
+      assert.ok(
+        described.some((text) => text.includes(`shmkit ${name} `)),
+        name,
+      );
+    }
   });
 
   test("is what the schema says", async () => {
@@ -127,7 +132,7 @@ describe("what commands write with --json", () => {
     ];
     for (const { name } of await allCommands()) cases.push([[name, "--no-such-option"], "ERR_USAGE", 2]);
     for (const [args, code, exitCode, more] of cases) {
-      for (const json of ["--json", "-j"]) {
+      for (const json of args[0] === "inspect" ? ["--json", "-j"] : ["--json"]) {
         const { code: ended, text, errors } = await run([...args, json]);
         const title = [...args, json].join(" ");
         assert.equal(ended, exitCode, title);

@@ -169,20 +169,22 @@ export class Directory {
     return options;
   }
 
-  /** The named objects there are; read without the lock. @throws ERR_CORRUPT */
-  list(): ObjectRef[] {
+  /** The named objects there are, or those of one kind; read without the lock. @throws ERR_CORRUPT */
+  list(kind?: Kind): ObjectRef[] {
     const found: ObjectRef[] = [];
     for (const [entry, base] of this.entries()) {
-      const ref = this.look(entry, base);
+      const ref = this.look(entry, base, kind);
       if (ref !== undefined) found.push(ref);
     }
     return found;
   }
 
   /** An object that was there all the time that it was read. */
-  private look(entry: number, base: number): ObjectRef | undefined {
+  private look(entry: number, base: number, wanted: Kind | undefined): ObjectRef | undefined {
     const shared = this.member.segment.words;
     if (this.stateOf(base) !== EntryState.live) return undefined;
+    const kind = KINDS[words.read(shared, base + ENTRY.kind)];
+    if (wanted !== undefined && kind !== wanted && kind !== undefined && kind !== "none") return undefined;
     const generation = words.read(shared, base + ENTRY.generation);
     // SYNC POINT: what was read is of one object; pairs with the store of state in make, and with that in sweep before it
     const isStillThere = (): boolean =>

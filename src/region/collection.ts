@@ -89,10 +89,7 @@ export class Collection<Options extends object, O extends NamedObject> {
   /** Names of the objects of this kind, in the order of their making where places were not reused. */
   list(): string[] {
     this.host.check();
-    const names = this.host.context.directory
-      .list()
-      .filter((ref) => ref.kind === this.face.kind)
-      .map((ref) => ref.name);
+    const names = this.host.context.directory.list(this.face.kind).map(({ name }) => name);
     // Read from memory that went away meanwhile, it would be empty.
     this.host.check();
     return names;
