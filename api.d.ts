@@ -4,6 +4,8 @@ export interface AcquireOptions extends LockOptions {
     permits?: number;
 }
 
+export type AnonymousOptions = Pick<RegionOptions, "size" | "maxSize" | "maxMembers" | "label" | "shared"> & WaitOptions;
+
 export class ArgumentError extends TypeError {
     readonly code: ErrorCode;
     constructor(code: ErrorCode, message: string, details?: ErrorDetails);
@@ -114,6 +116,8 @@ export interface DeadlockedMember {
     readonly mutex: string;
     readonly waitsFor: string;
 }
+
+export type DescriptorOptions = Pick<RegionOptions, "label" | "shared"> & WaitOptions;
 
 export interface DiagnosticEvents {
     "shmkit:region:create": RegionEvent;
@@ -283,7 +287,7 @@ export class Lease<T> {
     [Symbol.dispose](): void;
 }
 
-export type LifetimeName = "process" | "kernel" | "file";
+export type LifetimeName = "process" | "kernel" | "file" | "anonymous";
 
 export class Lock {
     #private;
@@ -584,6 +588,10 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     static openSync(name: string, options?: RegionOpenOptions): Region;
     static openOrCreate(name: string, options?: RegionOptions): Promise<Region>;
     static openOrCreateSync(name: string, options?: RegionOptions): Region;
+    static anonymous(options?: AnonymousOptions): Promise<Region>;
+    static anonymousSync(options?: AnonymousOptions): Region;
+    static fromDescriptor(fd: number, options?: DescriptorOptions): Promise<Region>;
+    static fromDescriptorSync(fd: number, options?: DescriptorOptions): Region;
     static remove(name: string, options?: WaitOptions): Promise<boolean>;
     static removeSync(name: string, options?: WaitOptions): boolean;
     static list(): Promise<RegionInfo[]>;
@@ -595,6 +603,7 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     static cleanSync(options?: {
     kernel?: boolean;
 }): string[];
+    get fd(): number;
     get sizeBytes(): number;
     get maxSizeBytes(): number;
     get slot(): number;
@@ -693,7 +702,7 @@ export interface RegionOptions extends WaitOptions {
     maxSize?: Size;
     mode?: number;
     maxMembers?: number;
-    lifetime?: LifetimeName;
+    lifetime?: Exclude<LifetimeName, "anonymous">;
     label?: string;
     shared?: boolean;
     allowOtherUser?: boolean;

@@ -10,7 +10,7 @@ export { probeSystem, type Facility, type FacilityName, type SystemReport } from
 export type { LifetimeName } from "./region/geometry.js";
 export type { Kind } from "./layout/heap.js";
 export type { OperationName } from "./layout/member-slot.js";
-export type { RegionOpenOptions, RegionOptions } from "./region/options.js";
+export type { AnonymousOptions, DescriptorOptions, RegionOpenOptions, RegionOptions } from "./region/options.js";
 export type { Collection, OpenOptions } from "./region/collection.js";
 export type { PipeCollection } from "./region/pipe-collection.js";
 export type { DiskStateName } from "./region/disk-state.js";

@@ -151,6 +151,7 @@ enum shmkit_lifetime {
   SHMKIT_LIFETIME_PROCESS = 1,
   SHMKIT_LIFETIME_KERNEL = 2,
   SHMKIT_LIFETIME_FILE = 3,
+  SHMKIT_LIFETIME_ANONYMOUS = 4,
 };
 
 enum shmkit_region_state {

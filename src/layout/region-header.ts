@@ -17,7 +17,7 @@ export const LOCK_BASE = 2 ** 52;
 export const RegionState = { building: 0, open: 1, closed: 2 } as const;
 /** Whether the disk has all of a region of lifetime file. */
 export const DiskState = { inOrder: 0, marking: 1, inUse: 2 } as const;
-export const Lifetime = { process: 1, kernel: 2, file: 3 } as const;
+export const Lifetime = { process: 1, kernel: 2, file: 3, anonymous: 4 } as const;
 /** Segment k of the directory holds FIRST_SEGMENT_ENTRIES << k entries. */
 export const DIRECTORY_SEGMENTS = 15;
 export const FIRST_SEGMENT_ENTRIES = 32;
@@ -37,7 +37,7 @@ export const REGION_HEADER = struct(
     [24, "maxMembers", "u32", "slots, 1–256", "creator", "fixed", "same"],
     [28, "maxPages", "u32", "pages of the whole file at its largest", "creator", "fixed", "same"],
     [32, "state", "u32", "0 building, 1 open, 2 closed (the name is going or gone)", "last leaver or whoever finds nobody alive, holding the attach byte", "publish", "closed: the next opener finishes the unlink"],
-    [36, "lifetime", "u32", "1 process, 2 kernel, 3 file", "creator", "fixed", "same"],
+    [36, "lifetime", "u32", "1 process, 2 kernel, 3 file, 4 anonymous", "creator", "fixed", "same"],
     [40, "epoch", "u32[2]", "random, tells two regions of one name apart", "creator", "fixed", "same"],
     [48, "createdAt", "f64", "milliseconds since 1970", "creator", "fixed", "same"],
     [56, "memberTablePage", "u32", "page number", "creator", "fixed", "same"],

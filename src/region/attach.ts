@@ -78,32 +78,43 @@ export function* attach(place: Place, mode: OpenMode, options: CheckedOptions): 
 }
 
 /** Makes a complete region, with this member in it, and only then names it. Undefined when the name is taken. */
-function* create({ name, path, directory, onDisk }: Place, options: CheckedOptions): Steps<Attached | undefined> {
-  const dimensions = dimensionsFor(options.sizeBytes, options.maxSizeBytes, options.maxMembers);
+function* create(place: Place, options: CheckedOptions): Steps<Attached | undefined> {
+  const { path, directory, onDisk } = place;
   const file = newFile(directory, options.mode);
-  let segment: Segment | undefined;
-  let membership: Membership | undefined;
+  let attached: Attached | undefined;
   try {
     if (onDisk) checkFileSystem(file.descriptor, path);
-    yield* back(file.descriptor, path, rangesToBack(dimensions));
-    segment = new Segment(file.descriptor, dimensions.geometry.maxPages * PAGE_BYTES, path, {
-      writable: true,
-      shared: options.shared,
-    });
-    writeHeader(segment, dimensions, options.lifetime);
-    const { createdAt, epoch } = readHeader(segment, () => Number.POSITIVE_INFINITY, path);
-    membership = join(segment, file.descriptor, dimensions.geometry, name, options.label);
-    if (onDisk) yield* markNew(segment);
+    attached = yield* build(file.descriptor, place, options);
+    if (onDisk) yield* markNew(attached.membership.segment);
     if (publish(file, path)) {
-      membership.start(path, options.lifetime === "process");
-      return { membership, path, lifetime: options.lifetime, createdAt, epoch, created: true };
+      attached.membership.start(path, options.lifetime === "process");
+      return attached;
     }
   } catch (error) {
-    yield* abandon(file, segment);
+    yield* abandon(file, attached);
     throw error;
   }
-  yield* abandon(file, segment);
+  yield* abandon(file, attached);
   return undefined;
+}
+
+/** Makes a region of an empty file, with this member in it. */
+export function* build(descriptor: number, { name, path }: Place, options: CheckedOptions): Steps<Attached> {
+  const dimensions = dimensionsFor(options.sizeBytes, options.maxSizeBytes, options.maxMembers);
+  yield* back(descriptor, path, rangesToBack(dimensions));
+  const segment = new Segment(descriptor, dimensions.geometry.maxPages * PAGE_BYTES, path, {
+    writable: true,
+    shared: options.shared,
+  });
+  try {
+    writeHeader(segment, dimensions, options.lifetime);
+    const { createdAt, epoch } = readHeader(segment, () => Number.POSITIVE_INFINITY, path);
+    const membership = join(segment, descriptor, dimensions.geometry, name, options.label);
+    return { membership, path, lifetime: options.lifetime, createdAt, epoch, created: true };
+  } catch (error) {
+    segment.close();
+    throw error;
+  }
 }
 
 function* back(descriptor: number, path: string, ranges: ReturnType<typeof rangesToBack>): Steps<void> {
@@ -115,8 +126,8 @@ function* back(descriptor: number, path: string, ranges: ReturnType<typeof range
     }
 }
 
-function* abandon(file: NewFile, segment: Segment | undefined): Steps<void> {
-  segment?.close();
+function* abandon(file: NewFile, attached: Attached | undefined): Steps<void> {
+  attached?.membership.segment.close();
   if (file.temporaryPath !== undefined) native.unlink(file.temporaryPath);
   yield { closing: file.descriptor };
 }
@@ -142,10 +153,21 @@ function* openExisting(place: Place, options: CheckedOptions): Steps<Attached | 
   }
 }
 
-function* attachTo(descriptor: number, { name, path }: Place, options: CheckedOptions): Steps<Attached | undefined> {
+function* attachTo(descriptor: number, place: Place, options: CheckedOptions): Steps<Attached | undefined> {
+  const { name, path } = place;
   const header = inspectHeader(descriptor, path);
   if (isGone(descriptor, path, header)) return undefined;
   compare(header, options, name, path);
+  return yield* enter(descriptor, place, header, options);
+}
+
+/** Takes a slot in a region that lives, and recovers its dead. Attach byte held. */
+export function* enter(
+  descriptor: number,
+  { name, path }: Place,
+  header: HeaderFacts,
+  options: CheckedOptions,
+): Steps<Attached> {
   const segment = new Segment(descriptor, header.geometry.maxPages * PAGE_BYTES, path, {
     writable: true,
     shared: options.shared,

@@ -20,9 +20,9 @@ import { HEADER, type Geometry } from "../members/region-words.js";
 
 /**
  * When a region ends: `"process"`, with its last member; `"kernel"`, when it is removed or the system restarts; `"file"`, when
- * it is removed.
+ * it is removed; `"anonymous"`, when nobody has it attached or holds a descriptor of it.
  */
-export type LifetimeName = "process" | "kernel" | "file";
+export type LifetimeName = "process" | "kernel" | "file" | "anonymous";
 const at = REGION_HEADER.at;
 const word = (offset: number): number => offset >> 2;
 const pages = (bytes: number): number => Math.ceil(bytes / PAGE_BYTES);

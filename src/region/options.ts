@@ -22,7 +22,7 @@ export interface RegionOptions extends WaitOptions {
    * `"process"` (default): gone with its last member. `"kernel"`: stays until removed or reboot. `"file"`: on disk, stays until
    * removed; the name is then the absolute path of its file.
    */
-  lifetime?: LifetimeName;
+  lifetime?: Exclude<LifetimeName, "anonymous">;
   /** Who this member is, for people: shown by tools and in `memberDied`. At most 64 bytes. Default: the script's file name. */
   label?: string;
   /** Give SharedArrayBuffer views, which can be posted to worker threads, where the runtime can. Default false. */
@@ -38,6 +38,13 @@ export interface RegionOpenOptions extends RegionOptions {
   /** Wait for the name to appear. Default false. */
   wait?: boolean;
 }
+
+/** Options of `Region.anonymous`. */
+export type AnonymousOptions = Pick<RegionOptions, "size" | "maxSize" | "maxMembers" | "label" | "shared"> &
+  WaitOptions;
+
+/** Options of `Region.fromDescriptor`. */
+export type DescriptorOptions = Pick<RegionOptions, "label" | "shared"> & WaitOptions;
 
 /** Options checked and completed; `given` tells which ones a joiner wants compared. */
 export interface CheckedOptions {
@@ -102,8 +109,22 @@ function lifetimeOf(value: unknown, { onDisk, name }: Place): LifetimeName {
   });
 }
 
+const ANONYMOUS_KNOWN = ["size", "maxSize", "maxMembers", "label", "shared", "timeoutMs", "signal"];
+const DESCRIPTOR_KNOWN = ["label", "shared", "timeoutMs", "signal"];
+
+/** Options of a region with a name or a path. */
 export function checkOptions(options: RegionOpenOptions | undefined, where: string, place: Place): CheckedOptions {
   const given = knownOptions(options, where === "Region.open" ? [...KNOWN, "wait"] : KNOWN, where);
+  return complete(given, lifetimeOf(given.lifetime, place));
+}
+
+export const checkAnonymousOptions = (options: AnonymousOptions | undefined, where: string): CheckedOptions =>
+  complete(knownOptions<RegionOpenOptions>(options, ANONYMOUS_KNOWN, where), "anonymous");
+
+export const checkDescriptorOptions = (options: DescriptorOptions | undefined, where: string): CheckedOptions =>
+  complete(knownOptions<RegionOpenOptions>(options, DESCRIPTOR_KNOWN, where), "anonymous");
+
+function complete(given: RegionOpenOptions, lifetime: LifetimeName): CheckedOptions {
   const size = given.size === undefined ? DEFAULT_SIZE : sizeBytes(given.size, "size", PAGE_BYTES, MAX_SIZE_LIMIT);
   const maxSize =
     given.maxSize === undefined
@@ -119,7 +140,7 @@ export function checkOptions(options: RegionOpenOptions | undefined, where: stri
     maxSizeBytes: maxSize,
     mode: given.mode === undefined ? 0o600 : wholeNumber(given.mode, "mode", 0, 0o777),
     maxMembers: given.maxMembers === undefined ? 64 : wholeNumber(given.maxMembers, "maxMembers", 1, MEMBER_LIMIT),
-    lifetime: lifetimeOf(given.lifetime, place),
+    lifetime,
     label: labelOf(given.label),
     shared: flag(given.shared, "shared"),
     allowOtherUser: flag(given.allowOtherUser, "allowOtherUser"),

@@ -12,10 +12,19 @@ import { tell, type RegionEvent } from "../members/diagnostics.js";
 import { HEADER } from "../members/region-words.js";
 import { readMembers, type MemberInfo } from "../members/member-info.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
+import { ANONYMOUS, attachToDescriptor, createAnonymous } from "./anonymous.js";
 import { attach, clean, remove, type Attached, type OpenMode } from "./attach.js";
 import { seal } from "./disk-state.js";
 import type { LifetimeName } from "./geometry.js";
-import { checkOptions, type RegionOpenOptions, type RegionOptions } from "./options.js";
+import {
+  checkAnonymousOptions,
+  checkDescriptorOptions,
+  checkOptions,
+  type AnonymousOptions,
+  type DescriptorOptions,
+  type RegionOpenOptions,
+  type RegionOptions,
+} from "./options.js";
 import { placeOf } from "./names.js";
 import { RegionObjects } from "./region-objects.js";
 import { run, runSync, type Steps } from "./steps.js";
@@ -42,7 +51,7 @@ import { regionNames, snapshot, snapshots, type InspectOptions, type RegionInfo 
  * ```
  */
 export class Region extends RegionObjects implements AsyncDisposable {
-  /** Path of its file: `/dev/shm/shmkit.NAME`, or the one that it was named by. */
+  /** Path of its file: `/dev/shm/shmkit.NAME`, or the one that it was named by; `memfd:shmkit` of one without a name. */
   readonly path: string;
   /** When it ends: as its creator said. */
   readonly lifetime: LifetimeName;
@@ -111,6 +120,58 @@ export class Region extends RegionObjects implements AsyncDisposable {
   /** {@link openOrCreate}, blocking the thread. */
   static openOrCreateSync(name: string, options?: RegionOptions): Region {
     return Region.attachSync(name, "openOrCreate", options);
+  }
+
+  /**
+   * Makes a region without a name, on a memfd (memfd_create(2)), which is sealed against being cut short. Others attach by a
+   * descriptor, which children are given: see {@link fd}. It is there as long as anybody has it attached or holds a descriptor.
+   * @throws ERR_NO_SPACE, ERR_INVALID_SIZE, ERR_INVALID_ARGUMENT, ERR_OUT_OF_RANGE, ERR_UNKNOWN_OPTION, ERR_RUNTIME_LIMIT,
+   * ERR_TIMEOUT, ERR_SYSTEM, the signal's reason
+   * @example
+   * ```ts
+   * import { spawn } from "node:child_process";
+   * import { once } from "node:events";
+   * import { Region } from "shmkit";
+   *
+   * const region = await Region.anonymous({ size: "1MiB" });
+   * const answers = await region.pipe<string>("answers");
+   * const program = `import { Region } from "shmkit";
+   *   const region = await Region.fromDescriptor(3);
+   *   await (await region.pipe("answers")).send("I have it");
+   *   await region.close();`;
+   * const stdio = ["inherit", "inherit", "inherit", region.fd] as const; // the child's descriptor 3
+   * const child = spawn(process.execPath, ["--input-type=module", "-e", program], { stdio: [...stdio] });
+   * console.log(await answers.receive()); // I have it
+   * await once(child, "exit");
+   * await region.close();
+   * ```
+   */
+  static async anonymous(options?: AnonymousOptions): Promise<Region> {
+    const checked = checkAnonymousOptions(options, "Region.anonymous");
+    return new Region(ANONYMOUS.name, await run(createAnonymous(checked), "making an anonymous region", options));
+  }
+  /** {@link anonymous}, blocking the thread. */
+  static anonymousSync(options?: AnonymousOptions): Region {
+    const checked = checkAnonymousOptions(options, "Region.anonymousSync");
+    return new Region(ANONYMOUS.name, runSync(createAnonymous(checked), "making an anonymous region", options));
+  }
+
+  /**
+   * Attaches to an anonymous region by a descriptor that this process was given, which stays as it is and the caller's own.
+   * @param fd such as 3, the first one behind the standard streams in the `stdio` of `spawn`
+   * @throws ERR_BAD_REGION (it is no anonymous region), ERR_VERSION, ERR_TOO_MANY_MEMBERS, ERR_PERMISSION, ERR_TIMEOUT,
+   * ERR_RUNTIME_LIMIT, ERR_SYSTEM (there is no such descriptor), the signal's reason, and as {@link anonymous} for its arguments
+   */
+  static async fromDescriptor(fd: number, options?: DescriptorOptions): Promise<Region> {
+    const checked = checkDescriptorOptions(options, "Region.fromDescriptor");
+    const steps = attachToDescriptor(wholeNumber(fd, "fd", 0, MAX_DESCRIPTOR), checked);
+    return new Region(ANONYMOUS.name, await run(steps, `attaching to descriptor ${fd}`, options));
+  }
+  /** {@link fromDescriptor}, blocking the thread. */
+  static fromDescriptorSync(fd: number, options?: DescriptorOptions): Region {
+    const checked = checkDescriptorOptions(options, "Region.fromDescriptorSync");
+    const steps = attachToDescriptor(wholeNumber(fd, "fd", 0, MAX_DESCRIPTOR), checked);
+    return new Region(ANONYMOUS.name, runSync(steps, `attaching to descriptor ${fd}`, options));
   }
 
   /**
@@ -186,6 +247,22 @@ export class Region extends RegionObjects implements AsyncDisposable {
   }
 
   // State.
+
+  /**
+   * Of an anonymous region: a descriptor to hand over to children, in the `stdio` of `spawn` or `fork`, who attach with
+   * {@link fromDescriptor}. The same one each time; closed with the region.
+   * @throws ERR_INVALID_ARGUMENT (the region has a name), ERR_CLOSED, ERR_REGION_LOST, ERR_SYSTEM
+   */
+  get fd(): number {
+    const { member, descriptor } = this.membership;
+    member.checkUsable();
+    if (this.lifetime !== "anonymous")
+      throw new ArgumentError("ERR_INVALID_ARGUMENT", `${this.name} is opened by its name, and not by a descriptor`);
+    // A description of its own: a child that shared this member's would share the locks that are taken with it.
+    this.handedOver ??= checkResult(native.reopen(descriptor), "open", this.path);
+    return this.handedOver;
+  }
+  private handedOver: number | undefined;
 
   /** Bytes backed for objects and messages now. */
   get sizeBytes(): number {
@@ -413,6 +490,8 @@ export class Region extends RegionObjects implements AsyncDisposable {
     membership.waits.withdrawAll();
     const closing = membership.leave(this.path, this.lifetime === "process", closeFile);
     this.forgetHandles();
+    if (this.handedOver !== undefined) native.close(this.handedOver);
+    this.handedOver = undefined;
     // Last, so that a close which was cut off can be repeated.
     this.closed = true;
     tell("shmkit:region:close", () => this.eventOf());
@@ -437,6 +516,8 @@ export class Region extends RegionObjects implements AsyncDisposable {
     return this.close();
   }
 }
+
+const MAX_DESCRIPTOR = 2 ** 31 - 1;
 
 /** A stopped process that holds a region's attach byte keeps only that one from being cleaned. */
 const CLEANING: WaitOptions = { timeoutMs: 1000 };

@@ -72,6 +72,22 @@ export const WITH_OPTIONS: Record<
     meant: "allowOtherUser",
   },
   open: { call: ({ region }, o) => (open as Loose)(region.name, o), misspelt: "maxMember", meant: "maxMembers" },
+  "Region.anonymous": { call: (_, o) => loose(Region, "anonymous")(o), misspelt: "sise", meant: "size" },
+  "Region.anonymousSync": {
+    call: (_, o) => loose(Region, "anonymousSync")(o),
+    misspelt: "maxMember",
+    meant: "maxMembers",
+  },
+  "Region.fromDescriptor": {
+    call: (_, o) => loose(Region, "fromDescriptor")(0, o),
+    misspelt: "labels",
+    meant: "label",
+  },
+  "Region.fromDescriptorSync": {
+    call: (_, o) => loose(Region, "fromDescriptorSync")(0, o),
+    misspelt: "share",
+    meant: "shared",
+  },
   "Region.remove": {
     call: (_, o) => loose(Region, "remove")(uniqueRegionName(), o),
     misspelt: "timeout",

@@ -470,4 +470,36 @@ const ON_DISK: CrashOperation[] = [
   ),
 ];
 
-export const REGION_OPERATIONS: readonly CrashOperation[] = [...LEAVING, ...ATTACHING, ...NAMES, ...ON_DISK];
+const ANONYMOUS = { size: "128KiB", maxSize: "128KiB", maxMembers: 3 };
+
+/** Regions without a name: whoever comes later has a descriptor. */
+const NAMELESS: CrashOperation[] = [
+  naming("make an anonymous one", ["Region.anonymousSync", "Region.anonymous"], () => ({
+    act: () => void Region.anonymousSync(ANONYMOUS),
+    next: () => Region.anonymousSync(ANONYMOUS),
+    verify: isFresh,
+  })),
+  naming("attach to an anonymous one", ["Region.fromDescriptorSync", "Region.fromDescriptor"], () => {
+    const other = new Agent("ann");
+    const region = other.do(() => Region.anonymousSync(ANONYMOUS));
+    const fd = other.do(() => region.fd);
+    return {
+      act: () => void Region.fromDescriptorSync(fd),
+      next: () => Region.fromDescriptorSync(fd),
+      verify: (joined) => {
+        assert.equal(joined!.members().length, 2);
+        useEverything({ region: joined! });
+        other.do(() => region.closeSync());
+      },
+      others: [other],
+    };
+  }),
+];
+
+export const REGION_OPERATIONS: readonly CrashOperation[] = [
+  ...LEAVING,
+  ...ATTACHING,
+  ...NAMES,
+  ...ON_DISK,
+  ...NAMELESS,
+];

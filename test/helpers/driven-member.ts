@@ -20,6 +20,8 @@ export interface MemberOptions {
   /** Command that runs a program in another runtime; this Node if not given. */
   readonly runtime?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** Handed over: the process has them from 4 on. */
+  readonly descriptors?: readonly number[];
 }
 
 /** How a member ended, and what it wrote to its standard streams. */
@@ -47,7 +49,7 @@ function startProcess(options: MemberOptions, beginning: Beginning, listen: List
   const runtime = options.runtime ?? [process.execPath];
   const command = [...(options.through ?? []), ...runtime, MAIN, JSON.stringify(beginning)];
   const child: ChildProcess = spawn(command[0], command.slice(1), {
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
+    stdio: ["ignore", "pipe", "pipe", "ipc", ...(options.descriptors ?? [])],
     serialization: isForeign ? "json" : "advanced",
     env: { ...process.env, ...options.environment },
   });
