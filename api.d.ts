@@ -16,6 +16,19 @@ export class ArgumentRangeError extends RangeError {
     constructor(code: ErrorCode, message: string, details?: ErrorDetails);
 }
 
+export class ArrayType<E extends FieldType<unknown> = FieldType<unknown>> extends FieldType<StructOf<E>[]> {
+    readonly kind = "array";
+    readonly size: number;
+    readonly alignment: number;
+    readonly element: E;
+    readonly length: number;
+    toString(): string;
+}
+
+export type AtomicField<F extends Fields> = {
+    [K in keyof F]: F[K] extends ScalarType<number> | ScalarType<bigint> ? K : never;
+}[keyof F] & string;
+
 export class Counter {
     get value(): bigint;
     add(delta?: Integer, options?: WaitOptions): Promise<bigint>;
@@ -34,6 +47,8 @@ export class Counter {
     get address(): string;
     detach(): void;
 }
+
+export type AtomicValue<T> = T extends FieldType<infer V> ? V : never;
 
 export class Barrier {
     get parties(): number;
@@ -66,6 +81,26 @@ export interface BarrierStatistics {
     readonly expected: readonly number[];
     readonly lost: readonly number[];
     readonly free: number;
+}
+
+export class BitFields<Name extends string = string> extends FieldType<Record<Name, number>> {
+    readonly kind = "bits";
+    readonly size: number;
+    readonly alignment: number;
+    readonly unit: ScalarType<number>;
+    toString(): string;
+}
+
+export interface BitLayout {
+    readonly shift: number;
+    readonly width: number;
+}
+
+export class BytesType extends FieldType<Uint8Array> {
+    readonly kind = "bytes";
+    readonly size: number;
+    readonly alignment = 1;
+    toString(): string;
 }
 
 export class Collection<Options extends object, O extends NamedObject> {
@@ -108,6 +143,13 @@ export interface ConditionWaitOptions extends WaitOptions {
 }
 
 export type CounterOptions = Record<never, never>;
+
+export class Cursor<Value, Live = Value> {
+    readonly length: number;
+    abstract at(index: number): Live;
+    get(index: number): Value;
+    set(index: number, value: Value): void;
+}
 
 export interface DeadlockedMember {
     readonly slot: number;
@@ -212,6 +254,24 @@ export interface Facility {
 
 export type FacilityName = "O_TMPFILE" | "fallocate" | "punch hole" | "reopen through /proc" | "link through /proc" | "OFD locks" | "shared mapping" | "pinned lock" | "futex" | "thread" | "inotify" | "SharedArrayBuffer of foreign memory";
 
+export interface FieldLayout {
+    readonly name: string;
+    readonly type: string;
+    readonly offset: number;
+    readonly size: number;
+    readonly bits?: BitLayout;
+    readonly fields?: readonly FieldLayout[];
+}
+
+export class FieldType<T> {
+    abstract readonly kind: "scalar" | "text" | "bytes" | "bits" | "array" | "struct";
+    abstract readonly size: number;
+    abstract readonly alignment: number;
+    abstract toString(): string;
+}
+
+export type Fields = Readonly<Record<string, FieldType<unknown>>>;
+
 export class Flag {
     get value(): boolean;
     testAndSet(options?: WaitOptions): Promise<boolean>;
@@ -289,6 +349,14 @@ export class Lease<T> {
 
 export type LifetimeName = "process" | "kernel" | "file" | "anonymous";
 
+export type LiveField<T extends FieldType<unknown>> = T extends Struct<infer F> ? LiveRecord<F> : T extends ArrayType<infer E> ? Cursor<StructOf<E>, LiveField<E>> : StructOf<T>;
+
+export type LiveRecord<F extends Fields> = {
+    -readonly [K in keyof F as F[K]["kind"] extends "struct" | "bits" | "array" ? never : K]: StructOf<F[K]>;
+} & {
+    readonly [K in keyof F as F[K]["kind"] extends "struct" | "bits" | "array" ? K : never]: LiveField<F[K]>;
+};
+
 export class Lock {
     #private;
     get name(): string;
@@ -363,6 +431,8 @@ export interface MemberInfo {
     readonly alive: boolean;
     readonly operation: OperationName;
 }
+
+export type MemoryLike = ArrayBufferLike | ArrayBufferView;
 
 export interface MemoryRange {
     readonly offsetBytes: number;
@@ -754,6 +824,13 @@ export interface RwLockStatistics {
     readonly takeovers: number;
 }
 
+export class ScalarType<T extends number | bigint | boolean> extends FieldType<T> {
+    readonly kind = "scalar";
+    readonly size: number;
+    readonly alignment: number;
+    toString(): string;
+}
+
 export type Selected<Pipes extends readonly Pipe[], Leasing extends boolean = false> = {
     readonly [Key in keyof Pipes]: {
         readonly index: IndexOf<Key>;
@@ -840,6 +917,57 @@ export type Size = number | string;
 
 export type StreamMode = "values" | "bytes";
 
+export class Struct<F extends Fields = Fields> extends FieldType<ValuesOf<F>> {
+    readonly kind = "struct";
+    readonly name: string;
+    readonly fields: F;
+    readonly size: number;
+    readonly alignment: number;
+    readonly endian: "little" | "big";
+    toString(): string;
+    offsetOf(field: string): number;
+    read(memory: MemoryLike, offset?: number): ValuesOf<F>;
+    write(memory: MemoryLike, offset: number, value: ValuesOf<F>): void;
+    readArray(memory: MemoryLike, offset: number, count: number): ValuesOf<F>[];
+    writeArray(memory: MemoryLike, offset: number, values: readonly ValuesOf<F>[]): void;
+    cursor(memory: MemoryLike, offset?: number, length?: number): Cursor<ValuesOf<F>, LiveRecord<F>>;
+    atomics(memory: MemoryLike, offset?: number): StructAtomics<F>;
+    encode(value: ValuesOf<F>): Uint8Array;
+    decode(bytes: Uint8Array): ValuesOf<F>;
+    layout(): StructLayout;
+    toC(name?: string): string;
+    toPython(name?: string): string;
+}
+
+export class StructAtomics<F extends Fields> {
+    load<K extends AtomicField<F>>(field: K): AtomicValue<F[K]>;
+    store<K extends AtomicField<F>>(field: K, value: AtomicValue<F[K]>): void;
+    add<K extends AtomicField<F>>(field: K, value: AtomicValue<F[K]>): AtomicValue<F[K]>;
+    sub<K extends AtomicField<F>>(field: K, value: AtomicValue<F[K]>): AtomicValue<F[K]>;
+    and<K extends AtomicField<F>>(field: K, value: AtomicValue<F[K]>): AtomicValue<F[K]>;
+    or<K extends AtomicField<F>>(field: K, value: AtomicValue<F[K]>): AtomicValue<F[K]>;
+    xor<K extends AtomicField<F>>(field: K, value: AtomicValue<F[K]>): AtomicValue<F[K]>;
+    exchange<K extends AtomicField<F>>(field: K, value: AtomicValue<F[K]>): AtomicValue<F[K]>;
+    compareExchange<K extends AtomicField<F>>(field: K, expected: AtomicValue<F[K]>, replacement: AtomicValue<F[K]>): AtomicValue<F[K]>;
+}
+
+export interface StructLayout {
+    readonly name: string;
+    readonly size: number;
+    readonly alignment: number;
+    readonly endian: "little" | "big";
+    readonly fields: readonly FieldLayout[];
+}
+
+export type StructOf<S extends FieldType<unknown>> = S extends FieldType<infer T> ? T : never;
+
+export interface StructOptions {
+    name?: string;
+    pack?: 1 | 2 | 4 | 8 | 16;
+    align?: number;
+    endian?: "little" | "big";
+}
+
 export interface SystemReport {
     readonly addon: {
         readonly path: string;
@@ -848,6 +976,21 @@ export interface SystemReport {
     };
     readonly facilities: readonly Facility[];
 }
+
+export interface TextOptions {
+    terminated?: boolean;
+}
+
+export class TextType extends FieldType<string> {
+    readonly kind = "text";
+    readonly size: number;
+    readonly alignment = 1;
+    toString(): string;
+}
+
+export type ValuesOf<F extends Fields> = {
+    -readonly [K in keyof F]: StructOf<F[K]>;
+};
 
 export interface WaitEvent {
     readonly region: string;
@@ -866,6 +1009,28 @@ export interface Waiter {
     readonly since: Date;
 }
 
+export function array<E extends FieldType<unknown>>(type: E, length: number): ArrayType<E>;
+
+export function bits<Name extends string>(widths: Readonly<Record<Name, number>>, unit: ScalarType<number>): BitFields<Name>;
+
+export const bool: ScalarType<boolean>;
+
+export const bytes: (size: number) => BytesType;
+
+export const float16: ScalarType<number>;
+
+export const float32: ScalarType<number>;
+
+export const float64: ScalarType<number>;
+
+export const int16: ScalarType<number>;
+
+export const int32: ScalarType<number>;
+
+export const int64: ScalarType<bigint>;
+
+export const int8: ScalarType<number>;
+
 export function open(name: string, options?: RegionOptions): Promise<Region>;
 
 export function probeSystem(): Promise<SystemReport>;
@@ -882,6 +1047,10 @@ export function selectSync<const Pipes extends readonly Pipe[]>(pipes: Pipes, op
 
 export function selectSync<const Pipes extends readonly Pipe[]>(pipes: Pipes, options?: ReceiveOptions): Selected<Pipes>;
 
+export function string(size: number, options?: TextOptions): TextType;
+
+export const struct: <F extends Fields>(fields: F, options?: StructOptions) => Struct<F>;
+
 export function trySelect<const Pipes extends readonly Pipe[]>(pipes: Pipes, options: {
     lease: true;
 }): Selected<Pipes, true> | undefined;
@@ -889,6 +1058,14 @@ export function trySelect<const Pipes extends readonly Pipe[]>(pipes: Pipes, opt
 export function trySelect<const Pipes extends readonly Pipe[]>(pipes: Pipes, options?: {
     lease?: false;
 }): Selected<Pipes> | undefined;
+
+export const uint16: ScalarType<number>;
+
+export const uint32: ScalarType<number>;
+
+export const uint64: ScalarType<bigint>;
+
+export const uint8: ScalarType<number>;
 
 export { Counter as AtomicInt64 };
 

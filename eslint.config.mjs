@@ -43,7 +43,8 @@ export default defineConfig([
   },
   {
     files: ["src/**/*.ts"],
-    ignores: ["src/memory/words.ts"],
+    // Structs lie in memory of the user's; no word of a region is reached through them.
+    ignores: ["src/memory/words.ts", "src/memory/structs/atomics.ts"],
     rules: {
       "no-restricted-globals": [
         "error",

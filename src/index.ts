@@ -63,3 +63,35 @@ export {
 export type { WaitOptions } from "./base/deadline.js";
 export type { Size } from "./base/sizes.js";
 export type { HeapStatistics } from "./heap/page-heap.js";
+export {
+  struct,
+  Struct,
+  type Fields,
+  type LiveField,
+  type LiveRecord,
+  type ValuesOf,
+} from "./memory/structs/struct.js";
+export type { StructOptions } from "./memory/structs/struct-options.js";
+export type { BitLayout, FieldLayout, StructLayout } from "./memory/structs/struct-layout.js";
+export type { MemoryLike } from "./memory/structs/memory-view.js";
+export { FieldType, type StructOf } from "./memory/structs/field-type.js";
+export {
+  bool,
+  float16,
+  float32,
+  float64,
+  int16,
+  int32,
+  int64,
+  int8,
+  ScalarType,
+  uint16,
+  uint32,
+  uint64,
+  uint8,
+} from "./memory/structs/scalars.js";
+export { bytes, BytesType, string, TextType, type TextOptions } from "./memory/structs/fixed-bytes.js";
+export { array, ArrayType } from "./memory/structs/array-type.js";
+export { BitFields, bits } from "./memory/structs/bit-fields.js";
+export { Cursor } from "./memory/structs/cursor.js";
+export { StructAtomics, type AtomicField, type AtomicValue } from "./memory/structs/atomics.js";

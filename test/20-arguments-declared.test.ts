@@ -42,7 +42,16 @@ describe("each option of each call that the public interface declares", () => {
     };
     const bytes = new Uint8Array(8);
     const predicate = (): boolean => true;
-    values = { ...BY_NAME, guard, bytes, target: bytes, pipes: [things.pipe], predicate, initialise: () => undefined };
+    values = {
+      ...BY_NAME,
+      fields: { a: shmkit.int8 },
+      guard,
+      bytes,
+      target: bytes,
+      pipes: [things.pipe],
+      predicate,
+      initialise: () => undefined,
+    };
   });
   after(() => (owners["region"] as Region).close());
 
