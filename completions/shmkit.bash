@@ -9,7 +9,7 @@ _shmkit_names() {
 _shmkit() {
   local word="${COMP_WORDS[COMP_CWORD]}" words=""
   if [ "$COMP_CWORD" -eq 1 ]; then
-    words="demo ls inspect top send recv lock rm clean doctor bench example completion --help --version"
+    words="demo ls inspect top send recv lock rm clean doctor bench struct example completion --help --version"
   elif [[ "$word" == -* ]]; then
     case "${COMP_WORDS[1]}" in
       demo) words="--quick --only --limit-mib --json --help" ;;
@@ -23,6 +23,7 @@ _shmkit() {
       clean) words="--kernel --dry-run --json --help" ;;
       doctor) words="--json --help" ;;
       bench) words="--time --json --help" ;;
+      struct) words="--json --c --python --help" ;;
       example) words="--json --help" ;;
       completion) words="--json --help" ;;
     esac

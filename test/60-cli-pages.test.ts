@@ -97,7 +97,7 @@ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _shmkit; for reply in "\${COMPREPLY[@
   }
 
   test("is valid bash, and completes commands, options and words", async () => {
-    assert.deepEqual(await completed("s"), ["send"]);
+    assert.deepEqual(await completed("s"), ["send", "struct"]);
     assert.deepEqual(await completed("send", "--k"), ["--keep"]);
     assert.deepEqual(await completed("inspect", "--"), ["--json", "--hex", "--help"]);
     assert.deepEqual(await completed("example", "m"), ["middleside"]);

@@ -13,6 +13,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command 
   clean: () => import("./commands/clean.js"),
   doctor: () => import("./commands/doctor.js"),
   bench: () => import("./commands/bench.js"),
+  struct: () => import("./commands/struct.js"),
   example: () => import("./commands/example.js"),
   completion: () => import("./commands/completion.js"),
 };
