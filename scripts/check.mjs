@@ -26,6 +26,7 @@ const GATES = [
   "terminal-picture",
   "error-codes",
   "names-and-paths",
+  "seed-coverage",
   "doc-examples",
   "package-contents",
   "package-lint",

@@ -106,3 +106,36 @@ test("what the API reference does not say, and links to nowhere, are found", asy
   assert.match(problems, /docs\/gone\.md/);
   assert.doesNotMatch(problems, /shmkit\.fine/);
 });
+
+test("rows of the seeds' coverage point to what there is, or say that it is planned", async () => {
+  const { checkSeedCoverage } = await load("checks/seed-coverage.mjs");
+  const facts = {
+    names: new Set(["Pipe", "send"]),
+    commands: new Set(["ls"]),
+    tests: new Map([["20-pipe", 'test("is one", () => {});']]),
+    examples: "  counter: {\n",
+    exists: (path: string) => path === "guide/pipes.md",
+  };
+  const good = ["`Pipe.send`, `shmkit ls`", "`20-pipe: is one`", "[pipes](guide/pipes.md#a), `shmkit example counter`"];
+  const row = (...cells: readonly string[]): string => `| A \\| B | ${cells.join(" | ")} |`;
+  const rows: [row: string, why: RegExp | undefined][] = [
+    [row(...good), undefined],
+    [row("planned", "", ""), undefined],
+    [row("soon", good[1], good[2]), /"soon" is no interface, and not "planned"/],
+    [row("`Pipe.post`", good[1], good[2]), /post of Pipe.post is no public name/],
+    [row("`shmkit dir`", good[1], good[2]), /there is no command shmkit dir/],
+    [row(good[0], "", good[2]), /no test is named/],
+    [row(good[0], "`20-pipe: one`", good[2]), /20-pipe.test.ts has no "one"/],
+    [row(good[0], "`21-pipe: is one`", good[2]), /there is no test\/21-pipe.test.ts/],
+    [row(good[0], good[1], "[x](guide/x.md)"), /there is no docs\/guide\/x.md/],
+    [row(good[0], good[1], "`shmkit example spoon`"), /there is no example spoon/],
+    [row(good[0], good[1], ""), /no page and no example/],
+    [row(good[0], good[1]), /3 cells, not 4/],
+  ];
+  for (const [line, why] of rows) {
+    const { problems } = checkSeedCoverage(`| Behaviour | Interface | Test | Example |\n${line}\n`, facts);
+    if (why === undefined) assert.deepEqual(problems, [], line);
+    else assert.match(problems.join("\n"), why);
+  }
+  assert.deepEqual(checkSeedCoverage("no table", facts).problems, ["docs/seed-coverage.md has no row"]);
+});

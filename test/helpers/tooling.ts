@@ -24,6 +24,9 @@ interface Scripts {
   "checks/error-codes.mjs": {
     checkErrorCodes: (codes: readonly string[], documentText: string, sources: readonly string[]) => string[];
   };
+  "checks/seed-coverage.mjs": {
+    checkSeedCoverage: (text: string, facts: object) => { problems: string[]; rows: number; planned: number };
+  };
   "checks/names-and-paths.mjs": { checkText: (path: string, text: string) => string[] };
   "checks/api-docs.mjs": { gate: { run: (context: { root: string }) => GateResult } };
   "checks/doc-examples.mjs": { gate: { run: (context: { root: string }) => Promise<GateResult> } };
