@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { chmodSync, copyFileSync, existsSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
 import { basename, dirname } from "node:path";
 import { describe, mock, test, type TestContext } from "node:test";
-import { open, Region, type RegionOptions } from "shmkit";
+import { open, Region, ShmkitError, type RegionOptions } from "shmkit";
 import { DiskState, PAGE_BYTES, REGION_HEADER } from "#src/layout/region-header.js";
 import { native } from "#src/native/addon.js";
 import type { Mapping } from "#src/native/contract.js";
@@ -12,6 +13,7 @@ import { diskPath, readWord, writeWord } from "./helpers/disk-regions.js";
 import { uniqueRegionName } from "./helpers/leftovers.js";
 import { ownSharedMemory, refusal } from "./helpers/namespaces.js";
 import { ProcessMember } from "./helpers/process-member.js";
+import { Random } from "./helpers/process-random.js";
 
 /** Regions on disk: named by a path, there until they are removed. */
 
@@ -240,12 +242,22 @@ describe("the disk", () => {
     const region = await open(path, SMALL);
     const copy = `${path}.copy`;
     copyFileSync(path, copy);
-    reboot(copy);
     assert.equal(Region.inspect(copy)!.disk, "unclean");
     await region.close();
     copyFileSync(path, copy);
-    reboot(copy);
     assert.equal(Region.inspect(copy)!.disk, "inOrder");
+  });
+
+  test("one that does not take what is written: the call says so, and so does the region from then on", async (t) => {
+    const path = diskPath(t);
+    const region = await open(path, SMALL);
+    const failing = mock.method(native, "msync", () => -constants.errno.EIO);
+    assert.throws(() => region.flushSync(), { code: "ERR_SYSTEM", errno: -constants.errno.EIO, syscall: "msync" });
+    failing.mock.restore();
+    region.flushSync();
+    assert.equal(region.unclean, true);
+    await region.close();
+    assert.equal(Region.inspect(path)!.disk, "unclean");
   });
 
   test("a lock whose page is newer than its owner's slot is freed with the rest", async (t) => {
@@ -258,6 +270,67 @@ describe("the disk", () => {
     assert.equal(region.unclean, true);
     await region.counter("new", { timeoutMs: 20_000 });
     await region.close();
+  });
+
+  /** Pages of two moments, in any mixture, with somebody in the middle of everything in the later one. */
+  test("any mixture of pages opens, and its calls answer or fail in time", { timeout: 120_000 }, async (t) => {
+    const path = await lyingRegion(t);
+    const earlier = readFileSync(path);
+    const member = await ProcessMember.start({ region: path, options: DISK });
+    await member.run(async ({ region }) => {
+      const pipe = await region.pipe("p");
+      await pipe.send(new Uint8Array(20_000));
+      await pipe.receive({ lease: true });
+      (await (await region.mutex("m")).lock()).set(0, 1);
+      await (await region.semaphore("s", { permits: 2 })).acquire();
+      await (await region.rwlock("r")).lock();
+      await region.counters.remove("c");
+      await (await region.counter("d")).set(9);
+    });
+    await member.kill();
+    const later = readFileSync(path);
+    const random = new Random(7);
+    const codes = new Set<string>();
+    const attempt = (call: () => unknown): void => {
+      try {
+        call();
+        codes.add("done");
+      } catch (error) {
+        assert.ok(error instanceof ShmkitError, String(error));
+        // How many permits there are is a value, as any other in a mixture.
+        if (!error.message.includes("permits")) codes.add(error.code);
+      }
+    };
+    for (let round = 0; round < 40; round++) {
+      const mixture = Buffer.from(later);
+      for (let page = PAGE_BYTES; page + PAGE_BYTES <= earlier.length; page += PAGE_BYTES)
+        if (random.below(2) === 0) earlier.copy(mixture, page, page, page + PAGE_BYTES);
+      writeFileSync(path, mixture);
+      reboot(path);
+      attempt(() => {
+        const region = Region.openSync(path, { ...DISK, timeoutMs: 5000 });
+        try {
+          assert.equal(region.unclean, true);
+          const soon = { timeoutMs: 20 };
+          attempt(() => region.counterSync("c", soon).addSync(1, soon));
+          attempt(() => region.counterSync("d", soon).addSync(1, soon));
+          attempt(() => region.pipeSync("p", soon).tryReceive());
+          attempt(() => region.pipeSync("p", soon).trySend("x"));
+          attempt(() => region.mutexSync("m", soon).lockSync(soon).release());
+          attempt(() =>
+            region
+              .semaphoreSync("s", { permits: 2, ...soon })
+              .acquireSync(soon)
+              .release(),
+          );
+          attempt(() => region.rwlockSync("r", soon).lockSync(soon).release());
+        } finally {
+          region.closeSync();
+        }
+      });
+    }
+    assert.ok(codes.has("done"));
+    assert.equal(codes.has("ERR_TIMEOUT"), false, "no lock is held by nobody");
   });
 
   /**
@@ -368,6 +441,32 @@ describe("file systems", () => {
     assert.deepEqual(answer, [["ERR_NO_SPACE", "ERR_NO_SPACE"], ["state.shm"]]);
     await member.finish();
   });
+
+  const overlaid = [
+    "unshare",
+    "-Urm",
+    "sh",
+    "-c",
+    `mount -t tmpfs tmpfs /dev/shm && cd /dev/shm && mkdir l u w && mount -t overlay -o lowerdir=l,upperdir=u,workdir=w o l && cd / && exec "$@"`,
+    "sh",
+  ];
+  test(
+    "one where locks do not stay with memory is ERR_FILE_SYSTEM: overlayfs",
+    { skip: refusal(overlaid) },
+    async () => {
+      const member = await ProcessMember.start({ through: overlaid });
+      const answer = await member.run(async ({ shmkit, load }) => {
+        const code = await shmkit.open("/dev/shm/l/state.shm", { lifetime: "file" }).then(
+          () => "opened",
+          (error: unknown) => (error as { code: string }).code,
+        );
+        const { readdirSync } = (await load("node:fs")) as typeof import("node:fs");
+        return [code, readdirSync("/dev/shm/l")];
+      });
+      assert.deepEqual(answer, ["ERR_FILE_SYSTEM", []]);
+      await member.finish();
+    },
+  );
 
   const unbacked = ["unshare", "-Urm", "sh", "-c", 'mount -t ramfs ramfs /dev/shm && exec "$@"', "sh"];
   test("one that cannot back files is ERR_FILE_SYSTEM", { skip: refusal(unbacked) }, async () => {

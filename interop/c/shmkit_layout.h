@@ -145,6 +145,7 @@ enum shmkit_disk_state {
   SHMKIT_DISK_STATE_IN_ORDER = 0,
   SHMKIT_DISK_STATE_MARKING = 1,
   SHMKIT_DISK_STATE_IN_USE = 2,
+  SHMKIT_DISK_STATE_MIXED = 3,
 };
 
 enum shmkit_lifetime {
@@ -376,7 +377,9 @@ struct shmkit_region_header {
   uint32_t boot_id[4];
   uint32_t disk_state;
   uint32_t unclean;
-  uint8_t reserved_472[3624];
+  double inode;
+  double device;
+  uint8_t reserved_488[3608];
 };
 _Static_assert(offsetof(struct shmkit_region_header, magic0) == 0, "region_header.magic0");
 _Static_assert(offsetof(struct shmkit_region_header, magic1) == 4, "region_header.magic1");
@@ -409,6 +412,8 @@ _Static_assert(offsetof(struct shmkit_region_header, directory_segments) == 384,
 _Static_assert(offsetof(struct shmkit_region_header, boot_id) == 448, "region_header.boot_id");
 _Static_assert(offsetof(struct shmkit_region_header, disk_state) == 464, "region_header.disk_state");
 _Static_assert(offsetof(struct shmkit_region_header, unclean) == 468, "region_header.unclean");
+_Static_assert(offsetof(struct shmkit_region_header, inode) == 472, "region_header.inode");
+_Static_assert(offsetof(struct shmkit_region_header, device) == 480, "region_header.device");
 _Static_assert(sizeof(struct shmkit_region_header) == 4096, "region_header");
 
 struct shmkit_member_slot {

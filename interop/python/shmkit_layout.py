@@ -111,6 +111,7 @@ RECORD_KIND_WRAP = 3
 DISK_STATE_IN_ORDER = 0
 DISK_STATE_MARKING = 1
 DISK_STATE_IN_USE = 2
+DISK_STATE_MIXED = 3
 
 LIFETIME_PROCESS = 1
 LIFETIME_KERNEL = 2
@@ -229,6 +230,8 @@ REGION_HEADER = {
     "boot_id": Field(448, "I", 4),
     "disk_state": Field(464, "I", 1),
     "unclean": Field(468, "I", 1),
+    "inode": Field(472, "d", 1),
+    "device": Field(480, "d", 1),
 }
 
 MEMBER_SLOT_SIZE = 512

@@ -16,7 +16,7 @@ export const LOCK_BASE = 2 ** 52;
 
 export const RegionState = { building: 0, open: 1, closed: 2 } as const;
 /** Whether the disk has all of a region of lifetime file. */
-export const DiskState = { inOrder: 0, marking: 1, inUse: 2 } as const;
+export const DiskState = { inOrder: 0, marking: 1, inUse: 2, mixed: 3 } as const;
 export const Lifetime = { process: 1, kernel: 2, file: 3, anonymous: 4 } as const;
 /** Segment k of the directory holds FIRST_SEGMENT_ENTRIES << k entries. */
 export const DIRECTORY_SEGMENTS = 15;
@@ -57,7 +57,9 @@ export const REGION_HEADER = struct(
     [256, "directoryLock", "u32[16]", "lock", "see lock", "atomic", "freed by recovery: an entry is published by its state word"],
     [384, "directorySegments", "u32[15]", "page of segment k, 0 while there is none", "directory lock", "publish", "a segment allocated but not entered is freed through the ledger"],
     [448, "bootId", "u32[4]", "of lifetime file: the system's boot id when it was marked in use", "opener, holding the attach byte", "publish", "another one than the system's: the machine went down, or the file came from elsewhere"],
-    [464, "diskState", "u32", "of lifetime file: 0 in order, the disk has all of it; 1 being marked; 2 in use, which the disk says as well", "opener or the last leaver, holding the attach byte", "publish", "the next opener marks it anew; not 0 and another bootId: unclean"],
-    [468, "unclean", "u32", "of lifetime file: 1 after the machine went down while it was in use", "opener, holding the attach byte; a member that has looked it over clears it", "publish", "same"],
+    [464, "diskState", "u32", "of lifetime file: 0 in order, the disk has all of it; 1 being marked; 2 in use, which the disk says as well; 3 a mixture, not recovered yet", "opener or the last leaver, holding the attach byte", "publish", "the next opener marks it anew; not 0 and another bootId: unclean"],
+    [468, "unclean", "u32", "of lifetime file: 1 after the machine went down while it was in use, or the disk failed", "opener, holding the attach byte, and whoever cannot write; a member that has looked it over clears it", "publish", "same"],
+    [472, "inode", "f64", "of lifetime file: number of the file when it was marked in use", "as bootId", "plain", "another one than the file's: a copy"],
+    [480, "device", "f64", "of lifetime file: its file system", "as bootId", "plain", "same"],
   ],
 );

@@ -24,6 +24,8 @@ export const HEADER = {
   bootId: header.bootId >> 2,
   diskState: header.diskState >> 2,
   unclean: header.unclean >> 2,
+  inode: header.inode >> 3,
+  device: header.device >> 3,
 } as const;
 
 const slot = MEMBER_SLOT.at;

@@ -12,8 +12,20 @@ import type { Steps } from "./steps.js";
  * the last member, which is the kernel's business. Sealed, so that nobody can cut it short under the others.
  */
 
-const { MFD_CLOEXEC, MFD_ALLOW_SEALING, F_ADD_SEALS, F_GET_SEALS, F_SEAL_SHRINK, F_SEAL_SEAL } =
-  native.constants() as Record<string, number>;
+const {
+  MFD_CLOEXEC,
+  MFD_ALLOW_SEALING,
+  F_ADD_SEALS,
+  F_GET_SEALS,
+  F_SEAL_SHRINK,
+  F_SEAL_SEAL,
+  F_SEAL_GROW,
+  F_SEAL_WRITE,
+} = native.constants() as Record<string, number>;
+
+/** Linux 5.1; not among the numbers of the addon. */
+const F_SEAL_FUTURE_WRITE = 0x10;
+const HINDERING = F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
 
 /** What it is called in messages and in /proc/PID/maps. */
 export const ANONYMOUS: Place = { name: "anonymous", path: "memfd:shmkit", directory: "", onDisk: false };
@@ -60,4 +72,5 @@ function checkAnonymous(descriptor: number, given: number, lifetime: Attached["l
   if (lifetime !== "anonymous") throw bad(`it has a name, by which it is opened (its lifetime is "${lifetime}")`);
   const seals = native.fcntl(descriptor, F_GET_SEALS, 0);
   if (seals < 0 || (seals & F_SEAL_SHRINK) === 0) throw bad("somebody could cut it short (F_SEAL_SHRINK is missing)");
+  if ((seals & HINDERING) !== 0) throw bad("somebody has sealed it against being written or growing");
 }

@@ -14,7 +14,7 @@ import {
 import { join, type Membership } from "./membership.js";
 import { checkBacked, checkFileSystem } from "./file-system.js";
 import { placeOf, type Place } from "./names.js";
-import { markInUse, markNew } from "./disk-state.js";
+import { closeOnDisk, markInUse, markNew } from "./disk-state.js";
 import type { Steps } from "./steps.js";
 import type { CheckedOptions } from "./options.js";
 import {
@@ -85,7 +85,7 @@ function* create(place: Place, options: CheckedOptions): Steps<Attached | undefi
   try {
     if (onDisk) checkFileSystem(file.descriptor, path);
     attached = yield* build(file.descriptor, place, options);
-    if (onDisk) yield* markNew(attached.membership.segment);
+    if (onDisk) yield* markNew(attached.membership);
     if (publish(file, path)) {
       attached.membership.start(path, options.lifetime === "process");
       return attached;
@@ -249,14 +249,20 @@ function* isAlive(path: string): Steps<boolean> {
   );
 }
 
-/** Runs `work` on the file of a name under its attach byte; undefined when there is none. */
-function* withExisting<T>(path: string, work: (descriptor: number) => T): Steps<T | undefined> {
+/** Runs `work` on the file of a name under its attach byte, and if that answers true, `rest`; undefined when there is none. */
+function* withExisting(
+  path: string,
+  work: (descriptor: number) => boolean,
+  rest?: (descriptor: number) => Steps<void>,
+): Steps<boolean | undefined> {
   const descriptor = native.openExisting(path, true);
   if (descriptor === -ERRNO.missing) return undefined;
   checkResult(descriptor, "open", path);
   try {
     while (!tryLockAttach(descriptor, path)) yield { delayMs: RETRY_MS };
-    return work(descriptor);
+    const worked = work(descriptor);
+    if (worked && rest !== undefined) yield* rest(descriptor);
+    return worked;
   } finally {
     unlockAttach(descriptor);
     yield { closing: descriptor };
@@ -265,18 +271,21 @@ function* withExisting<T>(path: string, work: (descriptor: number) => T): Steps<
 
 /**
  * Takes a name away, whoever is attached: they go on with the memory they share, and nobody can join them. True when there
- * was one. A file that is no valid region is removed as well.
+ * was one. A file in /dev/shm that is no valid region is removed as well: its name says what it is meant to be. Elsewhere it
+ * may be any file, and is left alone.
  */
 export function* remove({ name, path, onDisk }: Place): Steps<boolean> {
-  const removed = yield* withExisting(path, (descriptor) => {
+  const mayGo = (descriptor: number): boolean => {
     if (native.sameFile(path, descriptor) !== 1) return false;
     // In a sticky directory only the owner can take the name away: a region marked closed would keep it for ever.
     checkOwner(descriptor, path, name, native.effectiveUid() === 0, ASK_OWNER);
-    // In /dev/shm a name says what the file is meant to be; elsewhere it may be any file.
     if (onDisk) checkMagic(descriptor, path);
+    return true;
+  };
+  const removed = yield* withExisting(path, mayGo, function* (descriptor) {
+    if (onDisk) yield* closeOnDisk(descriptor, path);
     if (statOf(descriptor, path).sizeBytes >= PAGE_BYTES) closeName(descriptor, path);
     else unlinkIfSame(descriptor, path);
-    return true;
   });
   return removed ?? false;
 }

@@ -21,6 +21,7 @@ const NOT_LOCAL: Readonly<Record<number, string>> = {
   0x01161970: "GFS2",
   0x7461636f: "OCFS2",
   0x47504653: "GPFS",
+  0x786f4256: "a folder of the host (vboxsf)",
 };
 
 /** Undefined for one that may hold regions. */
@@ -40,6 +41,22 @@ const refused = (path: string, why: string, errno?: number): ShmkitError =>
 export function checkFileSystem(descriptor: number, path: string): void {
   const name = foreignFileSystem(statfsSync(`/proc/self/fd/${descriptor}`).type);
   if (name !== undefined) throw refused(path, `regions cannot be on ${name}, which is not this machine's alone`);
+}
+
+/** Passes on what giving a file its name answered. @throws ERR_FILE_SYSTEM where files have one name only, as on FAT */
+export function checkLinked(result: number, path: string): void {
+  if (-result === constants.errno.EPERM || -result === constants.errno.EOPNOTSUPP)
+    throw refused(path, "its file system gives no names to files that are complete (link)", result);
+  checkResult(result, "link", path);
+}
+
+/** @throws ERR_FILE_SYSTEM when a lock of a pinned description is gone with its descriptor, as on overlayfs */
+export function checkPinHolds(holds: boolean, path: string): void {
+  if (!holds)
+    throw refused(
+      path,
+      "locks do not stay with mapped memory there, as on overlayfs, so nobody would know who is alive",
+    );
 }
 
 /** Passes on what backing a range answered. @throws ERR_FILE_SYSTEM where files cannot be backed ahead, ERR_NO_SPACE, ERR_SYSTEM */

@@ -14,6 +14,7 @@ import { ringEverybody } from "../members/doorbell.js";
 import { Member } from "../members/member.js";
 import { HEADER, SLOT, slotWord, type Geometry } from "../members/region-words.js";
 import { Waits } from "../members/waits.js";
+import { checkPinHolds } from "./file-system.js";
 import { KIND_TABLE } from "./kinds.js";
 import { RegionRecovery } from "./recovery.js";
 import { anybodyAlive, tryLockAttach, unlinkIfSame, unlockAttach } from "./region-file.js";
@@ -168,6 +169,7 @@ export function join(
         native.unpin(segment.id);
         continue;
       }
+      checkPinHolds(native.probe(descriptor, LOCK_BASE + 1 + slot, 1) === 1, segment.path);
       // SYNC POINT: before anything that the member does; pairs with Member.slotsUsed
       if (words.load(shared, HEADER.slotsUsed) >>> 0 <= slot) words.store(shared, HEADER.slotsUsed, slot + 1);
       fillSlot(segment, base, label);

@@ -136,6 +136,20 @@ export class RegionRecovery implements Recovery {
       leaveSet(member.segment, set, slot);
   }
 
+  /** What any slot has of any object, whether the object says that the slot has it open or not. Nobody is alive. */
+  releaseEverything(): void {
+    const { member, directory } = this;
+    const slots = Array.from({ length: member.geometry.maxMembers }, (_, slot) => slot);
+    for (const slot of slots) this.release(slot, false);
+    for (const { kind, page } of directory.list()) {
+      const place = this.place(page);
+      for (const slot of slots) {
+        KIND_TABLE[kind].release(place, slot);
+        for (const set of KIND_TABLE[kind].sets(place)) leaveSet(member.segment, set, slot);
+      }
+    }
+  }
+
   private releaseOwn(kind: Kind, place: ObjectPlace, entry: number): void {
     const word = words.load(this.member.segment.words, this.operation(this.member.slot));
     const operation =

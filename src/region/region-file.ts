@@ -6,6 +6,7 @@ import { LOCK_BASE, MAGIC_0, MAGIC_1, MEMBER_LIMIT, PAGE_BYTES, RegionState } fr
 import * as words from "#words";
 import { Segment } from "../memory/segment.js";
 import { HEADER } from "../members/region-words.js";
+import { checkLinked } from "./file-system.js";
 import { readHeader, type HeaderFacts } from "./geometry.js";
 
 /** What fstat says of a region's file. */
@@ -14,6 +15,7 @@ export interface FileFacts {
   readonly uid: number;
   readonly mode: number;
   readonly inode: number;
+  readonly device: number;
 }
 
 export function statOf(descriptor: number, path: string): FileFacts {
@@ -24,6 +26,7 @@ export function statOf(descriptor: number, path: string): FileFacts {
     uid: facts[StatField.uid],
     mode: facts[StatField.mode] & 0o777,
     inode: facts[StatField.inode],
+    device: facts[StatField.device],
   };
 }
 
@@ -120,6 +123,6 @@ export function publish(file: NewFile, path: string): boolean {
       : native.linkPath(file.temporaryPath, path);
   if (file.temporaryPath !== undefined) native.unlink(file.temporaryPath);
   if (result === -ERRNO.exists) return false;
-  checkResult(result, "link", path);
+  checkLinked(result, path);
   return true;
 }

@@ -356,8 +356,9 @@ export class Region extends RegionObjects implements AsyncDisposable {
   }
 
   /**
-   * Of a region of lifetime `"file"`: writes what was changed to disk, off the event loop (msync(2), and once fsync(2) of its directory). What
-   * any call had returned before survives a crash of the machine; what is written meanwhile may or may not, and not in order.
+   * Of a region of lifetime `"file"`: writes what was changed to disk, off the event loop (msync(2), and once fsync(2) of its directory). If
+   * the machine goes down and nobody has changed the region since, all is there. It is no checkpoint: what is changed afterwards
+   * changes the same pages, which reach the disk in any order.
    * @throws ERR_NO_SPACE, ERR_SYSTEM (the disk failed), ERR_INVALID_ARGUMENT (the region is in memory), ERR_PERMISSION (its
    * directory may not be read), ERR_CLOSED, ERR_REGION_LOST
    * @see [Regions on disk](../../docs/guide/regions.md#on-disk)
@@ -378,9 +379,10 @@ export class Region extends RegionObjects implements AsyncDisposable {
    */
   async flush(): Promise<void> {
     const { segment, member } = this.flushable();
-    checkResult(await writeBack(segment, segment.bytes.byteLength), "msync", this.path);
+    const result = await writeBack(segment, segment.bytes.byteLength);
     // Closed or lost meanwhile, it was other memory that was written.
     member.checkUsable();
+    this.checkWritten(result);
     if (!this.nameIsOnDisk) await syncDirectory(this.path);
     this.nameIsOnDisk = true;
   }
@@ -388,10 +390,17 @@ export class Region extends RegionObjects implements AsyncDisposable {
   /** {@link flush}, blocking the thread. */
   flushSync(): void {
     const { segment, member } = this.flushable();
-    checkResult(writeBackSync(segment, segment.bytes.byteLength), "msync", this.path);
+    const result = writeBackSync(segment, segment.bytes.byteLength);
     member.checkUsable();
+    this.checkWritten(result);
     if (!this.nameIsOnDisk) syncDirectorySync(this.path);
     this.nameIsOnDisk = true;
+  }
+
+  /** The system tells of a failure once, and then takes the pages for written: so all are told. */
+  private checkWritten(result: number): void {
+    if (result < 0) words.store(this.membership.segment.words, HEADER.unclean, 1);
+    checkResult(result, "msync", this.path);
   }
 
   private flushable(): Membership {
@@ -406,8 +415,8 @@ export class Region extends RegionObjects implements AsyncDisposable {
   private nameIsOnDisk = false;
 
   /**
-   * Of a region on disk: whether the machine went down while it was in use, and nobody has called {@link markClean} since. Its
-   * contents may then be a mixture of old and new; what was flushed before, and not changed afterwards, is there.
+   * Of a region on disk: whether the machine went down while it was in use, or it was copied then, or the disk failed; and nobody
+   * has called {@link markClean} since. Its contents may be a mixture of old and new.
    */
   get unclean(): boolean {
     this.membership.member.checkUsable();
