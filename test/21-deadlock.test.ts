@@ -1,9 +1,18 @@
 /** Deadlocks: members that wait for each other's mutexes are told, and nobody else is. */
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
-import { ShmkitError, type DeadlockedMember, type LockOptions, type MutexGuard, type Region } from "shmkit";
+import { describe, test, type TestContext } from "node:test";
+import {
+  ShmkitError,
+  type DeadlockedMember,
+  type LockOptions,
+  type MutexGuard,
+  type Region,
+  type RwLock,
+} from "shmkit";
+import type { ObjectRef } from "#src/heap/directory.js";
 import type { ObjectContext } from "#src/heap/named-object.js";
 import { PAGE_BYTES } from "#src/layout/region-header.js";
+import { RWLOCK_BYTES, RWLOCK_READER_BYTES } from "#src/layout/rwlock.js";
 import { SLOT, slotWord } from "#src/members/region-words.js";
 import { DeadlockWatch } from "#src/sync/deadlock.js";
 import { waitPointsOf } from "#src/sync/wait-points.js";
@@ -139,22 +148,23 @@ interface Part {
   readonly form: Form;
 }
 
-/** Objects by what is done with them: `mutex a`, `read r`, `write r`, `upgradable r`, `upgrade r`, `lease s`. */
+/** Objects by what is done with them: `mutex a`, `read r`, `write r`, `upgradable r`, `upgrade r`, `lease s`, `lease s 2 of 3`. */
 const holdBoth = (region: string, parts: readonly Part[]): Promise<ProcessMember[]> =>
   Promise.all(
     parts.map(async ({ has }) => {
       const member = await ProcessMember.start({ region, options: { label: `has ${has}` } });
       await member.run(async ({ region, kept }, has) => {
         const take = async (how: string, form: string): Promise<{ release(): void }> => {
-          const [what, name] = how.split(" ");
+          const [what, name, permits = "1", , all = "1"] = how.split(" ");
           const guard = kept.get("guard") as { upgrade(): Promise<void>; upgradeSync(): void; release(): void };
           if (what === "mutex") {
             const mutex = await region.mutex(name);
             return form === "sync" ? mutex.lockSync() : mutex.lock();
           }
           if (what === "lease") {
-            const semaphore = await region.semaphore(name);
-            return form === "sync" ? semaphore.acquireSync() : semaphore.acquire();
+            const semaphore = await region.semaphore(name, { permits: Number(all) });
+            const options = { permits: Number(permits) };
+            return form === "sync" ? semaphore.acquireSync(options) : semaphore.acquire(options);
           }
           const lock = await region.rwlock(name);
           if (what === "read") return form === "sync" ? lock.lockSharedSync() : lock.lockShared();
@@ -237,6 +247,13 @@ describe("a circle of locks of different kinds", { concurrency: true }, () => {
       ],
     ],
     [
+      "a semaphore of which one has too many",
+      [
+        ["lease s 2 of 3", "mutex a"],
+        ["mutex a", "lease s 2 of 3"],
+      ],
+    ],
+    [
       "who waits to read behind who waits to write",
       [
         ["write w", "write r"],
@@ -266,6 +283,33 @@ describe("a circle of locks of different kinds", { concurrency: true }, () => {
         }
       });
 
+  test("whatever others do there meanwhile: one is told", async (t) => {
+    const name = uniqueRegionName("deadlock-busy");
+    const region = await joinRegion(t, name);
+    const parts = [
+      { has: "read q", wants: "write r", form: "sync" },
+      { has: "read r", wants: "write q", form: "async" },
+    ] as const;
+    const members = await holdBoth(name, parts);
+    const waiting = members.map((member, i) => wantsBoth(member, parts[i]));
+    let isOver = false;
+    const ask = async (lock: RwLock): Promise<void> => {
+      while (!isOver) {
+        await lock.lock({ timeoutMs: 30 }).then(
+          (guard) => guard.release(),
+          () => undefined,
+        );
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    };
+    const asking = [ask(await region.rwlock("q")), ask(await region.rwlock("r"))];
+    const answers = await Promise.all(waiting);
+    isOver = true;
+    await Promise.all(asking);
+    const told = answers.filter((answer) => answer !== "has both");
+    assert.ok(told.length >= 1 && told.every(({ code }) => code === "ERR_DEADLOCK"), JSON.stringify(answers));
+  });
+
   test("a condition whose mutex is not given back: who takes it again is in the circle", async (t) => {
     const name = uniqueRegionName("deadlock-condition");
     const region = await joinRegion(t, name);
@@ -286,6 +330,148 @@ describe("a circle of locks of different kinds", { concurrency: true }, () => {
     const answers = [await theirs, await mine].map((answer) => (typeof answer === "string" ? answer : answer.code));
     assert.deepEqual(answers.sort(), ["ERR_DEADLOCK", "has both"]);
     inner[Symbol.dispose]();
+  });
+});
+
+/** Looks of one member at what it waits for, as often as is said; `later` lets time pass between two of them. */
+class Looks {
+  private readonly watch: DeadlockWatch;
+  private passed = 0;
+
+  constructor(t: TestContext, object: { readonly ref: ObjectRef }) {
+    const { context } = object as unknown as { context: ObjectContext };
+    this.watch = new DeadlockWatch(context, waitPointsOf(context.member, [object.ref])[0]);
+    const now = performance.now.bind(performance);
+    performance.now = () => now() + this.passed;
+    t.after(() => (performance.now = now));
+  }
+
+  /** Whether a deadlock is told now. */
+  tells(): boolean {
+    Object.assign(this.watch, { nextLook: 0 });
+    try {
+      this.watch.look(false);
+      return false;
+    } catch (error) {
+      assert.equal((error as ShmkitError).code, "ERR_DEADLOCK");
+      return true;
+    }
+  }
+
+  later(): this {
+    this.passed += 20_000;
+    return this;
+  }
+}
+
+/** Members of one region, in this thread, which does nothing by itself while the test looks. */
+async function membersOf(t: TestContext, count: number): Promise<Region[]> {
+  const name = uniqueRegionName("deadlock-looks");
+  const regions = [];
+  while (regions.length < count) regions.push(await joinRegion(t, name));
+  return regions;
+}
+
+const ignored = (promise: Promise<unknown>): void => void promise.catch(() => undefined);
+
+describe("a look", () => {
+  test("finds a circle whatever others do at the same locks", async (t) => {
+    const [a, b, c] = await membersOf(t, 3);
+    const [q, r] = [
+      await Promise.all([a, b, c].map((one) => one.rwlock("q"))),
+      await Promise.all([a, b, c].map((one) => one.rwlock("r"))),
+    ];
+    await Promise.all([q[0].lockShared(), r[1].lockShared()]);
+    ignored(q[1].lock());
+    ignored(r[0].lock());
+    const looks = new Looks(t, r[0]);
+    assert.equal(looks.tells(), false);
+    for (const lock of [q[2], r[2]]) {
+      const controller = new AbortController();
+      const waiting = lock.lock({ signal: controller.signal });
+      controller.abort();
+      await assert.rejects(waiting);
+    }
+    assert.equal(looks.later().tells(), true);
+  });
+
+  test("finds who waits for more leases than there are, although there are some", async (t) => {
+    const [a, b, c] = await membersOf(t, 3);
+    const of = (region: Region) => region.semaphore("s", { permits: 3 });
+    const semaphores = [await of(a), await of(b), await of(c)];
+    const mutexes = [await a.mutex("m"), await b.mutex("m")];
+    await Promise.all([semaphores[0].acquire({ permits: 2 }), mutexes[1].lock()]);
+    ignored(semaphores[1].acquire({ permits: 2 }));
+    ignored(semaphores[2].acquire());
+    ignored(mutexes[0].lock());
+    const looks = new Looks(t, mutexes[0]);
+    assert.equal(looks.tells(), false);
+    assert.equal(looks.later().tells(), true);
+  });
+
+  test("tells nobody who waits for leases behind one who could take them, but has not come yet", async (t) => {
+    const [a, b, first, last] = await membersOf(t, 4);
+    const of = (region: Region) => region.semaphore("s", { permits: 2 });
+    const semaphores = [await of(a), await of(b), await of(first), await of(last)];
+    const mutexes = [await a.mutex("m"), await last.mutex("m")];
+    const [, lease] = await Promise.all([semaphores[0].acquire(), semaphores[1].acquire(), mutexes[1].lock()]);
+    ignored(semaphores[2].acquire());
+    ignored(semaphores[3].acquire());
+    ignored(mutexes[0].lock());
+    lease.release();
+    const looks = new Looks(t, semaphores[3]);
+    assert.equal(looks.tells(), false);
+    assert.equal(looks.later().tells(), false);
+  });
+
+  test("tells nobody because of tasks of one thread that stand behind each other", async (t) => {
+    const [a, b] = await membersOf(t, 2);
+    const [locks, mutexes] = [
+      [await a.rwlock("r"), await b.rwlock("r")],
+      [await a.mutex("m"), await b.mutex("m")],
+    ];
+    await Promise.all([locks[0].lockUpgradable(), mutexes[0].lock(), locks[1].lockShared()]);
+    ignored(locks[0].lockUpgradable());
+    ignored(mutexes[1].lock());
+    const looks = new Looks(t, mutexes[1]);
+    assert.equal(looks.tells(), false);
+    assert.equal(looks.later().tells(), false);
+  });
+
+  test("takes nobody for a reader who only tries", async (t) => {
+    const [a, b, c] = await membersOf(t, 3);
+    const [locks, mutexes] = [
+      [await a.rwlock("r"), await b.rwlock("r"), await c.rwlock("r")],
+      [await a.mutex("m"), await b.mutex("m")],
+    ];
+    await Promise.all([locks[2].lockShared(), mutexes[0].lock()]);
+    ignored(locks[0].lock());
+    ignored(mutexes[1].lock());
+    // As if it stood between counting itself and looking at the gate, at every look.
+    const words = new Int32Array(b.buffer);
+    words[(locks[1].ref.page * PAGE_BYTES + RWLOCK_BYTES + b.slot * RWLOCK_READER_BYTES) / 4] = 1;
+    const looks = new Looks(t, locks[0]);
+    assert.equal(looks.tells(), false);
+    assert.equal(looks.later().tells(), false);
+  });
+
+  test("tells nobody of a wait that has begun anew since the last one", async (t) => {
+    const [a, b] = await membersOf(t, 2);
+    const [m, n] = [
+      [await a.mutex("m"), await b.mutex("m")],
+      [await a.mutex("n"), await b.mutex("n")],
+    ];
+    await Promise.all([m[0].lock(), n[1].lock()]);
+    ignored(n[0].lock());
+    const controller = new AbortController();
+    const waiting = m[1].lock({ signal: controller.signal });
+    const looks = new Looks(t, n[0]);
+    assert.equal(looks.tells(), false);
+    controller.abort();
+    await assert.rejects(waiting);
+    ignored(m[1].lock());
+    assert.equal(looks.later().tells(), false);
+    assert.equal(looks.later().tells(), true);
   });
 });
 
@@ -340,6 +526,30 @@ describe("nobody is told", { concurrency: true }, () => {
     await other.kill();
   });
 
+  test("who waits for permits behind one that is stopped, although they are there", async (t) => {
+    const name = uniqueRegionName("deadlock-line-stopped");
+    const region = await joinRegion(t, name);
+    const semaphore = await region.semaphore("s", { permits: 2 });
+    const lease = await semaphore.acquire();
+    const parts = [
+      { has: "lease s 1 of 2", wants: "mutex a", form: "sync" },
+      { has: "mutex b", wants: "lease s 1 of 2", form: "async" },
+      { has: "mutex a", wants: "lease s 1 of 2", form: "sync" },
+    ] as const;
+    const members = await holdBoth(name, parts);
+    const mine = wantsBoth(members[0], parts[0]);
+    await untilWaiting(region, "mutex a");
+    const first = wantsBoth(members[1], parts[1]);
+    await untilWaiting(region, "lease s");
+    const last = wantsBoth(members[2], parts[2]);
+    while (semaphore.statistics().waiting.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+    await members[1].stop();
+    lease.release();
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    members[1].continue();
+    assert.deepEqual(await Promise.all([mine, first, last]), ["has both", "has both", "has both"]);
+  });
+
   test("in a line of members that wait, whose first one goes on", async (t) => {
     const name = uniqueRegionName("deadlock-line");
     const region = await joinRegion(t, name);
@@ -376,9 +586,9 @@ test("who reads is let in to read again, although somebody waits to write: it ma
   const [mine, theirs] = [await region.rwlock("r"), await other.rwlock("r")];
   const outer = await mine.lockShared();
   const writing = theirs.lock();
-  const inner = await mine.lockShared();
+  const inner = await Promise.all([mine.lockShared({ detectDeadlock: false }), mine.lockShared()]);
   assert.equal(theirs.statistics().writer, undefined);
-  inner.release();
+  for (const guard of inner) guard.release();
   assert.equal(mine.tryLockShared(), undefined, "others wait again");
   outer.release();
   (await writing).release();

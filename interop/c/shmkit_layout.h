@@ -690,7 +690,9 @@ struct shmkit_semaphore {
   uint32_t monitor[96];
   uint32_t permits;
   uint32_t taken;
-  uint8_t reserved_392[24];
+  uint32_t wanted;
+  uint32_t wanted_turn;
+  uint8_t reserved_400[16];
   uint32_t waiters[8];
   uint8_t reserved_448[64];
   uint32_t held[256];
@@ -700,6 +702,8 @@ struct shmkit_semaphore {
 _Static_assert(offsetof(struct shmkit_semaphore, monitor) == 0, "semaphore.monitor");
 _Static_assert(offsetof(struct shmkit_semaphore, permits) == 384, "semaphore.permits");
 _Static_assert(offsetof(struct shmkit_semaphore, taken) == 388, "semaphore.taken");
+_Static_assert(offsetof(struct shmkit_semaphore, wanted) == 392, "semaphore.wanted");
+_Static_assert(offsetof(struct shmkit_semaphore, wanted_turn) == 396, "semaphore.wanted_turn");
 _Static_assert(offsetof(struct shmkit_semaphore, waiters) == 416, "semaphore.waiters");
 _Static_assert(offsetof(struct shmkit_semaphore, held) == 512, "semaphore.held");
 _Static_assert(offsetof(struct shmkit_semaphore, posted) == 1536, "semaphore.posted");
@@ -726,7 +730,8 @@ struct shmkit_rwlock {
   uint32_t closings;
   uint8_t reserved_72[56];
   uint32_t last_turn;
-  uint8_t reserved_132[28];
+  uint32_t grants;
+  uint8_t reserved_136[24];
   uint32_t waiting[8];
   uint32_t favoured[8];
   uint8_t reserved_224[32];
@@ -736,6 +741,7 @@ _Static_assert(offsetof(struct shmkit_rwlock, lock) == 0, "rwlock.lock");
 _Static_assert(offsetof(struct shmkit_rwlock, gate) == 64, "rwlock.gate");
 _Static_assert(offsetof(struct shmkit_rwlock, closings) == 68, "rwlock.closings");
 _Static_assert(offsetof(struct shmkit_rwlock, last_turn) == 128, "rwlock.last_turn");
+_Static_assert(offsetof(struct shmkit_rwlock, grants) == 132, "rwlock.grants");
 _Static_assert(offsetof(struct shmkit_rwlock, waiting) == 160, "rwlock.waiting");
 _Static_assert(offsetof(struct shmkit_rwlock, favoured) == 192, "rwlock.favoured");
 _Static_assert(offsetof(struct shmkit_rwlock, turns) == 256, "rwlock.turns");
@@ -743,9 +749,13 @@ _Static_assert(sizeof(struct shmkit_rwlock) == 1280, "rwlock");
 
 struct shmkit_rwlock_reader {
   uint32_t count;
-  uint8_t reserved_4[60];
+  uint32_t possessions;
+  uint32_t waits;
+  uint8_t reserved_12[52];
 };
 _Static_assert(offsetof(struct shmkit_rwlock_reader, count) == 0, "rwlock_reader.count");
+_Static_assert(offsetof(struct shmkit_rwlock_reader, possessions) == 4, "rwlock_reader.possessions");
+_Static_assert(offsetof(struct shmkit_rwlock_reader, waits) == 8, "rwlock_reader.waits");
 _Static_assert(sizeof(struct shmkit_rwlock_reader) == 64, "rwlock_reader");
 
 struct shmkit_lock_manager {

@@ -388,6 +388,8 @@ SEMAPHORE = {
     "monitor": Field(0, "I", 96),
     "permits": Field(384, "I", 1),
     "taken": Field(388, "I", 1),
+    "wanted": Field(392, "I", 1),
+    "wanted_turn": Field(396, "I", 1),
     "waiters": Field(416, "I", 8),
     "held": Field(512, "I", 256),
     "posted": Field(1536, "I", 256),
@@ -408,6 +410,7 @@ RWLOCK = {
     "gate": Field(64, "I", 1),
     "closings": Field(68, "I", 1),
     "last_turn": Field(128, "I", 1),
+    "grants": Field(132, "I", 1),
     "waiting": Field(160, "I", 8),
     "favoured": Field(192, "I", 8),
     "turns": Field(256, "I", 256),
@@ -416,6 +419,8 @@ RWLOCK = {
 RWLOCK_READER_SIZE = 64
 RWLOCK_READER = {
     "count": Field(0, "I", 1),
+    "possessions": Field(4, "I", 1),
+    "waits": Field(8, "I", 1),
 }
 
 LOCK_MANAGER_SIZE = 256

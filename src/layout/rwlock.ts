@@ -14,6 +14,7 @@ export const RWLOCK = struct(
     [64, "gate", "u32", "0 open; slot + 1 of the owner that closed it, plus 65536 when no reader is left and it has entered", "lock owner; recoverer", "publish", "opened by recovery"],
     [68, "closings", "u32", "how often an owner has closed the gate (wraps)", "lock owner, before gate", "plain", "same"],
     [128, "lastTurn", "u32", "the last turn drawn (wraps, skips 0)", "whoever draws", "atomic", "same"],
+    [132, "grants", "u32", "counts the guards that got the lock and those that gave it back: odd while one has it, with or without readers (wraps)", "lock owner; recoverer", "plain", "even"],
     [160, "waiting", "u32[8]", "member set: readers that wait for the gate", "each member its own bit", "atomic", "cleared by recovery"],
     [192, "favoured", "u32[8]", "member set: readers that waited when the last writer left; those of them that still wait come before the next writer", "set by the lock owner or its recoverer, cleared by each member and by a lock owner that waited for it in vain", "atomic", "cleared by recovery"],
     [256, "turns", "u32[256]", "by slot: the turn that its member has drawn to write, 0 for none", "the member", "publish", "0: given back by recovery"],
@@ -28,5 +29,7 @@ export const RWLOCK_READER = struct(
   // prettier-ignore
   [
     [0, "count", "u32", "how often it reads, a try that has not looked at the gate yet included", "the member", "publish", "0: given back by recovery"],
+    [4, "possessions", "u32", "counts when it began to read and when it ended: odd while it reads (wraps)", "the member; recoverer", "plain", "even"],
+    [8, "waits", "u32", "waits to read that it has begun (wraps)", "the member, before it enters waiting", "plain", "same"],
   ],
 );

@@ -10,6 +10,8 @@ export const SEMAPHORE = struct(
     [0, "monitor", "u32[96]", "monitor", "see monitor", "atomic", "undone and freed by recovery"],
     [384, "permits", "u32", "permits at first, 0 to 2^31 - 1", "creator", "fixed", "same"],
     [388, "taken", "u32", "permits taken for good (wraps)", "lock owner, journalled", "plain", "same"],
+    [392, "wanted", "u32", "how many permits the first to be served has looked for in vain", "lock owner, journalled", "plain", "same"],
+    [396, "wantedTurn", "u32", "whose that is: its turn", "lock owner, journalled", "plain", "same"],
     [416, "waiters", "u32[8]", "member set: wait for permits", "each member its own bit", "atomic", "cleared by recovery"],
     [512, "held", "u32[256]", "by slot: permits that its member has leased", "the member: more under the lock, journalled, less without", "publish", "0: given back by recovery"],
     [1536, "posted", "u32[256]", "by slot: permits that its members have posted (wraps)", "the member", "publish", "same"],

@@ -69,7 +69,10 @@ export function mutexStatistics(member: Member, base: number): MutexStatistics {
 export function noteWaiting({ segment, slot }: Member, base: number): void {
   const shared = segment.words;
   const at = Date.now();
-  words.writeFloat(segment.floats, base / 2 + MUTEX_WORD.waitingSince + slot, at);
+  const since = base / 2 + MUTEX_WORD.waitingSince + slot;
+  const before = words.readFloat(segment.floats, since);
+  // Another number for each wait, by which those who look for deadlocks tell them apart.
+  words.writeFloat(segment.floats, since, Math.floor(before) === at ? before + 1 / 1024 : at);
   const acquisitions = words.read(shared, base + MUTEX_WORD.acquisitions);
   if (words.load(shared, base + MUTEX_WORD.foundTaken) === acquisitions) return;
   words.writeFloat(segment.floats, base / 2 + MUTEX_WORD.foundTakenAt, at);

@@ -8,6 +8,7 @@ import type { ObjectPlan } from "../heap/directory.js";
 import { NamedObject } from "../heap/named-object.js";
 import type { Segment } from "../memory/segment.js";
 import { BLOCKED, type Blocked, type Member } from "../members/member.js";
+import { inSet } from "../members/member-set.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
 import { commit, journalledWrite, undo, type Journal } from "../locking/journal.js";
 import {
@@ -115,7 +116,7 @@ export class Mutex extends NamedObject {
     attempt: () => this.attempt(),
     remains: () => isFree(this.member, this.base),
     holder: () => holderOf(this.member, this.base),
-    givenUp: () => void (this.isWaiting = this.queue.waits.length > 0),
+    givenUp: () => this.waitGivenUp(),
   };
   private readonly lockingSyncUnwatched: Waitable<MutexGuard> = {
     ...this.lockingUnwatched,
@@ -295,6 +296,12 @@ export class Mutex extends NamedObject {
     noteWaiting(this.member, this.base);
   }
 
+  /** Others of this member may wait on, those of conditions among them. */
+  private waitGivenUp(): void {
+    const { segment, slot } = this.member;
+    this.isWaiting = this.queue.waits.length > 0 || inSet(segment, lockWaiters(this.base), slot);
+  }
+
   private waitedLongEnough(): void {
     this.isWaiting = false;
     this.count(MUTEX_WORD.contended);
@@ -375,7 +382,7 @@ export class Mutex extends NamedObject {
   }
   /** @internal A wait to take it again is over. */
   resumeGivenUp(): void {
-    this.isWaiting = this.queue.waits.length > 0;
+    this.waitGivenUp();
   }
   /** @internal Takes it again for a guard whose wait ended without. */
   resuming(guard: MutexGuard): Waitable<MutexGuard> {

@@ -11,6 +11,7 @@ export const RWLOCK_WORD = {
   gate: at.gate >> 2,
   closings: at.closings >> 2,
   lastTurn: at.lastTurn >> 2,
+  grants: at.grants >> 2,
   waiting: at.waiting >> 2,
   favoured: at.favoured >> 2,
   turns: at.turns >> 2,
@@ -21,6 +22,18 @@ const COUNTS = (RWLOCK_BYTES + RWLOCK_READER.at.count) >> 2;
 export const COUNT_STRIDE = RWLOCK_READER_BYTES >> 2;
 /** @internal Word index of how often the member of a slot reads. */
 export const countWord = (base: number, slot: number): number => base + COUNTS + slot * COUNT_STRIDE;
+
+/** @internal From the word of {@link countWord}: others of the same member. */
+export const READER_WORD = {
+  possessions: (RWLOCK_READER.at.possessions - RWLOCK_READER.at.count) >> 2,
+  waits: (RWLOCK_READER.at.waits - RWLOCK_READER.at.count) >> 2,
+} as const;
+
+/** @internal Says in a word that counts beginnings and ends whether it has begun: odd, or even. May be repeated. */
+export function noteWhether({ segment }: Member, word: number, hasBegun: boolean): void {
+  const count = words.read(segment.words, word);
+  if ((count & 1) !== Number(hasBegun)) words.write(segment.words, word, count + 1);
+}
 
 /** @internal The readers that wait come before the next writer: before the gate is opened. May be repeated. */
 export function favourReaders({ segment, geometry }: Member, base: number): void {

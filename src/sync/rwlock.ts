@@ -23,6 +23,8 @@ import {
   COUNT_STRIDE,
   countWord,
   favourReaders,
+  noteWhether,
+  READER_WORD,
   RWLOCK_WORD,
   rwLockStatistics,
   type RwLockStatistics,
@@ -159,6 +161,8 @@ export class RwLock extends NamedObject {
   private favourOf = 0;
   /** Of an attempt that is not over. */
   private arriving: RwLockGuard | undefined;
+  /** Whether a wait to read is noted: see {@link noteReadingWait}. */
+  private isReadingNoted = false;
   /** Since when nobody here has left, although a task waits to read where one reads; 0 when that has not begun. */
   private stuckSince = 0;
   private readonly writing = new DeadlockWatch(this.context, writePoint(this.member, this.name, this.base));
@@ -168,8 +172,12 @@ export class RwLock extends NamedObject {
     "reading",
     () => this.attemptShared(false),
     () => this.readingGivenUp(),
-    (sync) => this.readingStalled(sync),
+    (sync) => this.readingStalled(sync, true),
   );
+  private readonly sharingUnwatched: Waitable<RwLockGuard> = {
+    ...this.sharing,
+    stalled: (sync) => this.readingStalled(sync, false),
+  };
   private readonly sharingSync = this.waitable(
     this.syncQueue,
     "reading",
@@ -193,7 +201,8 @@ export class RwLock extends NamedObject {
    * @throws ERR_TIMEOUT, ERR_DEADLOCK (its `cycle` says who waits for whom), the signal's reason, ERR_OUT_OF_RANGE, ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_CLOSED, ERR_REGION_LOST
    */
   async lockShared(options?: LockOptions): Promise<RwLockGuard> {
-    return this.context.waits.async(watched(this.sharing, options, "lockShared"), options);
+    const sharing = looks(knownOptions(options, LOCK_OPTIONS, "lockShared")) ? this.sharing : this.sharingUnwatched;
+    return this.context.waits.async(sharing, options);
   }
   /**
    * {@link lockShared}, blocking the thread. A thread that reads already is let in even if somebody waits to write: it
@@ -281,6 +290,7 @@ export class RwLock extends NamedObject {
     const { member } = this;
     if (this.owner?.held === "exclusive") {
       if (isBlocking) this.refuseDeadlock("written");
+      this.noteReadingWait();
       return member.waiting(this.waiting);
     }
     const guard = new RwLockGuard(this, "shared");
@@ -293,14 +303,16 @@ export class RwLock extends NamedObject {
       const gate = words.load(this.words, this.gate);
       if (gate !== 0 && !(this.count > 0 && (isBlocking || this.isStuck))) {
         this.stopCounting();
+        this.noteReadingWait();
         return member.blocked(this.waiting, gate & (GATE_ENTERED - 1));
       }
-      this.count++;
+      if (this.count++ === 0) this.notePossession();
       this.arriving = guard;
       member.committed();
       if (member.queued) {
         this.endFavour();
         this.reading.reset();
+        this.isReadingNoted = false;
       }
       member.end();
     } catch (error) {
@@ -310,17 +322,40 @@ export class RwLock extends NamedObject {
     return guard;
   }
 
+  /** For those who look for deadlocks, as the next one: before this member is seen waiting. */
+  private noteReadingWait(): void {
+    if (!this.member.queued || this.isReadingNoted) return;
+    this.isReadingNoted = true;
+    const word = this.countWord + READER_WORD.waits;
+    words.write(this.words, word, words.read(this.words, word) + 1);
+  }
+
+  /** The same for whether it reads: it does between two of these. */
+  private notePossession(): void {
+    noteWhether(this.member, this.countWord + READER_WORD.possessions, this.count > 0);
+  }
+
+  private noteGrant(): void {
+    noteWhether(this.member, this.base + RWLOCK_WORD.grants, this.owner !== undefined);
+  }
+
   /** Whether one of this thread's tasks that wait to read may be the one that reads, and would wait for itself. */
   private get isStuck(): boolean {
     return this.stuckSince !== 0 && now() - this.stuckSince >= PRESUMED_MS;
   }
 
   /** An asynchronous wait to read has lasted for a while. @throws ERR_DEADLOCK */
-  private readingStalled(sync: boolean): void {
-    if (this.count === 0) this.reading.look(sync);
-    else if (this.stuckSince === 0) this.stuckSince = now();
+  private readingStalled(sync: boolean, isWatched: boolean): void {
+    if (this.count === 0) {
+      if (isWatched) this.reading.look(sync);
+    } else if (this.stuckSince === 0) this.stuckSince = now();
     // To be let in, behind whoever writes if that is done meanwhile.
     else if (this.isStuck) ringMember(this.member, this.member.slot);
+  }
+
+  /** A reader leaves. */
+  private uncount(): void {
+    if (--this.count === 0) this.notePossession();
   }
 
   /** Lets the others see what this member has; who waits for the last reader is rung. */
@@ -374,6 +409,7 @@ export class RwLock extends NamedObject {
       this.owner = guard;
       this.isEntering = false;
       this.arriving = guard;
+      this.noteGrant();
       member.committed();
       words.store(this.words, this.turnWord, 0);
       if (member.queued) this.writing.reset();
@@ -486,7 +522,10 @@ export class RwLock extends NamedObject {
 
   private readingGivenUp(): void {
     this.reading.reset();
-    if (this.readers.waits.length === 0) this.endFavour();
+    const { segment, slot } = this.member;
+    if (this.readers.waits.length > 0) return;
+    this.isReadingNoted = inSet(segment, this.waiting, slot);
+    this.endFavour();
   }
 
   /** Cut off in it, the words are made to agree with the guards. */
@@ -533,7 +572,7 @@ export class RwLock extends NamedObject {
     try {
       const isReader = guard.held === "shared";
       guard.held = undefined;
-      if (isReader) this.count--;
+      if (isReader) this.uncount();
       else this.owner = undefined;
       if (isReader) {
         this.stuckSince = 0;
@@ -556,6 +595,7 @@ export class RwLock extends NamedObject {
   private leave(): void {
     this.isEntering = false;
     this.member.critical(0);
+    this.noteGrant();
     this.openGate();
     this.member.committed();
     this.free();
@@ -570,7 +610,7 @@ export class RwLock extends NamedObject {
     try {
       if (to === "shared") {
         words.store(this.words, this.countWord, this.count + 1);
-        this.count++;
+        if (this.count++ === 0) this.notePossession();
         this.owner = undefined;
       }
       guard.held = to;
@@ -631,12 +671,14 @@ export class RwLock extends NamedObject {
     else if (arriving !== undefined && this.owner === arriving) this.owner = undefined;
     if (arriving !== undefined) arriving.held = undefined;
     this.arriving = undefined;
+    this.notePossession();
     this.stopCounting();
     this.isEntering = false;
     this.favourSince = 0;
     if (ownerOf(this.member, this.base) !== this.member.slot) return;
     if (this.owner?.held === "exclusive") words.store(this.words, this.gate, this.entered);
     else this.openGate();
+    this.noteGrant();
     if (this.owner === undefined) this.free();
   }
 
@@ -647,6 +689,7 @@ export class RwLock extends NamedObject {
     member.begin(UNLOCK, this.entry);
     this.count = 0;
     member.committed();
+    this.notePossession();
     this.stopCounting();
     member.end();
   }

@@ -9,6 +9,8 @@ const at = SEMAPHORE.at;
 export const SEMAPHORE_WORD = {
   permits: at.permits >> 2,
   taken: at.taken >> 2,
+  wanted: at.wanted >> 2,
+  wantedTurn: at.wantedTurn >> 2,
   waiters: at.waiters >> 2,
   held: at.held >> 2,
   posted: at.posted >> 2,

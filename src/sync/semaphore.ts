@@ -218,10 +218,20 @@ export class Semaphore extends ServedInTurn {
   /** Takes permits if they are there and it is this member's turn; adds them to a word. */
   private take(word: number, permits: number, queue: LocalQueue): number | Blocked {
     const before = this.before();
-    if (before >= 0 || availablePermits(this.member, this.base) < permits) return this.waitMyTurn(before);
+    if (before >= 0 || availablePermits(this.member, this.base) < permits) {
+      const blocked: Blocked = this.waitMyTurn(before);
+      if (before < 0 && this.member.queued) this.noteWanted(permits);
+      return blocked;
+    }
     this.write(word, this.read(word) + permits);
     this.served(queue);
     return permits;
+  }
+
+  /** What the first one waits for, for those who look for deadlocks. */
+  private noteWanted(permits: number): void {
+    this.write(SEMAPHORE_WORD.wanted, permits);
+    this.write(SEMAPHORE_WORD.wantedTurn, this.turns.of(this.member.slot));
   }
 
   private ringNext(): void {

@@ -34,7 +34,7 @@ import {
 } from "#src/layout/lock-manager.js";
 import { MONITOR } from "#src/layout/monitor.js";
 import { RATE_LIMITER } from "#src/layout/rate-limiter.js";
-import { RWLOCK, RWLOCK_BYTES, RWLOCK_READER_BYTES } from "#src/layout/rwlock.js";
+import { RWLOCK, RWLOCK_BYTES, RWLOCK_READER, RWLOCK_READER_BYTES } from "#src/layout/rwlock.js";
 import { SEMAPHORE } from "#src/layout/semaphore.js";
 import { Armed, MEMBER_SLOT, SLOT_BYTES, SlotState } from "#src/layout/member-slot.js";
 import {
@@ -266,12 +266,19 @@ class Auditor {
   private rwlock(base: number, name: string): void {
     const { at } = RWLOCK;
     const owner = this.u32(base + at.lock);
-    if (owner === 0) assert.equal(this.u32(base + at.gate), 0, `the gate of ${name} is open`);
-    else assert.ok(this.alive.has(owner - 1), `the owner of ${name} lives`);
+    if (owner === 0) {
+      assert.equal(this.u32(base + at.gate), 0, `the gate of ${name} is open`);
+      assert.equal(this.u32(base + at.grants) % 2, 0, `no guard has ${name}`);
+    } else assert.ok(this.alive.has(owner - 1), `the owner of ${name} lives`);
     for (const set of [at.lock + LOCK.at.waiters, at.waiting, at.favoured])
       this.setOfTheLiving(base + set, `waiting for ${name}`, set !== at.favoured);
     this.ofTheLiving(base + at.turns, `the turn at ${name}`);
     this.ofTheLiving(base + RWLOCK_BYTES, `reading ${name}`, RWLOCK_READER_BYTES);
+    for (let slot = 0; slot < this.u32(header.maxMembers); slot++) {
+      const reader = base + RWLOCK_BYTES + slot * RWLOCK_READER_BYTES;
+      const isReading = this.u32(reader + RWLOCK_READER.at.count) !== 0;
+      assert.equal(this.u32(reader + RWLOCK_READER.at.possessions) % 2, Number(isReading), `who reads ${name}`);
+    }
   }
 
   private lockManager(base: number, name: string): void {
