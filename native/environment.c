@@ -8,7 +8,7 @@
 #include "exit-plan.h"
 #include "interruptible.h"
 #include "mapping.h"
-#include "semaphores.h"
+#include "placed.h"
 
 static void environment_release(struct environment *environment) {
   if (--environment->holders == 0) free(environment);
@@ -90,10 +90,8 @@ static void environment_end(void *data) {
   list_remove(environment);
   environment->ended = true;
   interruptible_end_all(environment);
-  for (struct semaphore *semaphore; (semaphore = table_last(&environment->semaphores)) != NULL;) {
-    semaphore_close(environment, semaphore);
-  }
-  table_free(&environment->semaphores);
+  for (struct placed *placed; (placed = table_last(&environment->placed)) != NULL;) placed_close(environment, placed);
+  table_free(&environment->placed);
   for (struct mapping *mapping; (mapping = table_last(&environment->mappings)) != NULL;) {
     mapping_quiesce(mapping);
     exit_plan_run(mapping);

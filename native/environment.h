@@ -35,7 +35,7 @@ struct environment {
   /* Calls that wait on threads of their own. */
   struct interruptible *interruptibles;
   uint32_t last_interruptible_id;
-  struct table semaphores;
+  struct table placed;
 };
 
 /* Creates the environment's record, stores it as instance data and registers the cleanup hook. */
