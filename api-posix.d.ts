@@ -1,5 +1,7 @@
 // The public interface, without comments. Generated: npm run check -- api-report --fix
 
+export const CLOCK_REALTIME: number, CLOCK_MONOTONIC: number;
+
 export const F_GETFD: number, F_SETFD: number, F_GETFL: number, F_ADD_SEALS: number, F_GET_SEALS: number, FD_CLOEXEC: number;
 
 export const F_SEAL_SEAL: number, F_SEAL_SHRINK: number, F_SEAL_GROW: number, F_SEAL_WRITE: number;
@@ -33,6 +35,25 @@ export interface MqMessage {
 export const O_RDONLY: number, O_WRONLY: number, O_RDWR: number, O_CREAT: number, O_EXCL: number, O_TRUNC: number, O_NONBLOCK: number, O_CLOEXEC: number;
 
 export const PROT_READ: number, PROT_WRITE: number, PROT_EXEC: number;
+
+export const PTHREAD_MUTEX_NORMAL: number, PTHREAD_MUTEX_RECURSIVE: number, PTHREAD_MUTEX_ERRORCHECK: number;
+
+export const PTHREAD_MUTEX_STALLED: number, PTHREAD_MUTEX_ROBUST: number;
+
+export class PthreadCond {
+}
+
+export type PthreadLocked = "locked" | "EOWNERDEAD";
+
+export class PthreadMutex {
+}
+
+export interface PthreadMutexAttributes {
+    type?: number;
+    robust?: number;
+}
+
+export const SIZEOF_PTHREAD_MUTEX_T: number, SIZEOF_PTHREAD_COND_T: number;
 
 export class Semaphore {
     readonly name?: string | undefined;
@@ -116,6 +137,38 @@ export function munmap(memory: Mapped): void;
 export function posix_fallocate(fd: number, offset: number, len: number): Promise<void>;
 
 export function posix_fallocateSync(fd: number, offset: number, len: number): void;
+
+export function pthread_cond_at(place: Mapped): PthreadCond;
+
+export function pthread_cond_broadcast(cond: PthreadCond): void;
+
+export function pthread_cond_destroy(cond: PthreadCond): void;
+
+export function pthread_cond_init(place: Mapped, attributes?: {
+    clock?: number;
+}): PthreadCond;
+
+export function pthread_cond_signal(cond: PthreadCond): void;
+
+export function pthread_cond_wait(cond: PthreadCond, mutex: PthreadMutex, until: () => boolean, options?: WaitOptions): Promise<PthreadLocked>;
+
+export function pthread_cond_waitSync(cond: PthreadCond, mutex: PthreadMutex, until: () => boolean, options?: WaitOptions): PthreadLocked;
+
+export function pthread_mutex_at(place: Mapped): PthreadMutex;
+
+export function pthread_mutex_consistent(mutex: PthreadMutex): void;
+
+export function pthread_mutex_destroy(mutex: PthreadMutex): void;
+
+export function pthread_mutex_init(place: Mapped, attributes?: PthreadMutexAttributes): PthreadMutex;
+
+export function pthread_mutex_lock(mutex: PthreadMutex, options?: WaitOptions): Promise<PthreadLocked>;
+
+export function pthread_mutex_lockSync(mutex: PthreadMutex, options?: WaitOptions): PthreadLocked;
+
+export function pthread_mutex_trylock(mutex: PthreadMutex): PthreadLocked;
+
+export function pthread_mutex_unlock(mutex: PthreadMutex): void;
 
 export function sem_at(place: Mapped): Semaphore;
 

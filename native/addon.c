@@ -6,7 +6,7 @@
 #include "mapping.h"
 
 /* NATIVE_ABI in src/native/contract.ts. */
-#define SHMKIT_NATIVE_ABI 3
+#define SHMKIT_NATIVE_ABI 4
 
 static const struct export EXPORTS[] = {
     {"openTemporary", open_temporary},
@@ -32,6 +32,7 @@ static const struct export EXPORTS[] = {
     {"probe", probe_bytes},
     {"map", map_file},
     {"closeMapping", close_mapping},
+    {"isLocked", is_mapping_locked},
     {"pin", pin_byte},
     {"unpin", unpin_byte},
     {"setExitPlan", set_exit_plan},
@@ -44,6 +45,7 @@ static const struct export EXPORTS[] = {
     {"constants", system_constants},
     {"errorText", error_text},
     {"interrupt", interrupt_call},
+    {"join", join_call},
     {"shm_open", posix_shm_open},
     {"shm_unlink", posix_shm_unlink},
     {"memfd_create", posix_memfd_create},
@@ -66,6 +68,19 @@ static const struct export EXPORTS[] = {
     {"sem_getvalue", posix_sem_getvalue},
     {"sem_park", posix_sem_park},
     {"sem_wait", posix_sem_wait},
+    {"mutex_init", posix_mutex_init},
+    {"mutex_at", posix_mutex_at},
+    {"mutex_destroy", posix_mutex_destroy},
+    {"mutex_trylock", posix_mutex_trylock},
+    {"mutex_lock", posix_mutex_lock},
+    {"mutex_unlock", posix_mutex_unlock},
+    {"mutex_consistent", posix_mutex_consistent},
+    {"mutex_depth", posix_mutex_depth},
+    {"cond_init", posix_cond_init},
+    {"cond_at", posix_cond_at},
+    {"cond_close", posix_cond_close},
+    {"cond_nap", posix_cond_nap},
+    {"cond_signal", posix_cond_signal},
     {"mq_open", posix_mq_open},
     {"mq_unlink", posix_mq_unlink},
     {"mq_getattr", posix_mq_getattr},

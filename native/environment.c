@@ -8,6 +8,7 @@
 #include "exit-plan.h"
 #include "interruptible.h"
 #include "mapping.h"
+#include "mutexes.h"
 #include "placed.h"
 
 static void environment_release(struct environment *environment) {
@@ -52,6 +53,7 @@ static void leave_at_exit(void) {
     if (!pthread_equal(environment->thread, pthread_self())) continue;
     environment->ended = true;
     interruptible_end_all_at_exit(environment);
+    mutexes_abandon(environment);
     for (struct mapping *mapping; (mapping = table_last(&environment->mappings)) != NULL;) {
       environment_remove_mapping(environment, mapping);
       unwatch_deaths(mapping);
@@ -90,6 +92,7 @@ static void environment_end(void *data) {
   list_remove(environment);
   environment->ended = true;
   interruptible_end_all(environment);
+  mutexes_abandon(environment);
   for (struct placed *placed; (placed = table_last(&environment->placed)) != NULL;) placed_close(environment, placed);
   table_free(&environment->placed);
   for (struct mapping *mapping; (mapping = table_last(&environment->mappings)) != NULL;) {

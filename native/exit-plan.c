@@ -63,7 +63,7 @@ void exit_plan_run(struct mapping *mapping) {
   /* An opener that waits for the attach byte finds the mark and starts over. */
   if (last) atomic_store(mapping_word(mapping, plan->state_offset), plan->closed_value);
   /* First the memory, then the liveness: a pool thread may be writing to a view, and what it writes to may soon be another's. */
-  mapping_replace(mapping);
+  if (atomic_load(&mapping->locked) == 0) mapping_replace(mapping);
   drop_pin(mapping);
   if (last && path_is_descriptor(plan->path.bytes, plan->descriptor) == 1) unlink(plan->path.bytes);
   /* The description may be shared with a descriptor that stays open, so closing would not be enough. */

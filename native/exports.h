@@ -36,6 +36,7 @@ int64_t probe_bytes(struct call *call);
 /* mapping.c */
 int64_t map_file(struct call *call);
 int64_t close_mapping(struct call *call);
+int64_t is_mapping_locked(struct call *call);
 
 /* pin.c */
 int64_t pin_byte(struct call *call);
@@ -62,6 +63,7 @@ int64_t error_text(struct call *call);
 
 /* interruptible.c */
 int64_t interrupt_call(struct call *call);
+int64_t join_call(struct call *call);
 
 /* named-memory.c */
 int64_t posix_shm_open(struct call *call);
@@ -90,6 +92,23 @@ int64_t posix_sem_post(struct call *call);
 int64_t posix_sem_getvalue(struct call *call);
 int64_t posix_sem_park(struct call *call);
 int64_t posix_sem_wait(struct call *call);
+
+/* mutexes.c */
+int64_t posix_mutex_init(struct call *call);
+int64_t posix_mutex_at(struct call *call);
+int64_t posix_mutex_destroy(struct call *call);
+int64_t posix_mutex_trylock(struct call *call);
+int64_t posix_mutex_lock(struct call *call);
+int64_t posix_mutex_unlock(struct call *call);
+int64_t posix_mutex_consistent(struct call *call);
+int64_t posix_mutex_depth(struct call *call);
+
+/* conditions.c */
+int64_t posix_cond_init(struct call *call);
+int64_t posix_cond_at(struct call *call);
+int64_t posix_cond_close(struct call *call);
+int64_t posix_cond_nap(struct call *call);
+int64_t posix_cond_signal(struct call *call);
 
 /* message-queues.c */
 int64_t posix_mq_open(struct call *call);

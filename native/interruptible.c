@@ -1,5 +1,6 @@
 #include "interruptible.h"
 
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "doorbell.h"
 #include "environment.h"
 #include "exports.h"
 #include "thread.h"
@@ -15,6 +17,8 @@
 /* How often a thread is interrupted before an environment that ends leaves it to itself. */
 #define LAST_INTERRUPTIONS 10
 #define INTERRUPTION_PAUSE_NS 500000
+
+#define LONGEST_JOIN_MS 100.0
 
 /* Signals of a timer, one after the other: so rare that the thread gets on between them. */
 #define SOONEST_NS 50000
@@ -104,6 +108,8 @@ static void *run(void *data) {
   do {
     wanted->result = atomic_load(&wanted->interrupted) ? -ECANCELED : wanted->attempt(wanted);
   } while (wanted->result == -EINTR);
+  atomic_store(&wanted->ended, 1);
+  futex_wake(&wanted->ended, SLEEPER_ANY);
   /* One hold goes to the event loop, and one lasts until the lock is given back. */
   atomic_fetch_add(&wanted->holders, 1);
   if (!post(wanted)) release(wanted);
@@ -174,6 +180,7 @@ static int begin(struct call *call, const char *title, struct interruptible *wan
       napi_create_threadsafe_function(call->env, NULL, NULL, name, 0, 1, NULL, NULL, NULL, settle, &wanted->done) != napi_ok) {
     return -ENOMEM;
   }
+  if (wanted->is_unreferenced) napi_unref_threadsafe_function(call->env, wanted->done);
   int failure = environment_hook_last(environment) ? 0 : -ECANCELED;
   if (failure == 0) {
     wanted->environment = environment;
@@ -202,13 +209,28 @@ int interruptible_start(struct call *call, const char *title, struct interruptib
   return failure;
 }
 
-int64_t interrupt_call(struct call *call) {
+/* Argument 0; NULL when it has ended and answered. */
+static struct interruptible *call_pending(struct call *call) {
   uint32_t id = (uint32_t)call_integer(call, 0, "id", 1, UINT32_MAX);
-  if (call->stopped) return 0;
-  for (struct interruptible *wanted = call->environment->interruptibles; wanted != NULL; wanted = wanted->next) {
-    if (wanted->id != id) continue;
-    interrupt(wanted);
-    return 1;
+  struct interruptible *wanted = call->stopped ? NULL : call->environment->interruptibles;
+  while (wanted != NULL && wanted->id != id) wanted = wanted->next;
+  return wanted;
+}
+
+int64_t interrupt_call(struct call *call) {
+  struct interruptible *wanted = call_pending(call);
+  if (wanted == NULL) return 0;
+  interrupt(wanted);
+  return 1;
+}
+
+int64_t join_call(struct call *call) {
+  struct interruptible *wanted = call_pending(call);
+  double milliseconds = fmin(call_number(call, 1, "timeoutMs", 0), LONGEST_JOIN_MS);
+  if (call->stopped || wanted == NULL) return 0;
+  const struct timespec timeout = {.tv_nsec = (long)(milliseconds * 1e6)};
+  while (atomic_load(&wanted->ended) == 0) {
+    if (futex_wait(&wanted->ended, 0, SLEEPER_SYNC, &timeout) == -ETIMEDOUT) return -ETIMEDOUT;
   }
   return 0;
 }

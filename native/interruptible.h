@@ -22,6 +22,8 @@ struct interruptible {
   /* Gives back what it holds, and the memory of this record. On any thread. */
   void (*dispose)(struct interruptible *wanted);
   int64_t result;
+  /* The process may end while it is on its way. */
+  bool is_unreferenced;
 
   /* Of the environment's thread. */
   uint32_t id;
@@ -36,6 +38,8 @@ struct interruptible {
   pthread_t thread;
   bool running;
   atomic_bool interrupted;
+  /* A futex: 1 once the thread has made its call. */
+  atomic_uint_least32_t ended;
 };
 
 /*

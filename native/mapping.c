@@ -220,7 +220,7 @@ void mapping_quiesce(struct mapping *mapping) {
 
 int mapping_close(struct mapping *mapping) {
   /* First the memory, then the liveness, as in exit_plan_run. */
-  bool replaced = mapping->base == NULL || mapping_replace(mapping);
+  bool replaced = mapping->base == NULL || atomic_load(&mapping->locked) > 0 || mapping_replace(mapping);
   drop_pin(mapping);
   exit_plan_forget(mapping);
   if (mapping->file >= 0) close(mapping->file);
@@ -230,12 +230,22 @@ int mapping_close(struct mapping *mapping) {
   return replaced ? 0 : -ENOMEM;
 }
 
+static bool is_locked(struct mapping *mapping) {
+  return atomic_load(&mapping->locked) > 0 && !mapping_is_lost(mapping);
+}
+
 int64_t close_mapping(struct call *call) {
   uint32_t id = (uint32_t)call_integer(call, 0, "mapping", 1, UINT32_MAX);
   if (call->stopped) return 0;
   struct mapping *mapping = environment_mapping(call->environment, id);
   if (mapping == NULL) return id <= call->environment->mappings.last_id ? 0 : -EBADF;
+  if (is_locked(mapping)) return -EBUSY;
   mapping_quiesce(mapping);
   environment_remove_mapping(call->environment, mapping);
   return mapping_close(mapping);
+}
+
+int64_t is_mapping_locked(struct call *call) {
+  struct mapping *mapping = call_mapping(call, 0);
+  return call->stopped ? 0 : is_locked(mapping);
 }

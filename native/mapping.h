@@ -42,6 +42,8 @@ struct mapping {
   atomic_int range_holders;
   atomic_int record_holders;
 
+  /* How many mutexes in it threads of this process have: it is not replaced under them. */
+  atomic_int locked;
   struct guard_entry *guard;
   /* The page whose mapping holds the liveness byte, or NULL. Exchanged by whoever drops it, the fault handler included. */
   _Atomic(void *) pin_page;

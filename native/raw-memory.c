@@ -116,6 +116,8 @@ int64_t raw_protect(struct call *call) {
   if (call->stopped) return 0;
   int failure = check_protection(protection);
   if (failure != 0 || is_private(pages.mapping) || pages.length == 0) return failure;
+  /* What becomes this process's own cannot be unlocked for others any more. */
+  if ((protection & PROT_WRITE) == 0 && atomic_load(&pages.mapping->locked) > 0) return -EBUSY;
   int64_t offset = pages.mapping->file_offset + (pages.begin - pages.mapping->base);
   void *mapped = map_pages(pages.begin, pages.length, (int)protection, MAP_FIXED | MAP_SHARED, pages.mapping->file, offset);
   if (mapped != MAP_FAILED) return 0;

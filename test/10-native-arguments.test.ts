@@ -40,6 +40,7 @@ const SIGNATURES: Functions = {
   probe: ["integer", "integer", "integer"],
   map: ["integer", "integer", "boolean", "boolean"],
   closeMapping: ["integer"],
+  isLocked: ["integer"],
   pin: ["integer", "integer", "integer"],
   unpin: ["integer"],
   setExitPlan: ["integer", "integer", "plan"],
@@ -52,6 +53,7 @@ const SIGNATURES: Functions = {
   constants: [],
   errorText: ["integer"],
   interrupt: ["integer"],
+  join: ["integer", "number"],
   shm_open: ["text", "integer", "integer"],
   shm_unlink: ["text"],
   memfd_create: ["text", "integer"],
@@ -74,6 +76,19 @@ const SIGNATURES: Functions = {
   sem_getvalue: ["integer"],
   sem_park: ["integer", "number"],
   sem_wait: ["integer"],
+  mutex_init: ["integer", "integer", "integer", "integer"],
+  mutex_at: ["integer", "integer"],
+  mutex_destroy: ["integer"],
+  mutex_trylock: ["integer"],
+  mutex_lock: ["integer", "number"],
+  mutex_unlock: ["integer"],
+  mutex_consistent: ["integer"],
+  mutex_depth: ["integer"],
+  cond_init: ["integer", "integer", "integer"],
+  cond_at: ["integer", "integer"],
+  cond_close: ["integer"],
+  cond_nap: ["integer", "integer", "number"],
+  cond_signal: ["integer", "boolean"],
   mq_open: ["text", "integer", "integer", "integer", "integer"],
   mq_unlink: ["text"],
   mq_getattr: ["integer", "doubles"],
@@ -111,9 +126,11 @@ const OF_SYSTEM_V = /^(?:shm|sem|msg)(?:get$|at$|snd|rcv|op|_stat$|_set$|_comman
 /** A key and an identifier that nothing has. */
 const NOBODYS = 2 ** 31 - 1;
 
-/** Functions whose first argument is a mapping, a semaphore; that answer something else than a number. */
-const OF_MAPPINGS = /mapping|pin|Plan|wake|park|aiter|watch|mprotect|mlock|munlock|madvise|msync|sem_init|sem_at/i;
+/** Functions whose first argument is a mapping, a semaphore, a mutex, a condition; that answer something else than a number. */
+const OF_MAPPINGS = /mapping|pin|Plan|wake|park|aiter|watch|mprotect|mlock|munlock|madvise|msync|_init|_at$|isLocked/i;
 const OF_SEMAPHORES = /^sem_(?:close|trywait|post|getvalue|park|wait)$/;
+const OF_MUTEXES = /^mutex_(?:destroy|trylock|lock|unlock|consistent|depth)$/;
+const OF_CONDITIONS = /^cond_(?:close|nap|signal)$/;
 const OF_THE_SYSTEM = ["constants", "errorText"];
 
 class Valued {
@@ -189,8 +206,11 @@ const GOOD: Record<Exclude<Kind, "integer">, unknown> = {
 const addon = native as unknown as Record<string, (...args: unknown[]) => unknown>;
 const folder = mkdtempSync(join(tmpdir(), "shmkit-arguments-"));
 const cwd = process.cwd();
+/** Some calls that are under way keep no process alive. */
+const alive = setInterval(() => undefined, 1000);
 before(() => process.chdir(folder));
 after(() => {
+  clearInterval(alive);
   process.chdir(cwd);
   rmSync(folder, { recursive: true });
 });
@@ -220,6 +240,8 @@ function goodArguments(name: string, kinds: readonly Kind[], file: NativeFile): 
     if (kind !== "integer") return GOOD[kind];
     if (OF_SYSTEM_V.test(name)) return index === 0 ? NOBODYS : 0;
     if (OF_SEMAPHORES.test(name)) return native.sem_init(file.id, 0, true, 64);
+    if (OF_MUTEXES.test(name) || (OF_CONDITIONS.test(name) && index === 1)) return native.mutex_init(file.id, 64, 0, 0);
+    if (OF_CONDITIONS.test(name)) return native.cond_init(file.id, 256, 0);
     if (index === 0) return OF_MAPPINGS.test(name) ? file.id : file.descriptor;
     // Nothing is created.
     if (index === 1 && name.endsWith("_open")) return 0;

@@ -149,9 +149,11 @@ export interface NativeAddon {
    * Ends the use of a mapping: stops its waiter (afterwards it neither changes the region nor calls back), replaces the
    * pages by private zero memory (MAP_FIXED), then drops its liveness. Views stay readable and writable and read zeroes.
    * The finalizer of the buffer unmaps. Idempotent. Cancels the exit plan. Does not close any descriptor. Takes about
-   * 20 µs for each MiB that this process has touched.
+   * 20 µs for each MiB that this process has touched. -EBUSY while {@link isLocked}.
    */
   closeMapping(mapping: MappingId): number;
+  /** 1 while a thread of this process has a mutex in it ({@link mutex_lock}). */
+  isLocked(mapping: MappingId): number;
   /**
    * Takes `lockOffset` for as long as this environment lives or until {@link unpin}: own description, OFD lock, one
    * PROT_NONE MADV_DONTFORK page of it mapped, descriptor closed. -EAGAIN when somebody holds the byte, -EBUSY when this
@@ -212,6 +214,8 @@ export interface NativeAddon {
   errorText(errno: number): string;
   /** Ends a {@link PendingCall}; a signal that comes too early has no effect, so repeat until the promise is settled. 1, or 0 when it has ended. */
   interrupt(id: number): number;
+  /** Waits on this thread until the other one has made the call, for 100 ms at most: 0 or -ETIMEDOUT. */
+  join(id: number, timeoutMs: number): number;
 
   /** shm_open(3). `mode` is subject to the umask. Descriptor or -errno. */
   shm_open(name: string, oflag: number, mode: number): number;
@@ -252,6 +256,36 @@ export interface NativeAddon {
   /** sem_wait(3) on this thread, for 50 ms at most: -EINTR. -EIO when its page is gone, -EINVAL for contents that the C library would not survive. */
   sem_park(sem: number, timeoutMs: number): number;
   sem_wait(sem: number): PendingCall | number;
+
+  /** pthread_mutex_init(3p), process-shared: a number as for semaphores. -EBUSY over one that this thread has, -EROFS in private pages. */
+  mutex_init(mapping: MappingId, offset: number, type: number, robust: number): number;
+  mutex_at(mapping: MappingId, offset: number): number;
+  /** -EBUSY when this thread has it. */
+  mutex_destroy(mutex: number): number;
+  /**
+   * pthread_mutex_trylock(3p): 0, or 1 when its owner died with it (EOWNERDEAD). The calling thread has it then. Here and below:
+   * -EINVAL for contents that no mutex of several processes has, -EIO when the page is gone, -ENOTSUP while a library has a
+   * robust mutex on this thread.
+   */
+  mutex_trylock(mutex: number): number;
+  /**
+   * The same, waiting on this thread for 50 ms at most (robust mutexes; 1 ms for others): -ETIMEDOUT. -EDEADLK when this thread has
+   * it: with 0 only for those that check errors.
+   */
+  mutex_lock(mutex: number, timeoutMs: number): number;
+  /** -EPERM when this thread does not have it. */
+  mutex_unlock(mutex: number): number;
+  mutex_consistent(mutex: number): number;
+  /** How often this thread has locked it, and not unlocked. */
+  mutex_depth(mutex: number): number;
+  cond_init(mapping: MappingId, offset: number, clock: number): number;
+  cond_at(mapping: MappingId, offset: number): number;
+  /** Ends the use of it here. */
+  cond_close(cond: number): number;
+  /** Unlocks the mutex and sleeps for 50 ms at most. -EINVAL for contents that no condition of several processes has. */
+  cond_nap(cond: number, mutex: number, timeoutMs: number): number;
+  /** pthread_cond_signal(3p) or pthread_cond_broadcast(3p) on a thread of its own, which cannot be interrupted. */
+  cond_signal(cond: number, broadcasts: boolean): PendingCall | number;
 
   /** mq_open(3); 0 for both sizes gives the system's. A descriptor, or -errno. */
   mq_open(name: string, oflag: number, mode: number, mq_maxmsg: number, mq_msgsize: number): number;
@@ -312,4 +346,4 @@ export interface NativeAddon {
   msg_remove(id: number): number;
 }
 
-export const NATIVE_ABI = 3;
+export const NATIVE_ABI = 4;

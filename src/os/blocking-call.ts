@@ -27,7 +27,7 @@ export interface BlockingCall<T = number> {
 }
 
 /** What an attempt answers that would have to wait: no call fails with it. */
-const MUST_WAIT = -ETIMEDOUT;
+export const MUST_WAIT = -ETIMEDOUT;
 
 /** The result of an attempt, where one errno of the call says that it would have to wait. */
 export const mustWaitFor = (result: number, errno: number): number => (result === -errno ? MUST_WAIT : result);
@@ -135,8 +135,57 @@ async function waitFor<T>(
   }
 }
 
+/** What ends a wait that is made of pauses. */
+export interface Interruption {
+  readonly syscall: string;
+  readonly deadline: number;
+  readonly signal: AbortSignal | undefined;
+  readonly pending: PendingCalls;
+}
+
+/** Pauses between attempts that only this thread can make, and of which nothing tells when they would succeed: turns of the event loop, then timers. */
+const TURNS = 3;
+const PAUSES_MS = [1, 1, 2, 4] as const;
+const LONGEST_PAUSE_MS = 8;
+
+/** Makes an attempt again and again, ever less often, until it need not wait; one that succeeds is the last. */
+export async function poll(attempt: () => number, wait: Interruption): Promise<number> {
+  let result = attempt();
+  for (let round = 0; result === MUST_WAIT; round++) {
+    if (wait.deadline <= now()) fail(wait, -ETIMEDOUT);
+    await pause(round, wait);
+    result = attempt();
+  }
+  return hasFailed(result) ? fail(wait, result) : result;
+}
+
+/**
+ * The pause before an attempt, to the deadline at most.
+ * @throws SystemCallError EINVAL when the object is given up meanwhile; the signal's reason
+ */
+export async function pause(round: number, { syscall, deadline, signal, pending }: Interruption): Promise<void> {
+  const longest = round < TURNS ? 0 : (PAUSES_MS[round - TURNS] ?? LONGEST_PAUSE_MS);
+  const milliseconds = Math.min(longest, Math.max(deadline - now(), 0));
+  let timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
+  let forget: (() => void) | undefined;
+  let abort: (() => void) | undefined;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      timer = milliseconds === 0 ? setImmediate(resolve) : setTimeout(resolve, Math.ceil(milliseconds));
+      forget = pending.add(() => reject(new SystemCallError(-EINVAL, syscall)));
+      abort = () => reject(signal!.reason as Error);
+      signal?.addEventListener("abort", abort, { once: true });
+    });
+  } finally {
+    clearTimeout(timer as NodeJS.Timeout);
+    clearImmediate(timer as NodeJS.Immediate);
+    signal?.removeEventListener("abort", abort!);
+    forget?.();
+  }
+}
+
 /** Makes the call and blocks the calling thread. */
-export function callSync<T>(call: BlockingCall<T>, options: WaitOptions | undefined): T {
+export function callSync<T>(call: Omit<BlockingCall<T>, "start">, options: WaitOptions | undefined): T {
   onlyWaitOptions(options, call.syscall);
   const deadline = deadlineOf(options?.timeoutMs);
   signalOf(options?.signal);

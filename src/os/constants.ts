@@ -11,6 +11,11 @@ type Name =
   | `F_${"GETFD" | "SETFD" | "GETFL" | "ADD_SEALS" | "GET_SEALS"}`
   | `F_SEAL_${"SEAL" | "SHRINK" | "GROW" | "WRITE"}`
   | "FD_CLOEXEC"
+  | "EOWNERDEAD"
+  | "ENOTRECOVERABLE"
+  | `PTHREAD_MUTEX_${"NORMAL" | "RECURSIVE" | "ERRORCHECK" | "STALLED" | "ROBUST"}`
+  | `CLOCK_${"REALTIME" | "MONOTONIC"}`
+  | `SIZEOF_PTHREAD_${"MUTEX" | "COND"}_T`
   | `IPC_${"CREAT" | "EXCL" | "NOWAIT" | "RMID" | "SET" | "STAT" | "PRIVATE"}`
   | `SHM_${"RDONLY" | "LOCK" | "UNLOCK"}`
   | `${"GET" | "SET"}${"VAL" | "ALL"}`

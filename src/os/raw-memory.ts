@@ -1,8 +1,10 @@
+import { constants } from "node:os";
 import { ArgumentError } from "../base/errors.js";
 import { show } from "../base/arguments.js";
 import { native } from "../native/addon.js";
 import { StatusWord, type Mapping, type MappingId } from "../native/contract.js";
 import { PendingCalls } from "./blocking-call.js";
+import { SystemCallError } from "./system-call-error.js";
 
 /** What is known of a buffer that a system call mapped. */
 export interface RawMemory {
@@ -48,8 +50,10 @@ export function rangeOf(given: ArrayBufferLike | ArrayBufferView, syscall: strin
 /**
  * Unmaps: views stay valid and read zeroes, and writing to them reaches nobody. What waits for something in it ends first: a
  * thread that sleeps on a page which is not there any more would take others' wake-ups.
+ * @throws SystemCallError EBUSY while a thread of this process has a mutex in it
  */
-export function unmap({ memory }: MemoryRange): void {
+export function unmap({ memory }: MemoryRange, syscall: string): void {
+  if (native.isLocked(memory.id) === 1) throw new SystemCallError(-constants.errno.EBUSY, syscall);
   memory.isMapped = false;
   memory.pending.end(() => void native.closeMapping(memory.id));
 }

@@ -1,9 +1,13 @@
 import { constants } from "node:os";
 import { native } from "../native/addon.js";
+import { system } from "./constants.js";
 
-/** Names of errno values; libuv's list, which `util.getSystemErrorName` knows, lacks those of System V. */
+const { EOWNERDEAD, ENOTRECOVERABLE } = system;
+
+/** Names of errno values; libuv's list, which `util.getSystemErrorName` knows, lacks those of System V, and Node's those of mutexes. */
 const NAMES = new Map<number, string>();
-for (const [name, number] of Object.entries(constants.errno)) if (!NAMES.has(number)) NAMES.set(number, name);
+for (const [name, number] of Object.entries({ ...constants.errno, EOWNERDEAD, ENOTRECOVERABLE }))
+  if (!NAMES.has(number)) NAMES.set(number, name);
 
 /**
  * A system call failed. Carries what Node's own errors of system calls carry: `code` (`"ENOENT"`), `errno` (negative, see

@@ -14,6 +14,13 @@ export interface PeerResult {
   readonly output: string;
 }
 
+/** A peer that runs. */
+export interface StartedPeer {
+  readonly said: Promise<string>;
+  readonly ended: Promise<PeerResult>;
+  readonly kill: () => void;
+}
+
 /** A program in C that uses the system's own calls, for as long as a test file runs. */
 export class PosixPeer {
   private readonly folder = mkdtempSync(join(tmpdir(), "shmkit-peer-"));
@@ -39,13 +46,21 @@ export class PosixPeer {
 
   /** Starts it; the promise is of its end. */
   async run(args: readonly string[], inherited: readonly number[] = []): Promise<PeerResult> {
+    return this.start(args, inherited).ended;
+  }
+
+  /** The same; `said` is of its first words. */
+  start(args: readonly string[], inherited: readonly number[] = []): StartedPeer {
     const stdio: StdioOptions = ["ignore", "pipe", "inherit", ...inherited];
     const child = spawn(this.program, args, { stdio });
     this.children.add(child);
     let output = "";
     child.stdout!.setEncoding("utf8").on("data", (text: string) => (output += text));
-    const [code] = (await once(child, "close")) as [number | null];
-    this.children.delete(child);
-    return { code, output: output.trim() };
+    const said = once(child.stdout!, "data").then(() => output.trim());
+    const ended = once(child, "close").then(([code]: unknown[]) => {
+      this.children.delete(child);
+      return { code: code as number | null, output: output.trim() };
+    });
+    return { said, ended, kill: () => child.kill("SIGKILL") };
   }
 }

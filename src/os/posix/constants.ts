@@ -11,3 +11,8 @@ export const { MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_DONTDUMP, MADV_DODUMP } = sy
 export const { MFD_CLOEXEC, MFD_ALLOW_SEALING } = system;
 export const { F_GETFD, F_SETFD, F_GETFL, F_ADD_SEALS, F_GET_SEALS, FD_CLOEXEC } = system;
 export const { F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE } = system;
+export const { PTHREAD_MUTEX_NORMAL, PTHREAD_MUTEX_RECURSIVE, PTHREAD_MUTEX_ERRORCHECK } = system;
+export const { PTHREAD_MUTEX_STALLED, PTHREAD_MUTEX_ROBUST } = system;
+export const { CLOCK_REALTIME, CLOCK_MONOTONIC } = system;
+/** `sizeof` in C: bytes that an object takes. */
+export const { SIZEOF_PTHREAD_MUTEX_T, SIZEOF_PTHREAD_COND_T } = system;

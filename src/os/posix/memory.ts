@@ -30,9 +30,10 @@ export function mmap(length: number, prot: number, flags: number, fd: number, of
 /**
  * Unmaps all of a mapping: munmap(2). Views of it stay valid and read zeroes; writing to them reaches nobody. Waits for
  * semaphores in it end with EINVAL.
+ * @throws SystemCallError EBUSY while a thread of this process has a mutex in it
  */
 export function munmap(memory: Mapped): void {
-  unmap(rangeOf(memory, "munmap"));
+  unmap(rangeOf(memory, "munmap"), "munmap");
 }
 
 /** Whether a mapping was lost, since its file became shorter: it reads zeroes then. No call of C's. */
@@ -60,7 +61,8 @@ export function msyncSync(memory: Mapped, flags = MS_SYNC): void {
 /**
  * Changes what may be done with a shared mapping: mprotect(2). Without PROT_WRITE, pages become copies of this process from
  * the moment it writes to them. A private mapping stays as it is: nobody else sees what is written to it anyway.
- * @throws SystemCallError EACCES when the file is not open for writing, EINVAL, ENOTSUP without PROT_READ and PROT_WRITE
+ * @throws SystemCallError EACCES when the file is not open for writing, EINVAL, ENOTSUP without PROT_READ and PROT_WRITE, EBUSY
+ * without PROT_WRITE while a thread of this process has a mutex in the mapping
  */
 export function mprotect(memory: Mapped, prot: number): void {
   const { memory: raw, offset, length } = rangeOf(memory, "mprotect");

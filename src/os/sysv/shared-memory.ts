@@ -59,9 +59,9 @@ export function shmat(shmid: number, shmflg = 0): ArrayBuffer {
   return remember(mapping);
 }
 
-/** Detaches a segment: shmdt(2). Views of it stay valid and read zeroes. */
+/** Detaches a segment: shmdt(2). Views of it stay valid and read zeroes. @throws SystemCallError EBUSY while a thread of this process has a mutex in it */
 export function shmdt(memory: ArrayBufferLike | ArrayBufferView): void {
-  unmap(rangeOf(memory, "shmdt"));
+  unmap(rangeOf(memory, "shmdt"), "shmdt");
 }
 
 /** Whether memory that was attached with SHM_RDONLY has become a copy, since somebody wrote to it. No call of C's. */
