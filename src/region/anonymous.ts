@@ -5,7 +5,7 @@ import { build, enter, type Attached } from "./attach.js";
 import type { Place } from "./names.js";
 import type { CheckedOptions } from "./options.js";
 import { inspectHeader, tryLockAttach, unlockAttach } from "./region-file.js";
-import type { Steps } from "./steps.js";
+import type { Steps } from "../memory/steps.js";
 
 /**
  * Regions without a name, on a memfd: whoever is given a descriptor can attach, and the memory goes with the last descriptor and

@@ -2,6 +2,7 @@ import { ShmkitError } from "../base/errors.js";
 import { checkResult, ERRNO } from "../base/system-errors.js";
 import { native } from "../native/addon.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
+import { newFile, statOf, unlinkIfSame, type NewFile } from "../memory/named-file.js";
 import { Segment } from "../memory/segment.js";
 import {
   dimensionsFor,
@@ -15,20 +16,16 @@ import { join, type Membership } from "./membership.js";
 import { checkBacked, checkFileSystem } from "./file-system.js";
 import { placeOf, type Place } from "./names.js";
 import { closeOnDisk, markInUse, markNew } from "./disk-state.js";
-import type { Steps } from "./steps.js";
+import type { Steps } from "../memory/steps.js";
 import type { CheckedOptions } from "./options.js";
 import {
   anybodyAlive,
   checkMagic,
   closeName,
   inspectHeader,
-  newFile,
   publish,
-  statOf,
   tryLockAttach,
-  unlinkIfSame,
   unlockAttach,
-  type NewFile,
 } from "./region-file.js";
 
 /**

@@ -3,11 +3,12 @@ import * as words from "#words";
 import { ShmkitError } from "../base/errors.js";
 import { checkResult } from "../base/system-errors.js";
 import { DiskState, PAGE_BYTES, RegionState } from "../layout/region-header.js";
+import { statOf } from "../memory/named-file.js";
 import { Segment } from "../memory/segment.js";
 import { HEADER, type Geometry } from "../members/region-words.js";
 import { Membership } from "./membership.js";
-import { anybodyAlive, inspectHeader, statOf, tryLockAttach, unlockAttach } from "./region-file.js";
-import type { Steps } from "./steps.js";
+import { anybodyAlive, inspectHeader, tryLockAttach, unlockAttach } from "./region-file.js";
+import type { Steps } from "../memory/steps.js";
 
 /**
  * Whether the disk has all of a region. Pages reach it in any order, so a region that was in use when the machine went down

@@ -3,11 +3,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import * as words from "#words";
 import { checkResult, ERRNO } from "../base/system-errors.js";
 import { LOCK_BASE, PAGE_BYTES } from "../layout/region-header.js";
+import { DIRECTORY, newFile } from "../memory/named-file.js";
 import { Segment } from "../memory/segment.js";
 import { addonPath, libc, native } from "../native/addon.js";
 import { StatusWord } from "../native/contract.js";
-import { newFile } from "./region-file.js";
-import { DIRECTORY } from "./names.js";
 
 /** What a region needs of the system, by the names of its calls. */
 export type FacilityName =

@@ -8,6 +8,7 @@ import { LOCK_BASE, MEMBER_LIMIT, RegionState } from "../layout/region-header.js
 import { SlotState } from "../layout/member-slot.js";
 import { Directory } from "../heap/directory.js";
 import { PAGE_WORDS, PageHeap } from "../heap/page-heap.js";
+import { unlinkIfSame } from "../memory/named-file.js";
 import type { Segment } from "../memory/segment.js";
 import { Deaths } from "../members/deaths.js";
 import { ringEverybody } from "../members/doorbell.js";
@@ -17,7 +18,7 @@ import { Waits } from "../members/waits.js";
 import { checkPinHolds } from "./file-system.js";
 import { KIND_TABLE } from "./kinds.js";
 import { RegionRecovery } from "./recovery.js";
-import { anybodyAlive, tryLockAttach, unlinkIfSame, unlockAttach } from "./region-file.js";
+import { anybodyAlive, tryLockAttach, unlockAttach } from "./region-file.js";
 
 /** A slot in a region with everything that works on it. */
 export class Membership {

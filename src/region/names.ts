@@ -1,9 +1,8 @@
 import { basename, dirname, resolve } from "node:path";
 import { regionName, show } from "../base/arguments.js";
 import { ArgumentError } from "../base/errors.js";
+import { DIRECTORY } from "../memory/named-file.js";
 
-/** Where POSIX shared memory lives on Linux (shm_overview(7)). */
-export const DIRECTORY = "/dev/shm";
 /** Every region's file name begins so: `shm_open("/shmkit.NAME")` opens it from other languages. */
 export const PREFIX = "shmkit.";
 

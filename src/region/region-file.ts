@@ -1,34 +1,13 @@
 import { ShmkitError } from "../base/errors.js";
-import { checkResult, ERRNO, systemError } from "../base/system-errors.js";
+import { checkResult, ERRNO } from "../base/system-errors.js";
 import { native } from "../native/addon.js";
-import { STAT_FIELDS, StatField } from "../native/contract.js";
 import { LOCK_BASE, MAGIC_0, MAGIC_1, MEMBER_LIMIT, PAGE_BYTES, RegionState } from "../layout/region-header.js";
 import * as words from "#words";
+import { nameFile, statOf, unlinkIfSame, type NewFile } from "../memory/named-file.js";
 import { Segment } from "../memory/segment.js";
 import { HEADER } from "../members/region-words.js";
 import { checkLinked } from "./file-system.js";
 import { readHeader, type HeaderFacts } from "./geometry.js";
-
-/** What fstat says of a region's file. */
-export interface FileFacts {
-  readonly sizeBytes: number;
-  readonly uid: number;
-  readonly mode: number;
-  readonly inode: number;
-  readonly device: number;
-}
-
-export function statOf(descriptor: number, path: string): FileFacts {
-  const facts = new Float64Array(STAT_FIELDS);
-  checkResult(native.stat(descriptor, facts), "fstat", path);
-  return {
-    sizeBytes: facts[StatField.size],
-    uid: facts[StatField.uid],
-    mode: facts[StatField.mode] & 0o777,
-    inode: facts[StatField.inode],
-    device: facts[StatField.device],
-  };
-}
 
 /** The attach byte serialises attaching and leaving. True when taken. */
 export function tryLockAttach(descriptor: number, path: string): boolean {
@@ -90,38 +69,9 @@ export function closeName(descriptor: number, path: string): void {
   unlinkIfSame(descriptor, path);
 }
 
-export function unlinkIfSame(descriptor: number, path: string, ifPermitted = false): void {
-  if (native.sameFile(path, descriptor) !== 1) return;
-  const result = native.unlink(path);
-  if (result >= 0 || result === -ERRNO.missing) return;
-  if (!ifPermitted || !ERRNO.refused.includes(-result)) throw systemError(result, "unlink", path);
-}
-
-/** A nameless file, or where the system has none, one under a name nobody guesses. */
-export interface NewFile {
-  readonly descriptor: number;
-  readonly temporaryPath: string | undefined;
-}
-
-export function newFile(directory: string, mode: number): NewFile {
-  const descriptor = native.openTemporary(directory, mode);
-  if (descriptor >= 0) return { descriptor, temporaryPath: undefined };
-  if (descriptor !== -ERRNO.notSupported && descriptor !== -ERRNO.isDirectory)
-    throw systemError(descriptor, "open(O_TMPFILE)", directory);
-  const temporaryPath = `${directory}/.shmkit-${process.pid}-${Math.random().toString(36).slice(2)}`;
-  return {
-    descriptor: checkResult(native.createExclusive(temporaryPath, mode), "open(O_EXCL)", temporaryPath),
-    temporaryPath,
-  };
-}
-
 /** Gives a complete file its name. False when the name is taken. */
 export function publish(file: NewFile, path: string): boolean {
-  const result =
-    file.temporaryPath === undefined
-      ? native.linkDescriptor(file.descriptor, path)
-      : native.linkPath(file.temporaryPath, path);
-  if (file.temporaryPath !== undefined) native.unlink(file.temporaryPath);
+  const result = nameFile(file, path);
   if (result === -ERRNO.exists) return false;
   checkLinked(result, path);
   return true;

@@ -27,9 +27,9 @@ import {
 } from "./options.js";
 import { placeOf } from "./names.js";
 import { RegionObjects } from "./region-objects.js";
-import { run, runSync, type Steps } from "./steps.js";
+import { run, runSync, type Steps } from "../memory/steps.js";
 import type { Membership } from "./membership.js";
-import { syncDirectory, syncDirectorySync, writeBack, writeBackSync } from "./write-back.js";
+import { syncDirectory, syncDirectorySync, writeBack, writeBackSync } from "../memory/write-back.js";
 import { regionNames, snapshot, snapshots, type InspectOptions, type RegionInfo } from "./snapshot.js";
 
 /**

@@ -19,15 +19,16 @@ import type { LatchStatistics } from "../sync/latch.js";
 import type { OnceStatistics } from "../sync/once.js";
 import type { MutexStatistics } from "../sync/mutex-statistics.js";
 import type { SemaphoreStatistics } from "../sync/semaphore-words.js";
+import { DIRECTORY, statOf } from "../memory/named-file.js";
 import { Segment } from "../memory/segment.js";
-import { inspectHeader, statOf } from "./region-file.js";
+import { inspectHeader } from "./region-file.js";
 import type { LifetimeName } from "./geometry.js";
 import { KIND_TABLE } from "./kinds.js";
 import { memoryMap, type MemoryRange } from "./memory-map.js";
 import { readMembers, type MemberInfo } from "../members/member-info.js";
 import { Membership } from "./membership.js";
 import { diskStateOf, type DiskStateName } from "./disk-state.js";
-import { DIRECTORY, placeOf, PREFIX } from "./names.js";
+import { placeOf, PREFIX } from "./names.js";
 
 /** How an object is; which fields there are depends on its kind. */
 export interface ObjectFacts {

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { Region, type RegionOptions } from "shmkit";
 import { PAGE_BYTES, REGION_HEADER, RegionState } from "#src/layout/region-header.js";
 import { clean } from "#src/region/attach.js";
-import { runSync } from "#src/region/steps.js";
+import { runSync } from "#src/memory/steps.js";
 import { Agent } from "../instruments/agent.js";
 import { dispose, system } from "../instruments/system.js";
 import { ignore, refuses } from "./crash-calls.js";

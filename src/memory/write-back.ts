@@ -3,7 +3,7 @@ import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { systemError } from "../base/system-errors.js";
 import { native } from "../native/addon.js";
-import type { Segment } from "../memory/segment.js";
+import type { Segment } from "./segment.js";
 
 const { MS_SYNC } = native.constants() as { readonly MS_SYNC: number };
 

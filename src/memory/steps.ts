@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { deadlineOf, now, signalOf, timeoutError, type WaitOptions } from "../base/deadline.js";
 import { pauseSync } from "../base/pause.js";
-import type { Segment } from "../memory/segment.js";
+import type { Segment } from "./segment.js";
 import { native } from "../native/addon.js";
 import { writeBack, writeBackSync } from "./write-back.js";
 
