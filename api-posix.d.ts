@@ -107,6 +107,8 @@ export function mq_close(mqdes: number): void;
 
 export function mq_getattr(mqdes: number): MqAttributes;
 
+export function mq_notify(mqdes: number, options?: WaitOptions): Promise<void>;
+
 export function mq_open(name: string, oflag: number, mode?: number, attributes?: {
     mq_maxmsg: number;
     mq_msgsize: number;

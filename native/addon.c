@@ -89,6 +89,7 @@ static const struct export EXPORTS[] = {
     {"mq_receive", posix_mq_receive},
     {"mq_send_async", posix_mq_send_async},
     {"mq_receive_async", posix_mq_receive_async},
+    {"mq_notify", posix_mq_notify},
     {"ftok", sysv_ftok},
     {"shmget", sysv_shmget},
     {"shmat", sysv_shmat},

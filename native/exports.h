@@ -120,6 +120,9 @@ int64_t posix_mq_receive(struct call *call);
 int64_t posix_mq_send_async(struct call *call);
 int64_t posix_mq_receive_async(struct call *call);
 
+/* queue-notices.c */
+int64_t posix_mq_notify(struct call *call);
+
 /* sysv.c */
 int64_t sysv_ftok(struct call *call);
 int64_t sysv_shmget(struct call *call);

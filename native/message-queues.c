@@ -11,6 +11,7 @@
 
 #include "environment.h"
 #include "interruptible.h"
+#include "queue-notices.h"
 
 #define LONGEST_PARK_MS 50.0
 /* Priorities are smaller: what a receipt answers is length + priority * 2^32. */
@@ -126,7 +127,7 @@ struct transfer {
 };
 
 static void dispose(struct interruptible *wanted) {
-  mq_close(((struct transfer *)wanted)->queue);
+  queue_release(((struct transfer *)wanted)->queue);
   free(wanted);
 }
 

@@ -97,6 +97,7 @@ const SIGNATURES: Functions = {
   mq_receive: ["integer", "bytes", "number"],
   mq_send_async: ["integer", "bytes", "integer"],
   mq_receive_async: ["integer", "integer"],
+  mq_notify: ["integer"],
   ftok: ["text", "integer"],
   shmget: ["integer", "integer", "integer"],
   shmat: ["integer", "integer"],

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { afterEach, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import {
   mq_close,
   mq_getattr,
+  mq_notify,
   mq_open,
   mq_receive,
   mq_receiveSync,
@@ -178,5 +180,82 @@ describe("message queues", () => {
     }
     await mq_send(queue, bytes("still there"));
     assert.equal(mq_getattr(queue).mq_curmsgs, 1);
+  });
+});
+
+/** Whether a program in C may register. */
+const registersInC = async (name: string): Promise<string> => (await peer.run(["notify", name])).output;
+
+describe("notices of messages", () => {
+  test("the first message in an empty queue tells, once; nobody else may register meanwhile", async () => {
+    const { name, queue } = created();
+    const arrived = mq_notify(queue);
+    assert.equal(await registersInC(name), "Device or resource busy");
+    await assert.rejects(mq_notify(queue), { code: "EBUSY", syscall: "mq_notify" });
+    mq_sendSync(queue, bytes("x"));
+    await arrived;
+    assert.equal(await registersInC(name), "registered");
+    // A message that lies there already tells nothing, nor one that comes beside it.
+    const late = mq_notify(queue, { timeoutMs: 30 });
+    mq_sendSync(queue, bytes("y"));
+    await assert.rejects(late, { code: "ETIMEDOUT" });
+    mq_receiveSync(queue);
+    mq_receiveSync(queue);
+    const again = mq_notify(queue);
+    const program = peer.run(["queue", name]);
+    mq_sendSync(queue, bytes("z"));
+    await Promise.race([again, program]);
+    assert.equal((await program).code, 0);
+  });
+
+  test("again and again, from its own handler; calls that wait beside it do not end it", async () => {
+    const { queue } = created(8);
+    for (let round = 0; round < 50; round++) {
+      const arrived = mq_notify(queue, { timeoutMs: 10_000 });
+      // A call that had to wait closes a descriptor of its own when it ends, at some time.
+      if (round % 2 === 0) await assert.rejects(mq_receive(queue, { timeoutMs: 1 }), { code: "ETIMEDOUT" });
+      mq_sendSync(queue, bytes("x"));
+      await arrived;
+      mq_receiveSync(queue);
+    }
+  });
+
+  test("an abort, a deadline and a close end it, and leave the place to others", async () => {
+    const { name, queue } = created();
+    const reason = new Error("enough");
+    const controller = new AbortController();
+    const aborted = assert.rejects(mq_notify(queue, { signal: controller.signal }), reason);
+    controller.abort(reason);
+    await aborted;
+    await assert.rejects(mq_notify(queue, { timeoutMs: 5 }), { code: "ETIMEDOUT" });
+    await assert.rejects(mq_notify(queue, { timeoutMs: 0 }), { code: "ETIMEDOUT" });
+    while ((await registersInC(name)) !== "registered") await sleep(1);
+    const other = mq_open(name, O_RDWR);
+    const closed = assert.rejects(mq_notify(queue), { code: "ECANCELED" });
+    mq_close(other);
+    await closed;
+    assert.equal(await registersInC(name), "registered");
+    await assert.rejects(mq_notify(4000), { code: "EBADF" });
+    await assert.rejects(mq_notify(0), { code: "EBADF" });
+  });
+
+  test("a worker that ends leaves neither registration, thread nor descriptor", async () => {
+    const { name } = created();
+    const before = readdirSync("/proc/self/fd").length;
+    for (let times = 0; times < 3; times++) {
+      const worker = new Worker(
+        `const { parentPort, workerData } = require("node:worker_threads");
+         import("shmkit/posix").then((posix) => {
+           void posix.mq_notify(posix.mq_open(workerData, posix.O_RDWR));
+           parentPort.postMessage("registered");
+         })`,
+        { eval: true, workerData: name },
+      );
+      await new Promise((resolve) => worker.once("message", resolve));
+      assert.equal(await registersInC(name), "Device or resource busy");
+      await worker.terminate();
+      while ((await registersInC(name)) !== "registered") await sleep(1);
+    }
+    while (readdirSync("/proc/self/fd").length > before) await sleep(1);
   });
 });

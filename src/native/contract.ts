@@ -301,6 +301,9 @@ export interface NativeAddon {
   mq_send_async(mqdes: number, msg: Uint8Array, prio: number): PendingCall | number;
   mq_receive_async(mqdes: number, length: number): PendingCall<NativeMessage> | number;
 
+  /** mq_notify(3): registered when it answers; resolves to 0 when a message has arrived, to -ECANCELED when the registration has ended. */
+  mq_notify(mqdes: number): PendingCall | number;
+
   /** ftok(3): a key, as an unsigned number. */
   ftok(pathname: string, proj_id: number): number;
   /** Keys are 32-bit patterns, signed or unsigned; identifiers are not negative. */

@@ -78,7 +78,7 @@ function fail(call: { readonly syscall: string; readonly path?: string | undefin
  * call has not taken effect, and otherwise comes too late.
  */
 export async function callAsync<T>(
-  call: BlockingCall<T>,
+  call: Omit<BlockingCall<T>, "park">,
   options: WaitOptions | undefined,
   pending?: PendingCalls,
 ): Promise<T> {
@@ -93,7 +93,7 @@ export async function callAsync<T>(
 }
 
 async function waitFor<T>(
-  call: BlockingCall<T>,
+  call: Omit<BlockingCall<T>, "park">,
   deadline: number,
   signal: AbortSignal | undefined,
   pending: PendingCalls | undefined,

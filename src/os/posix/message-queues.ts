@@ -1,7 +1,7 @@
 import type { WaitOptions } from "../../base/deadline.js";
 import { native } from "../../native/addon.js";
 import { MqueueField, MQUEUE_FIELDS, type NativeMessage, type PendingCall } from "../../native/contract.js";
-import { callAsync, callSync, type BlockingCall } from "../blocking-call.js";
+import { callAsync, callSync, MUST_WAIT, type BlockingCall } from "../blocking-call.js";
 import { answerOf, nameOf } from "../system-call-error.js";
 import { O_NONBLOCK } from "./constants.js";
 
@@ -159,4 +159,29 @@ export async function mq_receive(mqdes: number, options?: WaitOptions): Promise<
 /** The same, blocking the calling thread. */
 export function mq_receiveSync(mqdes: number, options?: WaitOptions): MqMessage {
   return callSync(receiving(mqdes), options);
+}
+
+/**
+ * Waits until a message arrives in the queue while it is empty and nobody receives: mq_notify(3). This process is registered when the
+ * call answers, and not any more when it has ended: one message, an abort or a deadline. Messages that are there already count for nothing:
+ * receive them after registering. Another process is refused meanwhile, and so is another thread of this one.
+ *
+ * Closing any descriptor of the queue with {@link mq_close} ends it, as in C. A process with a pending call lives until it ends.
+ * @throws SystemCallError EBUSY when somebody is registered; ECANCELED when this process closed a descriptor of the queue; EBADF;
+ * EAFNOSUPPORT or EPERM where sockets of AF_NETLINK are forbidden; ETIMEDOUT; the signal's reason
+ * @example
+ * ```ts
+ * import { mq_close, mq_notify, mq_open, mq_receiveSync, mq_sendSync, mq_unlink, O_CREAT, O_RDWR } from "shmkit/posix";
+ *
+ * const queue = mq_open("/api-notify", O_CREAT | O_RDWR, 0o600, { mq_maxmsg: 4, mq_msgsize: 128 });
+ * const arrived = mq_notify(queue, { timeoutMs: 1000 });
+ * mq_sendSync(queue, new TextEncoder().encode("x")); // elsewhere
+ * await arrived;
+ * console.log(mq_receiveSync(queue).data.length); // 1
+ * mq_close(queue);
+ * mq_unlink("/api-notify");
+ * ```
+ */
+export async function mq_notify(mqdes: number, options?: WaitOptions): Promise<void> {
+  await callAsync({ syscall: "mq_notify", attempt: () => MUST_WAIT, start: () => native.mq_notify(mqdes) }, options);
 }
