@@ -125,11 +125,15 @@ int64_t posix_mq_notify(struct call *call);
 
 /* sysv.c */
 int64_t sysv_ftok(struct call *call);
+
+/* sysv-shm.c */
 int64_t sysv_shmget(struct call *call);
 int64_t sysv_shmat(struct call *call);
 int64_t sysv_shm_stat(struct call *call);
 int64_t sysv_shm_set(struct call *call);
 int64_t sysv_shm_command(struct call *call);
+
+/* sysv-sem.c */
 int64_t sysv_semget(struct call *call);
 int64_t sysv_semop(struct call *call);
 int64_t sysv_semop_park(struct call *call);
@@ -138,6 +142,8 @@ int64_t sysv_sem_stat(struct call *call);
 int64_t sysv_sem_set(struct call *call);
 int64_t sysv_sem_command(struct call *call);
 int64_t sysv_sem_values(struct call *call);
+
+/* sysv-msg.c */
 int64_t sysv_msgget(struct call *call);
 int64_t sysv_msgsnd(struct call *call);
 int64_t sysv_msgsnd_async(struct call *call);

@@ -33,29 +33,39 @@ bool mapping_can_share(void) {
   return find_create_external_shared() != NULL;
 }
 
-/* Nobody else has this file, and its pages are charged one by one as they are touched. */
-static bool replace_by_empty_file(struct mapping *mapping) {
-  int descriptor = memfd_create("shmkit-closed", MFD_CLOEXEC);
-  if (descriptor < 0) return false;
-  void *base = MAP_FAILED;
-  if (ftruncate(descriptor, (off_t)mapping->length) == 0) {
-    base = mmap(mapping->base, mapping->length, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_SHARED, descriptor, 0);
-  }
-  close(descriptor);
-  return base != MAP_FAILED;
+/* A place of NULL is the system's choice; any other is mapped over. */
+static int flags_for(const void *place) {
+  return place == NULL ? 0 : MAP_FIXED;
 }
 
-bool mapping_replace(struct mapping *mapping) {
+/* Nobody else has this file, and its pages are charged one by one as they are touched. */
+static void *map_empty_file(void *place, size_t length) {
+  int descriptor = memfd_create("shmkit-closed", MFD_CLOEXEC);
+  if (descriptor < 0) return MAP_FAILED;
+  void *base = MAP_FAILED;
+  if (ftruncate(descriptor, (off_t)length) == 0) {
+    base = mmap(place, length, PROT_READ | PROT_WRITE, MAP_SHARED | flags_for(place), descriptor, 0);
+  }
+  close(descriptor);
+  return base;
+}
+
+/* Zeroes of this process's own. Async-signal-safe. */
+static void *map_empty(void *place, size_t length) {
   /*
    * Private memory would count against RLIMIT_DATA with its whole length. The kernel lets this very call pass, and has
    * the process fail at its next allocation.
    */
   struct rlimit data;
-  if (getrlimit(RLIMIT_DATA, &data) == 0 && data.rlim_cur != RLIM_INFINITY) return replace_by_empty_file(mapping);
-  const int flags = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-  if (mmap(mapping->base, mapping->length, PROT_READ | PROT_WRITE, flags, -1, 0) != MAP_FAILED) return true;
+  if (getrlimit(RLIMIT_DATA, &data) == 0 && data.rlim_cur != RLIM_INFINITY) return map_empty_file(place, length);
+  const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags_for(place);
+  void *base = mmap(place, length, PROT_READ | PROT_WRITE, flags, -1, 0);
   /* Strict overcommit charges the whole length as well. */
-  return replace_by_empty_file(mapping);
+  return base != MAP_FAILED ? base : map_empty_file(place, length);
+}
+
+bool mapping_replace(struct mapping *mapping) {
+  return map_empty(mapping->base, mapping->length) != MAP_FAILED;
 }
 
 bool mapping_lose(struct mapping *mapping) {
@@ -67,8 +77,7 @@ bool mapping_lose(struct mapping *mapping) {
 }
 
 bool mapping_copy(struct mapping *mapping) {
-  const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-  void *copy = mmap(NULL, mapping->length, PROT_READ | PROT_WRITE, flags, -1, 0);
+  void *copy = map_empty(NULL, mapping->length);
   if (copy == MAP_FAILED) return false;
   memcpy(copy, mapping->base, mapping->length);
   atomic_store(&mapping->status[STATUS_LOST], 1);

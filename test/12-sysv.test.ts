@@ -169,6 +169,20 @@ describe("System V shared memory", () => {
     shmdt(writer);
   });
 
+  test("the copy counts against no limit of data", () => {
+    const program = `import("shmkit/sysv").then(async (sysv) => {
+      const id = sysv.shmget(0, 4096, 0o1600);
+      const memory = new Uint8Array(sysv.shmat(id, sysv.SHM_RDONLY));
+      new Uint8Array(sysv.shmat(id))[0] = 7;
+      sysv.shmctl(id, sysv.IPC_RMID);
+      memory[1] = 1;
+      const { readFileSync } = await import("node:fs");
+      console.log(memory[0], memory[1], readFileSync("/proc/self/maps", "utf8").includes("memfd:shmkit-closed"));
+    })`;
+    const limited = ["-c", 'ulimit -d 3145728; exec "$@"', "sh", process.execPath, "-e", program];
+    assert.equal(spawnSync("sh", limited, { encoding: "utf8" }).stdout, "7 1 true\n");
+  });
+
   test("a violation that is not ours still ends the process as it should", () => {
     const program = `import("shmkit/sysv").then(async (sysv) => {
       const id = sysv.shmget(0, 4096, 0o1600);
