@@ -34,7 +34,7 @@ import {
 import type { Membership } from "./membership.js";
 import type { PipeCollection } from "./pipe-collection.js";
 
-/** Events of a a region, with the arguments of their listeners. */
+/** Events of a region, with the arguments of their listeners. */
 export interface RegionEvents {
   /** A member died and was recovered: who, what it was doing, and whether that took effect. Once for each death. */
   memberDied: [death: MemberDeath];
