@@ -9,7 +9,7 @@ _shmkit_names() {
 _shmkit() {
   local word="${COMP_WORDS[COMP_CWORD]}" words=""
   if [ "$COMP_CWORD" -eq 1 ]; then
-    words="demo ls inspect top send recv lock rm clean doctor bench struct example completion --help --version"
+    words="demo ls inspect top send recv lock rm ipcs clean doctor bench struct example completion --help --version"
   elif [[ "$word" == -* ]]; then
     case "${COMP_WORDS[1]}" in
       demo) words="--quick --only --limit-mib --json --help" ;;
@@ -20,6 +20,7 @@ _shmkit() {
       recv) words="--json --count --follow --timeout --help" ;;
       lock) words="--shared --timeout --no-wait --conflict-exit-code --json --help" ;;
       rm) words="--json --force --timeout --help" ;;
+      ipcs) words="--shmems --queues --semaphores --all --posix --regions --time --pid --creator --limits --summary --id --human --bytes --who --json --help" ;;
       clean) words="--kernel --dry-run --json --help" ;;
       doctor) words="--json --help" ;;
       bench) words="--time --json --help" ;;
@@ -36,6 +37,7 @@ _shmkit() {
       recv) _shmkit_names addresses; return ;;
       lock) _shmkit_names addresses; return ;;
       rm) _shmkit_names addresses; return ;;
+      ipcs) words="" ;;
       clean) words="" ;;
       doctor) words="" ;;
       bench) words="" ;;

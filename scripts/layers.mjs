@@ -29,4 +29,9 @@ export const FACES = [
 ];
 
 /** What a package import (`imports` in package.json) stands for, as a path in `src/`. */
-export const ALIASES = { "#words": "memory/words.ts", "#shmkit": "index.ts" };
+export const ALIASES = {
+  "#words": "memory/words.ts",
+  "#shmkit": "index.ts",
+  "#posix": "os/posix.ts",
+  "#sysv": "os/sysv.ts",
+};

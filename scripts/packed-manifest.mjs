@@ -5,7 +5,7 @@
 const OF_CHECKOUT = ["private", "devDependencies", "overrides"];
 
 /** Of the names that modules import by, the one that the command line uses; the others lead to what the bundle was made of. */
-const IMPORTS_KEPT = ["#shmkit"];
+const IMPORTS_KEPT = ["#shmkit", "#posix", "#sysv"];
 
 /** Conditions of the checkout's tests, for modules of which the package has the bundle instead. */
 const isOfTests = (condition) => condition.startsWith("shmkit-");

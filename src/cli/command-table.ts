@@ -10,6 +10,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command 
   recv: () => import("./commands/recv.js"),
   lock: () => import("./commands/lock.js"),
   rm: () => import("./commands/rm.js"),
+  ipcs: () => import("./commands/ipcs.js"),
   clean: () => import("./commands/clean.js"),
   doctor: () => import("./commands/doctor.js"),
   bench: () => import("./commands/bench.js"),

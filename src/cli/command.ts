@@ -11,6 +11,12 @@ export interface OptionSpec {
   readonly about: string;
 }
 
+export interface GivenOption {
+  readonly name: string;
+  /** Of a string option. */
+  readonly value: string | undefined;
+}
+
 /** What a command gets to work with. */
 export interface Invocation {
   readonly positionals: readonly string[];
@@ -18,6 +24,8 @@ export interface Invocation {
   flag(name: string): boolean;
   /** The value of a string option. */
   text(name: string): string | undefined;
+  /** The options as they were given, in that order: where that counts, or where one may be given several times. */
+  readonly given: readonly GivenOption[];
   /** Aborted by Ctrl-C and the like: every wait takes it. */
   readonly signal: AbortSignal;
   readonly terminal: Terminal;
@@ -56,12 +64,12 @@ export function parse(command: Command, args: readonly string[], signal: AbortSi
     options[name] = { type, ...(short === undefined ? {} : { short }) };
   let parsed;
   try {
-    parsed = parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+    parsed = parseArgs({ args: [...args], options, allowPositionals: true, strict: true, tokens: true });
   } catch (error) {
     const message = (error as Error).message.split(". To specify")[0].replaceAll("\n", " ");
     throw usageError(`${message}; see shmkit ${command.name} --help`);
   }
-  const { values, positionals } = parsed;
+  const { values, positionals, tokens } = parsed;
   const [minimum, maximum] = command.arguments;
   if (values["help"] !== true && (positionals.length < minimum || positionals.length > maximum))
     throw usageError(`usage: ${usageLines(command).join(" | ")}`);
@@ -69,6 +77,7 @@ export function parse(command: Command, args: readonly string[], signal: AbortSi
     positionals,
     flag: (name) => values[name] === true,
     text: (name) => values[name] as string | undefined,
+    given: tokens.flatMap((token) => (token.kind === "option" ? [{ name: token.name, value: token.value }] : [])),
     signal,
     terminal,
   };

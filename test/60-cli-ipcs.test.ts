@@ -1,0 +1,352 @@
+/** Objects of the system as `shmkit ipcs` shows them; what it prints of System V is held against ipcs(1) where that is there. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { after, describe, test } from "node:test";
+import {
+  close,
+  ftruncate,
+  mmap,
+  munmap,
+  O_CREAT,
+  O_RDWR,
+  PROT_READ,
+  MAP_SHARED,
+  sem_close,
+  sem_open,
+  sem_unlink,
+  shm_open,
+  shm_unlink,
+} from "shmkit/posix";
+import {
+  IPC_CREAT,
+  IPC_EXCL,
+  IPC_PRIVATE,
+  IPC_RMID,
+  IPC_SET,
+  IPC_STAT,
+  msgctl,
+  msgget,
+  msgsndSync,
+  semctl,
+  semget,
+  semopSync,
+  SHM_LOCK,
+  shmat,
+  shmctl,
+  shmdt,
+  shmget,
+  SystemCallError,
+} from "shmkit/sysv";
+import { parse, type Command } from "#src/cli/command.js";
+import { colours } from "#src/cli/colours.js";
+import { command as ipcs } from "#src/cli/commands/ipcs.js";
+import { humanSize, systemVText, type Manner } from "#src/cli/ipc/system-v-tables.js";
+import { systemV } from "#src/cli/ipc/system-v.js";
+import { UserNames } from "#src/cli/ipc/user-names.js";
+import type { Terminal } from "#src/cli/terminal.js";
+import { CLI } from "./helpers/cli-process.js";
+import { joined } from "./helpers/cli-regions.js";
+import { problems, type Schema } from "./helpers/json-schema.js";
+import { uniqueRegionName } from "./helpers/leftovers.js";
+
+const made: (() => void)[] = [];
+const RIGHTS = 0o640;
+const isRoot = process.geteuid!() === 0;
+
+/** Takes away what is made here, unless a test has done so. */
+function goesAway(remove: () => void): void {
+  made.push(remove);
+}
+
+after(() => {
+  for (const remove of made.splice(0)) {
+    try {
+      remove();
+    } catch (error) {
+      if (!(error instanceof SystemCallError && ["EINVAL", "EIDRM", "ENOENT"].includes(error.code))) throw error;
+    }
+  }
+});
+
+function segment(size = 5000): number {
+  const id = shmget(IPC_PRIVATE, size, IPC_CREAT | RIGHTS);
+  goesAway(() => shmctl(id, IPC_RMID));
+  return id;
+}
+
+function semaphores(count = 12): number {
+  const id = semget(IPC_PRIVATE, count, IPC_CREAT | RIGHTS);
+  goesAway(() => semctl(id, 0, IPC_RMID));
+  return id;
+}
+
+function queue(key = IPC_PRIVATE): number {
+  const id = msgget(key, IPC_CREAT | IPC_EXCL | RIGHTS);
+  goesAway(() => msgctl(id, IPC_RMID));
+  return id;
+}
+
+/** Runs a command in this process: one of its own costs too much for what only writes. */
+async function output(command: Command, ...args: string[]): Promise<{ text: string; code: number }> {
+  let text = "";
+  const terminal = {
+    colours: colours(false),
+    write: async (data: string) => void (text += data),
+    line: async (line: string) => void (text += `${line}\n`),
+    error: (line: string) => void (text += `${line}\n`),
+  } as unknown as Terminal;
+  const code = (await command.run(parse(command, args, new AbortController().signal, terminal))) ?? 0;
+  return { text, code };
+}
+
+const listed = async (...args: string[]): Promise<string> => (await output(ipcs, ...args)).text;
+
+const SCHEMA = JSON.parse(
+  readFileSync(new URL("../../docs/guide/cli-json.schema.json", import.meta.url), "utf8"),
+) as Schema;
+
+/** What it writes as JSON, which is as the schema says. */
+async function json(command: Command, ...args: string[]): Promise<Record<string, unknown>> {
+  const value = JSON.parse((await output(command, "--json", ...args)).text) as Record<string, unknown>;
+  assert.deepEqual(problems(value, { $ref: `#/$defs/${command.name}` }, SCHEMA), []);
+  return value;
+}
+
+/** What the machine's own ipcs(1) prints. */
+function original(args: readonly string[]): string {
+  const { stdout, stderr } = spawnSync("ipcs", args, { encoding: "utf8", env: { ...process.env, LC_ALL: "C" } });
+  assert.equal(stderr, "", args.join(" "));
+  return stdout;
+}
+
+const version = spawnSync("ipcs", ["--version"], { encoding: "utf8" }).stdout as string | null;
+const noOriginal = version?.includes("util-linux") === true ? false : "ipcs of util-linux is not here";
+
+/** What there is, of others as well; starting a process attaches and detaches what this one has attached. */
+function stateBeside(attached: number): object {
+  const { segments, ...others } = systemV();
+  return { ...others, segments: segments.filter(({ id }) => id !== attached) };
+}
+
+/** Both of the same state: looked at until nothing of others has moved in between. */
+async function both(args: readonly string[], attached: number): Promise<[theirs: string, ours: string]> {
+  for (;;) {
+    const before = stateBeside(attached);
+    const texts: [string, string] = [original(args), await listed(...args)];
+    if (isDeepStrictEqual(before, stateBeside(attached))) return texts;
+  }
+}
+
+describe("ipcs prints of System V byte for byte what ipcs of util-linux does", { skip: noOriginal }, () => {
+  test("lists, times, processes, owners, limits, sums; the last option counts", async () => {
+    const attached = segment();
+    const memory = shmat(attached);
+    shmctl(attached, IPC_RMID);
+    const foreign = segment(3 << 20);
+    const [full, set] = [queue(), semaphores()];
+    msgsndSync(full, 1, new Uint8Array(2000));
+    semopSync(set, [{ sem_num: 3, sem_op: 1234 }]);
+    if (isRoot) {
+      shmctl(foreign, SHM_LOCK);
+      shmctl(foreign, IPC_SET, { uid: 123456, gid: 123456 });
+      msgctl(full, IPC_SET, { uid: 65534, gid: 65534 });
+    }
+    const forms = [
+      "-m",
+      "-q",
+      "-s",
+      "-a",
+      "-q -m",
+      "-a -t",
+      "-a -p",
+      "-s -p",
+      "-c -a",
+      "-a -l",
+      "-a -u",
+      "-m -t -p -c",
+    ];
+    const sizes = [
+      "-a --human",
+      "-a -b",
+      "-m -b --human",
+      "-m --human -b",
+      "-a -l --human",
+      "-a -lb",
+      "-a -u --human",
+      "-a -ub",
+    ];
+    const single = [
+      `-m -i ${attached}`,
+      `-m --human -i ${foreign}`,
+      `-q -i ${full}`,
+      `-qi ${full} --human`,
+      `-s -i ${set}`,
+    ];
+    for (const form of [...forms, ...sizes, ...single]) {
+      const [theirs, ours] = await both(form.split(" "), attached);
+      assert.equal(ours, theirs, form);
+    }
+    assert.match(await listed("-m"), new RegExp(`^0x00000000 ${attached} .* 5000 +1 +dest +$`, "m"));
+    if (isRoot) assert.match(await listed("-m"), new RegExp(` ${foreign} +123456 .* locked$`, "m"));
+    shmdt(memory);
+  });
+});
+
+/** A tree of files that is taken for `/`. */
+function root(files: Readonly<Record<string, string>>): string {
+  const folder = mkdtempSync(join(tmpdir(), "shmkit-ipcs-"));
+  goesAway(() => rmSync(folder, { recursive: true }));
+  const kernel = { sem: "250 32000 32 128", shmmni: "4096", shmmax: "33554432", shmall: "2097152", msgmni: "16" };
+  const settings = Object.entries({ ...kernel, msgmax: "8192", msgmnb: "16384" });
+  const all = { ...Object.fromEntries(settings.map(([name, text]) => [`proc/sys/kernel/${name}`, text])), ...files };
+  for (const [path, text] of Object.entries({ "proc/self/auxv": "", ...all })) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+  return folder;
+}
+
+describe("what the kernel says of System V", () => {
+  const manner: Manner = { output: "list", units: "usual", names: new UserNames("/nowhere", "/nowhere") };
+
+  test("may be nothing", () => {
+    const { segments, queues, semaphoreSets } = systemV(root({}));
+    assert.deepEqual([segments, queues, semaphoreSets], [[], [], []]);
+  });
+
+  test("may have other columns, numbers below zero, and early days of a month", () => {
+    const look = systemV(
+      root({
+        "proc/sysvipc/shm":
+          "key more shmid perms size cpid lpid nattch uid\n-5 x 7 1666 12345678901234 1 4194303 2 4294967294\n",
+        "proc/sysvipc/sem": `key semid perms nsems uid otime ctime\n9 8 600 3 0 0 ${Date.parse("2026-03-04T05:06:07") / 1000}\n`,
+      }),
+    );
+    const text = systemVText(look, ["segments", "semaphoreSets"], manner);
+    assert.match(text, /^0xfffffffb 7 {10}4294967294 666 {8}12345678901234 2 {10}dest {9}$/m);
+    const times = systemVText(look, ["semaphoreSets"], { ...manner, output: "time" });
+    assert.match(times, /^8 {8}0 {11}Not set {20}Wed Mar {2}4 05:06:07 2026 {2}$/m);
+  });
+
+  test("of limits is cut to what 64 bits hold, as ipcs does", () => {
+    const limits = (shmall: string, units: Manner["units"]): string =>
+      systemVText(systemV(root({ "proc/sys/kernel/shmall": shmall })), ["segments"], {
+        ...manner,
+        output: "limits",
+        units,
+      });
+    assert.match(limits("2097152", "usual"), /^max total shared memory \(kbytes\) = 8388608$/m);
+    assert.match(
+      limits("18446744073692774399", "usual"),
+      /^max total shared memory \(kbytes\) = 18446744073709551612$/m,
+    );
+    assert.match(
+      limits("18446744073692774399", "bytes"),
+      /^max total shared memory \(bytes\) = 18446744073709547520$/m,
+    );
+    assert.match(limits("18446744073692774399", "human"), /^max total shared memory = 16E$/m);
+  });
+
+  test("sizes for people have one decimal at most", () => {
+    const texts = [0, 1, 1023, 1024, 1536, 2000, 5000, 1_048_575, 3 << 20, 12_345_678_901_234, 2 ** 64].map(humanSize);
+    assert.deepEqual(texts, ["0B", "1B", "1023B", "1K", "1.5K", "2K", "4.9K", "1024K", "3M", "11.2T", "16E"]);
+  });
+
+  test("names of users are those of the file, the first of each number", () => {
+    const folder = root({ passwd: "a:x:1:\n\nbroken\nb:x:1:\nc:x:-2:\n", group: "g:x:7:\n" });
+    const names = new UserNames(join(folder, "passwd"), join(folder, "group"));
+    assert.deepEqual([names.user(1), names.user(2), names.group(7), names.group(1)], ["a", "2", "g", "1"]);
+  });
+});
+
+interface Process {
+  readonly pid: number;
+  readonly mapped: boolean;
+  readonly open: boolean;
+}
+interface Named {
+  readonly name: string;
+  readonly processes: readonly Process[];
+}
+
+describe("ipcs shows what ipcs of util-linux does not know", () => {
+  test("shared memory and semaphores of POSIX, regions, and who has them", async () => {
+    const name = `/${uniqueRegionName("shm")}`;
+    const descriptor = shm_open(name, O_CREAT | O_RDWR);
+    goesAway(() => shm_unlink(name));
+    ftruncate(descriptor, 5000);
+    const memory = mmap(5000, PROT_READ, MAP_SHARED, descriptor);
+    const semaphore = sem_open(name, O_CREAT, 0o600, 3);
+    goesAway(() => sem_unlink(name));
+    const region = await joined("seen");
+    const id = segment();
+    const attached = shmat(id);
+    // A process does not count itself: another one looks.
+    const { stdout, stderr } = spawnSync(process.execPath, [CLI, "ipcs", "--json"], { encoding: "utf8" });
+    assert.equal(stderr, "");
+    const value = JSON.parse(stdout) as {
+      segments: { id: number; processes: Process[] }[];
+      posix: { segments: (Named & { sizeBytes: number })[]; semaphores: (Named & { value: number })[] };
+      regions: (Named & { members: object; lifetime: string })[];
+    };
+    assert.deepEqual(problems(value, { $ref: "#/$defs/ipcs" }, SCHEMA), []);
+    const me = { pid: process.pid, command: readFileSync("/proc/self/comm", "utf8").trimEnd(), mapped: true };
+    assert.deepEqual(value.segments.find((found) => found.id === id)!.processes, [{ ...me, open: false }]);
+    const [shared] = value.posix.segments.filter((found) => found.name === name);
+    assert.deepEqual([shared.sizeBytes, shared.processes], [5000, [{ ...me, open: true }]]);
+    const [sem] = value.posix.semaphores.filter((found) => found.name === name);
+    assert.deepEqual([sem.value, sem.processes], [3, [{ ...me, open: false }]]);
+    const [seen] = value.regions.filter((found) => found.name === region.name);
+    assert.deepEqual([seen.members, seen.lifetime], [{ alive: 1, dead: 0 }, "process"]);
+    assert.ok(seen.processes.some(({ pid, mapped }) => pid === process.pid && mapped));
+
+    const text = await listed("--posix", "--regions", "--human");
+    assert.match(text, new RegExp(`^\\S+ +600 +4.9K +${name}$`, "m"));
+    assert.match(text, new RegExp(`^\\S+ +600 +3 +${name}$`, "m"));
+    assert.match(text, new RegExp(`^\\S+ +600 +\\S+ +1 +0 +process +${region.name}$`, "m"));
+    assert.doesNotMatch(text, /Semaphore Arrays/);
+    munmap(memory);
+    shmdt(attached);
+    close(descriptor);
+    sem_close(semaphore);
+    sem_unlink(name);
+    shm_unlink(name);
+    assert.doesNotMatch(await listed("-P"), new RegExp(`  ${name}$[^]*POSIX Semaphores`, "m"));
+  });
+});
+
+describe("ipcs", () => {
+  test("of one object, as JSON, says all about it", async () => {
+    const [set, full] = [semaphores(2), queue()];
+    semopSync(set, [{ sem_num: 1, sem_op: 7 }]);
+    const sets = (await json(ipcs, "-s", "-i", String(set)))["semaphoreSets"] as { states: object[] }[];
+    assert.deepEqual(sets[0].states[1], { value: 7, waitingForMore: 0, waitingForZero: 0, lastPid: process.pid });
+    const queues = (await json(ipcs, "-q", "-i", String(full)))["queues"] as {
+      id: number;
+      mostBytes: number;
+      mode: number;
+    }[];
+    assert.deepEqual(
+      [queues[0].id, queues[0].mode, queues[0].mostBytes],
+      [full, RIGHTS, msgctl(full, IPC_STAT).msg_qbytes],
+    );
+    assert.deepEqual(Object.keys(await json(ipcs, "-q")), ["queues", "limits", "unreadableProcesses"]);
+  });
+
+  test("refuses what makes no sense", async () => {
+    const none = 2 ** 31 - 1;
+    const cases: [args: string[], code: string, message: RegExp][] = [
+      [["-i", "1"], "ERR_USAGE", /one of -m, -q, -s/],
+      [["-m", "-q", "-i", "1"], "ERR_USAGE", /one of -m, -q, -s/],
+      [["-a", "-i", "1"], "ERR_USAGE", /one of -m, -q, -s/],
+      [["-m", "-i", "abc"], "ERR_USAGE", /failed to parse id argument: 'abc'/],
+      [["-m", "-i", String(none)], "ERR_NOT_FOUND", /id 2147483647 not found/],
+      [["--posix", "-t"], "ERR_USAGE", /--time is about System V/],
+    ];
+    for (const [args, code, message] of cases) await assert.rejects(listed(...args), { code, message }, args.join(" "));
+  });
+});
