@@ -14,14 +14,16 @@
 #include "queue-notices.h"
 
 #define LONGEST_PARK_MS 50.0
+/*
+ * A moment that has passed on any clock: without waiting. With one to come, setting the clock back would prolong the wait. In memory
+ * that can be written, which emulators want.
+ */
+#define AT_ONCE {.tv_sec = 0}
 /* Priorities are smaller: what a receipt answers is length + priority * 2^32. */
 #define PRIORITY_UNIT (INT64_C(1) << 32)
 
 /* MqueueField in src/native/contract.ts. */
 enum { FIELD_FLAGS, FIELD_MAXMSG, FIELD_MSGSIZE, FIELD_CURMSGS, FIELDS };
-
-/* A moment that has passed on any clock: without waiting. With one to come, setting the clock back would prolong the wait. */
-static const struct timespec AT_ONCE = {.tv_sec = 0};
 
 int64_t posix_mq_open(struct call *call) {
   struct text name;
@@ -86,7 +88,8 @@ int64_t posix_mq_send(struct call *call) {
   if (call->stopped) return 0;
   const char *data = (const char *)message.data;
   if (milliseconds == 0) {
-    return mq_timedsend(queue, data, message.length, (unsigned)priority, &AT_ONCE) == 0 ? 0 : -errno;
+    struct timespec at_once = AT_ONCE;
+    return mq_timedsend(queue, data, message.length, (unsigned)priority, &at_once) == 0 ? 0 : -errno;
   }
   struct interrupt_timer timer;
   int failure = interrupt_timer_begin(&timer, fmin(milliseconds, LONGEST_PARK_MS));
@@ -107,7 +110,8 @@ int64_t posix_mq_receive(struct call *call) {
   unsigned priority = 0;
   if (call->stopped) return 0;
   if (milliseconds == 0) {
-    return receipt(mq_timedreceive(queue, (char *)target.data, target.length, &priority, &AT_ONCE), &priority);
+    struct timespec at_once = AT_ONCE;
+    return receipt(mq_timedreceive(queue, (char *)target.data, target.length, &priority, &at_once), &priority);
   }
   struct interrupt_timer timer;
   int failure = interrupt_timer_begin(&timer, fmin(milliseconds, LONGEST_PARK_MS));

@@ -1,4 +1,7 @@
-/* Shared memory by name, and without one: descriptors. */
+/*
+ * Shared memory by name, and without one: descriptors. Beside files.c, and not part of it: names, rights under the umask and errors
+ * are the C library's here, and there what regions need.
+ */
 #include "exports.h"
 
 #include <fcntl.h>

@@ -45,6 +45,7 @@ export type Check = (place: Place) => Promise<Facts | void>;
 
 const WORKER = new URL("worker-main.js", import.meta.url).href;
 const STANDALONE = fileURLToPath(new URL("standalone-main.js", import.meta.url));
+const SYSTEM = fileURLToPath(new URL("system-main.js", import.meta.url));
 const CLI = fileURLToPath(new URL("../../../dist/cli/main.js", import.meta.url));
 const pathOf = (region: string): string => `/dev/shm/shmkit.${region}`;
 
@@ -415,6 +416,18 @@ async function runProgram([program, ...before]: readonly string[], args: readonl
   return stdout;
 }
 
+/** `shmkit/posix` and `shmkit/sysv`, each side a process. */
+async function systemMechanisms({ command, arch }: Place): Promise<void> {
+  const name = uniqueRegionName("system");
+  const sides = ["near", "far"].map((side) => runProgram(command, [SYSTEM, name, side]));
+  const [near, far] = await Promise.all(sides);
+  const told = /^7 there and back 3\n(?:EOWNERDEAD\n)?$/;
+  assert.match(near, told);
+  // The emulator knows no robust mutexes.
+  assert.equal(near.includes("EOWNERDEAD"), arch !== "arm64");
+  assert.equal(far, "ends with the mutex\n");
+}
+
 async function ownPrograms({ command, advised, region }: Place): Promise<void> {
   assert.equal(await runProgram(advised, [STANDALONE, uniqueRegionName("standalone")]), "received 1\n");
   assert.match(await runProgram(command, [CLI, "ls"]), new RegExp(region));
@@ -463,6 +476,7 @@ export const SMOKE: Readonly<Record<string, Check>> = {
   "a file truncated under it": truncation,
   "closing, and buffers that outlive it": closing,
   "limits of the runtime": limits,
+  "the system's own mechanisms": systemMechanisms,
   "programs of their own, and the command line": ownPrograms,
   "the package as npm installs it: ESM, CommonJS, TypeScript": installedPackage,
   "a program in TypeScript, not compiled, where the runtime runs such": typeScript,
