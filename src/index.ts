@@ -4,13 +4,20 @@
  * @module shmkit
  */
 export { open, Region } from "./region/region.js";
+export { RegionReader } from "./region/region-reader.js";
 export type { RegionEvents } from "./region/region-objects.js";
 export type { ConditionOptions, CounterOptions, FlagOptions, OnceOptions, RwLockOptions } from "./region/kind-faces.js";
 export { probeSystem, type Facility, type FacilityName, type SystemReport } from "./region/facilities.js";
 export type { LifetimeName } from "./region/geometry.js";
 export type { Kind } from "./layout/heap.js";
 export type { OperationName } from "./layout/member-slot.js";
-export type { AnonymousOptions, DescriptorOptions, RegionOpenOptions, RegionOptions } from "./region/options.js";
+export type {
+  AnonymousOptions,
+  DescriptorOptions,
+  ReaderOptions,
+  RegionOpenOptions,
+  RegionOptions,
+} from "./region/options.js";
 export type { Collection, OpenOptions } from "./region/collection.js";
 export type { PipeCollection } from "./region/pipe-collection.js";
 export type { DiskStateName } from "./region/disk-state.js";

@@ -34,6 +34,7 @@ describe("each option of each call that the public interface declares", () => {
       Region,
       ...things,
       sharedEvent: things.event,
+      regionReader: await Region.open(region.name, { access: "read" }),
       semaphore: await region.semaphore("semaphore"),
       rateLimiter: await region.rateLimiter("rateLimiter"),
       rwLock: rwlock,

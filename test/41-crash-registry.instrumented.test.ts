@@ -16,6 +16,12 @@ const NOT_EXPLORED: Readonly<Record<string, string>> = {
   "Region.unref": "touches no shared memory",
   "Region.hasRef": "touches no shared memory",
   "Region.recoverTheDead": "is what the rescuers of every operation do, who are stopped in it as well",
+  ...Object.fromEntries(
+    ["info", "members", "object", "statistics", "close", "[Symbol.dispose]"].map((name) => [
+      `RegionReader.${name}`,
+      "looks only",
+    ]),
+  ),
   "Collection.list": "looks only",
   "Semaphore.statistics": "looks only",
   "Condition.statistics": "looks only",

@@ -15,6 +15,7 @@ export const ERROR_CODES = {
   ERR_REGION_FULL: "the region has reached its maximum size",
   ERR_REGION_LOST: "the region was truncated or lost its backing while attached",
   ERR_BAD_REGION: "the file is not a valid shmkit region",
+  ERR_READ_ONLY: "the region was opened for reading only",
   ERR_UNCLEAN: "the machine went down while the region on disk was in use",
   ERR_FILE_SYSTEM: "the file system cannot hold a region",
   ERR_VERSION: "the region was made with another layout version",

@@ -1,5 +1,4 @@
 import { ShmkitError } from "../base/errors.js";
-import { checkResult, ERRNO } from "../base/system-errors.js";
 import { native } from "../native/addon.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
 import { newFile, statOf, unlinkIfSame, type NewFile } from "../memory/named-file.js";
@@ -22,7 +21,9 @@ import {
   anybodyAlive,
   checkMagic,
   closeName,
+  giveToGroup,
   inspectHeader,
+  openFile,
   publish,
   tryLockAttach,
   unlockAttach,
@@ -44,7 +45,7 @@ export interface Attached {
 }
 
 const RETRY_MS = 2;
-const APPEAR_MS = 20;
+export const APPEAR_MS = 20;
 /** Backed at a time: a few milliseconds, after which deadline and signal are looked at. */
 const BACKING_STEP_BYTES = 16 * 2 ** 20;
 
@@ -66,7 +67,7 @@ export function* attach(place: Place, mode: OpenMode, options: CheckedOptions): 
         yield { delayMs: APPEAR_MS };
         continue;
       }
-    } else if (yield* isAlive(path))
+    } else if (yield* isAlive(place))
       throw new ShmkitError("ERR_EXISTS", `the region ${name} exists already; open it instead`, { path });
     // The name may be given to another one meanwhile: whoever links first has it.
     const created = yield* create(place, options);
@@ -81,6 +82,7 @@ function* create(place: Place, options: CheckedOptions): Steps<Attached | undefi
   let attached: Attached | undefined;
   try {
     if (onDisk) checkFileSystem(file.descriptor, path);
+    if (options.group !== undefined) giveToGroup(file.descriptor, options.group, path);
     attached = yield* build(file.descriptor, place, options);
     if (onDisk) yield* markNew(attached.membership);
     if (publish(file, path)) {
@@ -133,9 +135,8 @@ function* abandon(file: NewFile, attached: Attached | undefined): Steps<void> {
 function* openExisting(place: Place, options: CheckedOptions): Steps<Attached | undefined> {
   const { name, path, onDisk } = place;
   for (;;) {
-    const descriptor = native.openExisting(path, true);
-    if (descriptor === -ERRNO.missing) return undefined;
-    checkResult(descriptor, "open", path);
+    const descriptor = openFile(place, true);
+    if (descriptor === undefined) return undefined;
     let attached: Attached | undefined;
     try {
       if (onDisk) checkFileSystem(descriptor, path);
@@ -201,10 +202,10 @@ function isGone(descriptor: number, path: string, header: HeaderFacts): boolean 
   return true;
 }
 
-const TRUST = "if you trust that user, open it with { allowOtherUser: true }";
+export const TRUST = "if you trust that user, open it with { allowOtherUser: true }";
 const ASK_OWNER = "only that user or root can remove it";
 
-function checkOwner(descriptor: number, path: string, name: string, allowed: boolean, advice: string): void {
+export function checkOwner(descriptor: number, path: string, name: string, allowed: boolean, advice: string): void {
   const { uid } = statOf(descriptor, path);
   const me = native.effectiveUid();
   if (uid !== me && !allowed)
@@ -216,7 +217,7 @@ function checkOwner(descriptor: number, path: string, name: string, allowed: boo
     });
 }
 
-function compare(header: HeaderFacts, options: CheckedOptions, name: string, path: string): void {
+export function compare(header: HeaderFacts, options: CheckedOptions, name: string, path: string): void {
   const differ = (option: string, expected: unknown, actual: unknown): never => {
     throw new ShmkitError(
       "ERR_OPTIONS_DIFFER",
@@ -240,23 +241,23 @@ function compare(header: HeaderFacts, options: CheckedOptions, name: string, pat
 }
 
 /** Whether the name belongs to a region in use; takes a dead one's name away. */
-function* isAlive(path: string): Steps<boolean> {
+function* isAlive(place: Place): Steps<boolean> {
+  const { path } = place;
   return (
-    (yield* withExisting(path, (descriptor) => !isGone(descriptor, path, inspectHeader(descriptor, path)))) ?? false
+    (yield* withExisting(place, (descriptor) => !isGone(descriptor, path, inspectHeader(descriptor, path)))) ?? false
   );
 }
 
 /** Runs `work` on the file of a name under its attach byte, and if that answers true, `rest`; undefined when there is none. */
 function* withExisting(
-  path: string,
+  place: Place,
   work: (descriptor: number) => boolean,
   rest?: (descriptor: number) => Steps<void>,
 ): Steps<boolean | undefined> {
-  const descriptor = native.openExisting(path, true);
-  if (descriptor === -ERRNO.missing) return undefined;
-  checkResult(descriptor, "open", path);
+  const descriptor = openFile(place, true);
+  if (descriptor === undefined) return undefined;
   try {
-    while (!tryLockAttach(descriptor, path)) yield { delayMs: RETRY_MS };
+    while (!tryLockAttach(descriptor, place.path)) yield { delayMs: RETRY_MS };
     const worked = work(descriptor);
     if (worked && rest !== undefined) yield* rest(descriptor);
     return worked;
@@ -271,7 +272,8 @@ function* withExisting(
  * was one. A file in /dev/shm that is no valid region is removed as well: its name says what it is meant to be. Elsewhere it
  * may be any file, and is left alone.
  */
-export function* remove({ name, path, onDisk }: Place): Steps<boolean> {
+export function* remove(place: Place): Steps<boolean> {
+  const { name, path, onDisk } = place;
   const mayGo = (descriptor: number): boolean => {
     if (native.sameFile(path, descriptor) !== 1) return false;
     // In a sticky directory only the owner can take the name away: a region marked closed would keep it for ever.
@@ -279,7 +281,7 @@ export function* remove({ name, path, onDisk }: Place): Steps<boolean> {
     if (onDisk) checkMagic(descriptor, path);
     return true;
   };
-  const removed = yield* withExisting(path, mayGo, function* (descriptor) {
+  const removed = yield* withExisting(place, mayGo, function* (descriptor) {
     if (onDisk) yield* closeOnDisk(descriptor, path);
     if (statOf(descriptor, path).sizeBytes >= PAGE_BYTES) closeName(descriptor, path);
     else unlinkIfSame(descriptor, path);
@@ -289,8 +291,9 @@ export function* remove({ name, path, onDisk }: Place): Steps<boolean> {
 
 /** Takes the name of a region that nobody alive uses away. True when it did. */
 export function* clean(name: string, alsoKernel: boolean): Steps<boolean> {
-  const { path } = placeOf(name);
-  const cleaned = yield* withExisting(path, (descriptor) => {
+  const place = placeOf(name);
+  const { path } = place;
+  const cleaned = yield* withExisting(place, (descriptor) => {
     if (native.sameFile(path, descriptor) !== 1 || anybodyAlive(descriptor)) return false;
     checkOwner(descriptor, path, name, native.effectiveUid() === 0, ASK_OWNER);
     const { closed, lifetime } = inspectHeader(descriptor, path);

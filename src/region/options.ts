@@ -16,6 +16,8 @@ export interface RegionOptions extends WaitOptions {
   maxSize?: Size;
   /** Permission bits of the region's file, whatever the umask. Default 0o600: this user only. */
   mode?: number;
+  /** Number of the group that the region's file belongs to, one that this user is in; with a mode such as 0o660. Default: the user's own. */
+  group?: number;
   /** Members (processes and worker threads) that can be attached at a time, 1 to 256. Default 64. */
   maxMembers?: number;
   /**
@@ -37,6 +39,14 @@ export interface RegionOptions extends WaitOptions {
 export interface RegionOpenOptions extends RegionOptions {
   /** Wait for the name to appear. Default false. */
   wait?: boolean;
+  /** `"write"` (default): join. `"read"`: only look, as a {@link RegionReader}; see {@link ReaderOptions}. */
+  access?: "write";
+}
+
+/** Options of `Region.open` for a {@link RegionReader}. */
+export interface ReaderOptions extends Pick<RegionOpenOptions, "lifetime" | "allowOtherUser" | "wait">, WaitOptions {
+  /** Only look: no slot is taken, and read permission is enough. */
+  access: "read";
 }
 
 /** Options of `Region.anonymous`. */
@@ -51,6 +61,7 @@ export interface CheckedOptions {
   readonly sizeBytes: number;
   readonly maxSizeBytes: number;
   readonly mode: number;
+  readonly group: number | undefined;
   readonly maxMembers: number;
   readonly lifetime: LifetimeName;
   readonly label: Uint8Array;
@@ -65,6 +76,7 @@ const KNOWN = [
   "size",
   "maxSize",
   "mode",
+  "group",
   "maxMembers",
   "lifetime",
   "label",
@@ -114,7 +126,20 @@ const DESCRIPTOR_KNOWN = ["label", "shared", "timeoutMs", "signal"];
 
 /** Options of a region with a name or a path. */
 export function checkOptions(options: RegionOpenOptions | undefined, where: string, place: Place): CheckedOptions {
-  const given = knownOptions(options, where === "Region.open" ? [...KNOWN, "wait"] : KNOWN, where);
+  const given = knownOptions(options, where === "Region.open" ? [...KNOWN, "wait", "access"] : KNOWN, where);
+  return complete(given, lifetimeOf(given.lifetime, place));
+}
+
+const READER_KNOWN = ["access", "lifetime", "allowOtherUser", "wait", "timeoutMs", "signal"];
+
+/** Whether a region is to be opened for looking at it only. */
+export function wantsReader(options: RegionOpenOptions | ReaderOptions | undefined): options is ReaderOptions {
+  const access: unknown = typeof options === "object" ? (options as ReaderOptions | null)?.access : undefined;
+  return access !== undefined && choice(access, "access", ["write", "read"]) === "read";
+}
+
+export function checkReaderOptions(options: ReaderOptions, place: Place): CheckedOptions {
+  const { access: _access, ...given } = knownOptions(options, READER_KNOWN, 'Region.open with access "read"');
   return complete(given, lifetimeOf(given.lifetime, place));
 }
 
@@ -124,7 +149,7 @@ export const checkAnonymousOptions = (options: AnonymousOptions | undefined, whe
 export const checkDescriptorOptions = (options: DescriptorOptions | undefined, where: string): CheckedOptions =>
   complete(knownOptions<RegionOpenOptions>(options, DESCRIPTOR_KNOWN, where), "anonymous");
 
-function complete(given: RegionOpenOptions, lifetime: LifetimeName): CheckedOptions {
+function complete(given: Omit<RegionOpenOptions, "access">, lifetime: LifetimeName): CheckedOptions {
   const size = given.size === undefined ? DEFAULT_SIZE : sizeBytes(given.size, "size", PAGE_BYTES, MAX_SIZE_LIMIT);
   const maxSize =
     given.maxSize === undefined
@@ -139,6 +164,7 @@ function complete(given: RegionOpenOptions, lifetime: LifetimeName): CheckedOpti
     sizeBytes: Math.min(size, maxSize),
     maxSizeBytes: maxSize,
     mode: given.mode === undefined ? 0o600 : wholeNumber(given.mode, "mode", 0, 0o777),
+    group: given.group === undefined ? undefined : wholeNumber(given.group, "group", 0, 2 ** 32 - 2),
     maxMembers: given.maxMembers === undefined ? 64 : wholeNumber(given.maxMembers, "maxMembers", 1, MEMBER_LIMIT),
     lifetime,
     label: labelOf(given.label),

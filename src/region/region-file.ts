@@ -1,5 +1,6 @@
+import { chownSync, lstatSync } from "node:fs";
 import { ShmkitError } from "../base/errors.js";
-import { checkResult, ERRNO } from "../base/system-errors.js";
+import { checkResult, ERRNO, systemError } from "../base/system-errors.js";
 import { native } from "../native/addon.js";
 import { LOCK_BASE, MAGIC_0, MAGIC_1, MEMBER_LIMIT, PAGE_BYTES, RegionState } from "../layout/region-header.js";
 import * as words from "#words";
@@ -7,7 +8,23 @@ import { nameFile, statOf, unlinkIfSame, type NewFile } from "../memory/named-fi
 import { Segment } from "../memory/segment.js";
 import { HEADER } from "../members/region-words.js";
 import { checkLinked } from "./file-system.js";
+import type { Place } from "./names.js";
 import { readHeader, type HeaderFacts } from "./geometry.js";
+
+/** Opens the file of a region; undefined when there is none. @throws ERR_PERMISSION, which says whose it is, ERR_BAD_REGION, ERR_SYSTEM */
+export function openFile({ name, path }: Place, writable: boolean): number | undefined {
+  const descriptor = native.openExisting(path, writable);
+  if (descriptor === -ERRNO.missing) return undefined;
+  const owner = ERRNO.refused.includes(-descriptor) ? lstatSync(path, { throwIfNoEntry: false }) : undefined;
+  if (owner === undefined) return checkResult(descriptor, "open", path);
+  const mode = owner.mode & 0o777;
+  const needs = writable ? "read and write" : "read";
+  throw new ShmkitError(
+    "ERR_PERMISSION",
+    `the region ${name} belongs to user ${owner.uid} and group ${owner.gid}, mode 0${mode.toString(8)}: you (user ${native.effectiveUid()}) may not ${needs} it; its owner decides, by mode and group when it is made`,
+    { path, owner: owner.uid, actual: mode, errno: descriptor, syscall: "open" },
+  );
+}
 
 /** The attach byte serialises attaching and leaving. True when taken. */
 export function tryLockAttach(descriptor: number, path: string): boolean {
@@ -67,6 +84,16 @@ export function closeName(descriptor: number, path: string): void {
     segment.close();
   }
   unlinkIfSame(descriptor, path);
+}
+
+/** Gives a new file to a group. @throws ERR_PERMISSION for one that this user is not in */
+export function giveToGroup(descriptor: number, group: number, path: string): void {
+  try {
+    chownSync(`/proc/self/fd/${descriptor}`, native.effectiveUid(), group);
+  } catch (error) {
+    const { errno } = error as NodeJS.ErrnoException;
+    throw errno === undefined ? error : systemError(errno, `chown to group ${group}`, path);
+  }
 }
 
 /** Gives a complete file its name. False when the name is taken. */

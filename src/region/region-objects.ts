@@ -40,6 +40,23 @@ export interface RegionEvents {
   memberDied: [death: MemberDeath];
 }
 
+/** Names of the collections of a region. */
+export const COLLECTIONS = [
+  "pipes",
+  "counters",
+  "mutexes",
+  "semaphores",
+  "conditions",
+  "rwlocks",
+  "locks",
+  "events",
+  "barriers",
+  "latches",
+  "onces",
+  "flags",
+  "rateLimiters",
+] as const satisfies readonly (keyof RegionObjects)[];
+
 /** What is in an attached region: a collection for each kind of object, and the short forms of opening one. */
 export class RegionObjects extends EventEmitter<RegionEvents> {
   /** Its name, as given to `open`. */

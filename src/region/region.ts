@@ -20,13 +20,17 @@ import {
   checkAnonymousOptions,
   checkDescriptorOptions,
   checkOptions,
+  checkReaderOptions,
+  wantsReader,
   type AnonymousOptions,
   type DescriptorOptions,
+  type ReaderOptions,
   type RegionOpenOptions,
   type RegionOptions,
 } from "./options.js";
 import { placeOf } from "./names.js";
-import { RegionObjects } from "./region-objects.js";
+import { COLLECTIONS, RegionObjects } from "./region-objects.js";
+import { openReader, refuseTheRest, type RegionReader } from "./region-reader.js";
 import { run, runSync, type Steps } from "../memory/steps.js";
 import type { Membership } from "./membership.js";
 import { syncDirectory, syncDirectorySync, writeBack, writeBackSync } from "../memory/write-back.js";
@@ -105,12 +109,26 @@ export class Region extends RegionObjects implements AsyncDisposable {
    * ERR_UNCLEAN, ERR_TIMEOUT, ERR_NO_SPACE (of address space), ERR_PERMISSION, ERR_RUNTIME_LIMIT, ERR_SYSTEM, the signal's reason, and
    * as {@link create} for its arguments
    */
-  static open(name: string, options?: RegionOpenOptions): Promise<Region> {
-    return Region.attach(name, "open", options);
+  static open(name: string, options?: RegionOpenOptions): Promise<Region>;
+  /**
+   * Opens a region for looking at it only, with `{ access: "read" }`: read permission is enough, and no slot is taken.
+   * @throws ERR_NOT_FOUND, ERR_NOT_OWNER, ERR_BAD_REGION, ERR_VERSION, ERR_OPTIONS_DIFFER, ERR_PERMISSION, ERR_TIMEOUT,
+   * ERR_RUNTIME_LIMIT, ERR_SYSTEM, the signal's reason, and as {@link create} for its arguments
+   */
+  static open(name: string, options: ReaderOptions): Promise<RegionReader>;
+  static async open(name: string, options?: RegionOpenOptions | ReaderOptions): Promise<Region | RegionReader> {
+    const place = placeOf(name);
+    if (!wantsReader(options)) return Region.attach(name, "open", options);
+    return run(openReader(place, checkReaderOptions(options, place)), `opening the region ${place.name}`, options);
   }
   /** {@link open}, blocking the thread. */
-  static openSync(name: string, options?: RegionOpenOptions): Region {
-    return Region.attachSync(name, "open", options);
+  static openSync(name: string, options?: RegionOpenOptions): Region;
+  /** {@link open} for looking only, blocking the thread. */
+  static openSync(name: string, options: ReaderOptions): RegionReader;
+  static openSync(name: string, options?: RegionOpenOptions | ReaderOptions): Region | RegionReader {
+    const place = placeOf(name);
+    if (!wantsReader(options)) return Region.attachSync(name, "open", options);
+    return runSync(openReader(place, checkReaderOptions(options, place)), `opening the region ${place.name}`, options);
   }
 
   /** Joins a region, or makes it: any process may be first. Errors as {@link create} and {@link open}. */
@@ -525,6 +543,10 @@ export class Region extends RegionObjects implements AsyncDisposable {
     return this.close();
   }
 }
+
+refuseTheRest(
+  [Region, RegionObjects].flatMap(({ prototype }) => Object.getOwnPropertyNames(prototype)).concat(COLLECTIONS),
+);
 
 const MAX_DESCRIPTOR = 2 ** 31 - 1;
 

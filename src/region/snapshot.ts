@@ -1,13 +1,13 @@
 import { readdirSync } from "node:fs";
+import * as words from "#words";
 import { flag, knownOptions } from "../base/arguments.js";
 import { ShmkitError } from "../base/errors.js";
-import { checkResult, ERRNO } from "../base/system-errors.js";
 import { native } from "../native/addon.js";
 import type { PipeStatistics } from "../channels/pipe-statistics.js";
 import type { ObjectRef } from "../heap/directory.js";
 import { PAGE_WORDS, type HeapStatistics, type PageHeap } from "../heap/page-heap.js";
 import type { Kind } from "../layout/heap.js";
-import { PAGE_BYTES } from "../layout/region-header.js";
+import { PAGE_BYTES, RegionState } from "../layout/region-header.js";
 import type { Member } from "../members/member.js";
 import type { ConditionStatistics } from "../sync/condition.js";
 import type { RateLimiterStatistics } from "../sync/rate-limiter.js";
@@ -21,14 +21,15 @@ import type { MutexStatistics } from "../sync/mutex-statistics.js";
 import type { SemaphoreStatistics } from "../sync/semaphore-words.js";
 import { DIRECTORY, statOf } from "../memory/named-file.js";
 import { Segment } from "../memory/segment.js";
-import { inspectHeader } from "./region-file.js";
-import type { LifetimeName } from "./geometry.js";
+import { inspectHeader, openFile } from "./region-file.js";
+import type { HeaderFacts, LifetimeName } from "./geometry.js";
 import { KIND_TABLE } from "./kinds.js";
 import { memoryMap, type MemoryRange } from "./memory-map.js";
+import { HEADER } from "../members/region-words.js";
 import { readMembers, type MemberInfo } from "../members/member-info.js";
 import { Membership } from "./membership.js";
 import { diskStateOf, type DiskStateName } from "./disk-state.js";
-import { placeOf, PREFIX } from "./names.js";
+import { placeOf, PREFIX, type Place } from "./names.js";
 
 /** How an object is; which fields there are depends on its kind. */
 export interface ObjectFacts {
@@ -129,46 +130,114 @@ export function regionNames(): string[] {
     .sort();
 }
 
-/**
- * Looks at a region without attaching: no slot, no locks, no trace. Undefined when there is none of that name.
- * @throws ERR_BAD_REGION, ERR_VERSION, ERR_PERMISSION, ERR_CORRUPT
- */
-export function snapshot(name: string, options?: InspectOptions): RegionInfo | undefined {
-  const withMemory = flag(knownOptions(options, ["memory"], "Region.inspect").memory, "memory");
-  const place = placeOf(name);
-  const { path } = place;
-  const descriptor = native.openExisting(path, false);
-  if (descriptor === -ERRNO.missing) return undefined;
-  checkResult(descriptor, "open", path);
-  let segment: Segment | undefined;
-  try {
-    const header = inspectHeader(descriptor, path);
-    const { geometry } = header;
-    segment = new Segment(descriptor, geometry.maxPages * PAGE_BYTES, path, { writable: false, shared: false });
-    const { heap, directory, member } = new Membership(segment, descriptor, geometry, place.name, -1);
-    const { uid, mode } = statOf(descriptor, path);
+/** A region mapped for looking at it: private pages, which follow the shared ones as long as nobody writes to them. */
+export class RegionView {
+  private readonly segment: Segment;
+  private readonly membership: Membership;
+  readonly header: HeaderFacts;
+
+  /** The descriptor is the view's from now on, unless this throws. @throws ERR_BAD_REGION, ERR_VERSION */
+  constructor(
+    private readonly place: Place,
+    readonly descriptor: number,
+  ) {
+    const { name, path } = place;
+    this.header = inspectHeader(descriptor, path);
+    const { geometry } = this.header;
+    this.segment = this.map();
+    this.membership = new Membership(this.segment, descriptor, geometry, name, -1);
+  }
+
+  /** Another mapping of the same: what is written to it is seen by nobody, and not by this view either. */
+  map(): Segment {
+    const length = this.header.geometry.maxPages * PAGE_BYTES;
+    return new Segment(this.descriptor, length, this.place.path, { writable: false, shared: false });
+  }
+
+  info(withMemory: boolean): RegionInfo {
+    const { header, segment, descriptor, place } = this;
+    const { heap, directory, member } = this.membership;
+    const { uid, mode } = statOf(descriptor, place.path);
+    const statistics = heap.statistics();
     const refs = directory.list();
     const info: RegionInfo = {
       name: place.name,
-      path,
+      path: place.path,
       uid,
       mode,
       lifetime: header.lifetime,
       ...(header.lifetime === "file" ? { disk: diskStateOf(segment, descriptor) } : {}),
       createdAt: header.createdAt,
       epoch: header.epoch,
-      sizeBytes: header.committedBytes,
-      maxSizeBytes: (geometry.maxPages - geometry.heapPage) * PAGE_BYTES,
-      heap: heap.statistics(),
-      members: readMembers(segment, geometry, descriptor, -1),
+      sizeBytes: statistics.committedBytes,
+      maxSizeBytes: (header.geometry.maxPages - header.geometry.heapPage) * PAGE_BYTES,
+      heap: statistics,
+      members: this.members(),
       objects: refs.map((ref) => objectInfo(member, heap, ref)),
       ...(withMemory ? { memory: memoryMap(member, heap, refs) } : {}),
     };
     segment.checkNotLost();
     return info;
+  }
+
+  members(): MemberInfo[] {
+    return readMembers(this.segment, this.header.geometry, this.descriptor, -1);
+  }
+
+  statistics(): HeapStatistics {
+    return this.membership.heap.statistics();
+  }
+
+  /** What is called so; undefined when nothing is. */
+  object(name: string): ObjectInfo | undefined {
+    const { heap, directory, member } = this.membership;
+    const ref = directory.list().find((one) => one.name === name);
+    return ref === undefined ? undefined : objectInfo(member, heap, ref);
+  }
+
+  /** Whether nobody can join any more. */
+  get isClosed(): boolean {
+    return words.load(this.segment.words, HEADER.state) !== RegionState.open;
+  }
+
+  /** @throws ERR_REGION_LOST */
+  checkNotLost(): void {
+    this.segment.checkNotLost();
+  }
+
+  close(): void {
+    this.segment.close();
+    native.close(this.descriptor);
+  }
+}
+
+/**
+ * Looks at a region without attaching: no slot, no locks, no trace. Undefined when there is none of that name.
+ * @throws ERR_BAD_REGION, ERR_VERSION, ERR_PERMISSION, ERR_CORRUPT
+ */
+export function snapshot(name: string, options?: InspectOptions): RegionInfo | undefined {
+  const withMemory = memoryOption(options, "Region.inspect");
+  const place = placeOf(name);
+  const descriptor = openFile(place, false);
+  if (descriptor === undefined) return undefined;
+  const view = viewOf(place, descriptor);
+  try {
+    return view.info(withMemory);
   } finally {
-    segment?.close();
+    view.close();
+  }
+}
+
+export const memoryOption = (options: InspectOptions | undefined, where: string): boolean =>
+  flag(knownOptions(options, ["memory"], where).memory, "memory");
+
+/** A view that closes the descriptor when it cannot be made. */
+export function viewOf(place: Place, descriptor: number): RegionView {
+  try {
+    return new RegionView(place, descriptor);
+  } catch (error) {
     native.close(descriptor);
+    throw error;
   }
 }
 
