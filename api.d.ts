@@ -203,6 +203,7 @@ export const ERROR_CODES: {
     readonly ERR_REGION_FULL: "the region has reached its maximum size";
     readonly ERR_REGION_LOST: "the region was truncated or lost its backing while attached";
     readonly ERR_BAD_REGION: "the file is not a valid shmkit region";
+    readonly ERR_READ_ONLY: "the region was opened for reading only";
     readonly ERR_UNCLEAN: "the machine went down while the region on disk was in use";
     readonly ERR_FILE_SYSTEM: "the file system cannot hold a region";
     readonly ERR_VERSION: "the region was made with another layout version";
@@ -220,7 +221,7 @@ export const ERROR_CODES: {
     readonly ERR_SYSTEM: "a system call failed in an unexpected way";
 };
 
-export type ErrorCode = "ERR_ADDON" | "ERR_BAD_MESSAGE" | "ERR_BAD_REGION" | "ERR_CLOSED" | "ERR_CORRUPT" | "ERR_DEADLOCK" | "ERR_EXISTS" | "ERR_FILE_SYSTEM" | "ERR_INVALID_ARGUMENT" | "ERR_INVALID_NAME" | "ERR_INVALID_SIZE" | "ERR_MESSAGE_TOO_LARGE" | "ERR_NOT_ENCODABLE" | "ERR_NOT_FOUND" | "ERR_NOT_HELD" | "ERR_NOT_OWNER" | "ERR_NO_SPACE" | "ERR_OPTIONS_DIFFER" | "ERR_OUT_OF_RANGE" | "ERR_PERMISSION" | "ERR_REGION_FULL" | "ERR_REGION_LOST" | "ERR_RUNTIME_LIMIT" | "ERR_SYSTEM" | "ERR_TIMEOUT" | "ERR_TOO_MANY_MEMBERS" | "ERR_UNCLEAN" | "ERR_UNKNOWN_OPTION" | "ERR_VERSION" | "ERR_WRONG_KIND";
+export type ErrorCode = "ERR_ADDON" | "ERR_BAD_MESSAGE" | "ERR_BAD_REGION" | "ERR_CLOSED" | "ERR_CORRUPT" | "ERR_DEADLOCK" | "ERR_EXISTS" | "ERR_FILE_SYSTEM" | "ERR_INVALID_ARGUMENT" | "ERR_INVALID_NAME" | "ERR_INVALID_SIZE" | "ERR_MESSAGE_TOO_LARGE" | "ERR_NOT_ENCODABLE" | "ERR_NOT_FOUND" | "ERR_NOT_HELD" | "ERR_NOT_OWNER" | "ERR_NO_SPACE" | "ERR_OPTIONS_DIFFER" | "ERR_OUT_OF_RANGE" | "ERR_PERMISSION" | "ERR_READ_ONLY" | "ERR_REGION_FULL" | "ERR_REGION_LOST" | "ERR_RUNTIME_LIMIT" | "ERR_SYSTEM" | "ERR_TIMEOUT" | "ERR_TOO_MANY_MEMBERS" | "ERR_UNCLEAN" | "ERR_UNKNOWN_OPTION" | "ERR_VERSION" | "ERR_WRONG_KIND";
 
 export interface ErrorDetails {
     readonly path?: string;
@@ -642,6 +643,10 @@ export interface RateLimiterStatistics {
     readonly waiting: readonly number[];
 }
 
+export interface ReaderOptions extends Pick<RegionOpenOptions, "lifetime" | "allowOtherUser" | "wait">, WaitOptions {
+    access: "read";
+}
+
 export interface ReceiveOptions extends WaitOptions {
     lease?: boolean;
 }
@@ -655,7 +660,9 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     static create(name: string, options?: RegionOptions): Promise<Region>;
     static createSync(name: string, options?: RegionOptions): Region;
     static open(name: string, options?: RegionOpenOptions): Promise<Region>;
+    static open(name: string, options: ReaderOptions): Promise<RegionReader>;
     static openSync(name: string, options?: RegionOpenOptions): Region;
+    static openSync(name: string, options: ReaderOptions): RegionReader;
     static openOrCreate(name: string, options?: RegionOptions): Promise<Region>;
     static openOrCreateSync(name: string, options?: RegionOptions): Region;
     static anonymous(options?: AnonymousOptions): Promise<Region>;
@@ -765,18 +772,37 @@ export interface RegionInfo {
 
 export interface RegionOpenOptions extends RegionOptions {
     wait?: boolean;
+    access?: "write";
 }
 
 export interface RegionOptions extends WaitOptions {
     size?: Size;
     maxSize?: Size;
     mode?: number;
+    group?: number;
     maxMembers?: number;
     lifetime?: Exclude<LifetimeName, "anonymous">;
     label?: string;
     shared?: boolean;
     allowOtherUser?: boolean;
     refuseUnclean?: boolean;
+}
+
+export class RegionReader implements Disposable {
+    readonly name: string;
+    readonly path: string;
+    readonly lifetime: LifetimeName;
+    readonly createdAt: Date;
+    readonly epoch: string;
+    get sizeBytes(): number;
+    statistics(): HeapStatistics;
+    members(): MemberInfo[];
+    object(name: string): ObjectInfo | undefined;
+    info(options?: InspectOptions): RegionInfo;
+    get ended(): boolean;
+    get buffer(): ArrayBufferLike;
+    close(): void;
+    [Symbol.dispose](): void;
 }
 
 export class RwLock {
