@@ -137,6 +137,21 @@ const workerThreads: Contender = {
       .map(({ command }) => ({ command, cores: [...coreOf(site, 0), ...coreOf(site, 1)] })),
 };
 
+/** There and back by a mechanism of the system, in both languages by the same calls. */
+const CALLS: Readonly<Record<string, string>> = {
+  "posix-semaphore": "sem_post/sem_waitSync",
+  "posix-queue": "mq_sendSync/mq_receiveSync",
+  "sysv-semaphore": "semopSync",
+  "sysv-queue": "msgsndSync/msgrcvSync",
+};
+const systemRoundTrip = (name: string): Benchmark => ({
+  name,
+  call: CALLS[name],
+  unit: "ns",
+  better: "lower",
+  contenders: [...shmkit(PAIR, "system.js"), cLimit("system", name)],
+});
+
 export const BENCHMARKS: readonly Benchmark[] = [
   {
     name: "spin-round-trip",
@@ -317,6 +332,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
     better: "lower",
     contenders: [...shmkitSync(PAIR), pthread("condition")],
   },
+  ...["posix-semaphore", "posix-queue", "sysv-semaphore", "sysv-queue"].map(systemRoundTrip),
   {
     name: "web-locks",
     call: "locks.request",

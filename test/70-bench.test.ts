@@ -99,7 +99,8 @@ describe("npm run bench", () => {
     assert.deepEqual(names, [
       ...["spin-round-trip", "parked-round-trip", "wake-latency", "spsc-64B", "spsc-64B-fresh", "spsc-64B-await"],
       ...["mpmc-64B", "object", "bulk-1MiB", "mutex", "mutex-contended", "lock-handover", "rwlock-read"],
-      ...["semaphore", "condition", "web-locks", "attach", "import", "idle"],
+      ...["semaphore", "condition", "posix-semaphore", "posix-queue", "sysv-semaphore", "sysv-queue", "web-locks"],
+      ...["attach", "import", "idle"],
     ]);
     for (const { call, contenders } of BENCHMARKS) {
       assert.notEqual(call, "");

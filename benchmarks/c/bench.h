@@ -97,5 +97,6 @@ int attach_main(int count, char **arguments);
 int same_main(int count, char **arguments);
 int mutex_main(int count, char **arguments);
 int pthread_main(int count, char **arguments);
+int system_main(int count, char **arguments);
 
 #endif

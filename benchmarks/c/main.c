@@ -16,6 +16,7 @@ static const struct {
     {"mutex", mutex_main},
     {"handover", handover_main},
     {"pthread", pthread_main},
+    {"system", system_main},
     {"attach", attach_main},
     {"same", same_main},
 };
