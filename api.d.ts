@@ -56,8 +56,10 @@ export class Barrier {
     enrolSync(options?: WaitOptions): void;
     arrive(options?: WaitOptions): Promise<void>;
     arriveSync(options?: WaitOptions): void;
+    tryArrive(): boolean;
     wait(options?: WaitOptions): Promise<BarrierResult>;
     waitSync(options?: WaitOptions): BarrierResult;
+    tryWait(): BarrierResult | undefined;
     statistics(): BarrierStatistics;
     readonly name: string;
     get address(): string;
@@ -498,6 +500,7 @@ export class Once {
     get isDone(): boolean;
     run(initialise: (abandoned: boolean) => OnceResult | Promise<OnceResult>, options?: WaitOptions): Promise<OnceResult>;
     runSync(initialise: (abandoned: boolean) => OnceResult, options?: WaitOptions): OnceResult;
+    tryRun(initialise: (abandoned: boolean) => OnceResult): OnceTried | undefined;
     statistics(): OnceStatistics;
     readonly name: string;
     get address(): string;
@@ -513,6 +516,10 @@ export interface OnceStatistics {
     readonly runner?: number;
     readonly waiting: readonly number[];
     readonly takeovers: number;
+}
+
+export interface OnceTried {
+    readonly done: OnceResult;
 }
 
 export interface OpenOptions extends WaitOptions {
@@ -847,6 +854,7 @@ export interface RwLockStatistics {
     readonly owner: number | undefined;
     readonly waitingWriters: readonly number[];
     readonly waitingReaders: readonly number[];
+    readonly contended: number;
     readonly takeovers: number;
 }
 

@@ -40,7 +40,7 @@ export type { RwLockReader, RwLockStatistics } from "./sync/rwlock-words.js";
 export { Barrier, type BarrierOptions, type BarrierResult, type BarrierStatistics } from "./sync/barrier.js";
 export { Flag } from "./sync/flag.js";
 export { Latch, type LatchOptions, type LatchResult, type LatchStatistics } from "./sync/latch.js";
-export { Once, type OnceResult, type OnceStatistics } from "./sync/once.js";
+export { Once, type OnceResult, type OnceStatistics, type OnceTried } from "./sync/once.js";
 export { SharedEvent, type EventOptions, type EventStatistics } from "./sync/event.js";
 export { Semaphore, SemaphoreLease, type AcquireOptions, type SemaphoreOptions } from "./sync/semaphore.js";
 export type { SemaphoreStatistics } from "./sync/semaphore-words.js";

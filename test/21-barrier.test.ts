@@ -44,6 +44,12 @@ describe("a barrier", () => {
     await second.arrive();
     assert.equal(first.waitSync().generation, 1);
     assert.equal(second.waitSync().generation, 1);
+    for (let i = 0; i < 2; i++) assert.equal(first.tryWait(), undefined);
+    assert.deepEqual(first.statistics().arrived, [one.slot]);
+    assert.equal(second.tryArrive(), true);
+    assert.deepEqual(first.tryWait(), { generation: 2, leader: false, lost: [] });
+    assert.equal(second.tryWait()?.generation, 2);
+    assert.equal(second.tryWait(), undefined, "of the next opening");
   });
 
   test("reports who died, does not wait for it, and lets another take the place", async (t) => {

@@ -9,6 +9,8 @@ import { ProcessMember } from "./helpers/process-member.js";
 
 const code = (code: string) => (error: unknown) => error instanceof ShmkitError && error.code === code;
 
+const unreached = (): never => assert.fail("it is not done again");
+
 describe("what is done once", () => {
   test("is done by the first, and all get what it came to", async (t) => {
     const name = uniqueRegionName("once");
@@ -30,6 +32,25 @@ describe("what is done once", () => {
       Uint8Array.of(1, 2, 3),
     );
     assert.deepEqual(second.statistics(), { isDone: true, waiting: [], takeovers: 0 });
+  });
+
+  test("is tried without waiting for who does it", async (t) => {
+    const name = uniqueRegionName("once-try");
+    const [one, two] = [await joinRegion(t, name), await joinRegion(t, name)];
+    const [first, second] = [await one.doOnce("o"), await two.doOnce("o")];
+    const doing = first.run(async () => {
+      for (const once of [first, second]) assert.equal(once.tryRun(unreached), undefined);
+      await pause(1);
+      throw new Error("no");
+    });
+    await assert.rejects(doing, /no/);
+    assert.throws(() => second.tryRun(() => "x" as never), code("ERR_INVALID_ARGUMENT"));
+    assert.deepEqual(
+      second.tryRun((abandoned) => Uint8Array.of(Number(abandoned))),
+      { done: Uint8Array.of(0) },
+    );
+    assert.deepEqual(first.tryRun(unreached), { done: Uint8Array.of(0) });
+    assert.throws(() => first.tryRun(1 as never), code("ERR_INVALID_ARGUMENT"));
   });
 
   test("whose object is removed meanwhile still answers to whoever does it", async (t) => {

@@ -166,6 +166,11 @@ export class Barrier extends MonitorObject {
     this.context.waits.sync(this.arriving(), onlyWaitOptions(options, "barrier arriveSync"));
   }
 
+  /** {@link arrive}, unless another member is in the middle of something here: whether it has arrived. Never waits. @throws ERR_OUT_OF_RANGE, ERR_CLOSED, ERR_REGION_LOST */
+  tryArrive(): boolean {
+    return this.context.waits.try(this.arriving()) !== BLOCKED;
+  }
+
   /**
    * Arrives, and resolves when the barrier opens. After ERR_TIMEOUT or an abort it has arrived nevertheless: called again, it
    * waits on. @throws ERR_TIMEOUT, the signal's reason, ERR_OUT_OF_RANGE when there are enough parties, ERR_CLOSED, ERR_REGION_LOST
@@ -176,6 +181,15 @@ export class Barrier extends MonitorObject {
   /** {@link wait}, blocking the thread. */
   waitSync(options?: WaitOptions): BarrierResult {
     return this.context.waits.sync(this.waiting(), onlyWaitOptions(options, "barrier waitSync"));
+  }
+
+  /**
+   * {@link wait}, without waiting: what it opens with if it has opened, otherwise undefined. It has arrived nevertheless:
+   * called again and again, it answers at last. @throws ERR_OUT_OF_RANGE, ERR_CLOSED, ERR_REGION_LOST
+   */
+  tryWait(): BarrierResult | undefined {
+    const result = this.context.waits.try(this.waiting());
+    return result === BLOCKED ? undefined : result;
   }
 
   /** How it is now; looks without locking. */

@@ -71,7 +71,8 @@ export function conditionStatistics({ segment, slotsUsed }: Member, base: number
  * A named condition variable: whoever holds a {@link Mutex} waits until another member changed what the mutex guards and
  * says so. The mutex is released and the wait begun as one step, so that no notification is missed, and it is held again,
  * by the same guard, when the wait ends, however it ends. A wait may end without a reason: look again at what was waited
- * for, as {@link waitFor} does.
+ * for, as {@link waitFor} does. There is no form that only tries: whoever holds the mutex sees by itself whether it has to
+ * wait, and a notification that came before is not kept.
  * @see pthread_cond_wait(3); [Condition](../../docs/guide/synchronisation.md#condition)
  * @example
  * ```ts

@@ -26,7 +26,8 @@ export const flagPlan = (): ObjectPlan => ({
 
 /**
  * A named boolean that every member of the region sees, false at first; that of C's atomic_flag, with waiting. Reads take
- * no lock. A member that dies while it changes the flag either did or did not, and the `memberDied` event says which.
+ * no lock, and are what a try to wait would be; changing it is a test already, which waits for nobody but a member that is
+ * in the middle of a change. So there are no `try` forms. A member that dies while it changes the flag either did or did not, and the `memberDied` event says which.
  * @see [Flag](../../docs/guide/synchronisation.md#flag)
  * @example
  * ```ts

@@ -19,7 +19,7 @@ import {
   unlock,
 } from "../locking/robust-lock.js";
 import { ringAll } from "../members/doorbell.js";
-import type { Blocked, Member } from "../members/member.js";
+import { BLOCKED, type Blocked, type Member } from "../members/member.js";
 import { membersOf } from "../members/member-set.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
 
@@ -28,6 +28,12 @@ export const OUTCOME = ONCE.at.outcome >> 2;
 
 /** What an initialiser answers: bytes that all get, up to 4,000, or nothing. */
 export type OnceResult = Uint8Array | undefined;
+
+/** What {@link Once.tryRun} finds done, or did. */
+export interface OnceTried {
+  /** What it came to. */
+  readonly done: OnceResult;
+}
 
 /** How a once is now. */
 export interface OnceStatistics {
@@ -66,7 +72,7 @@ export function onceStatistics(member: Member, base: number): OnceStatistics {
 interface Turn {
   readonly abandoned: boolean;
 }
-const isTurn = (value: Turn | { done: OnceResult }): value is Turn => "abandoned" in value;
+const isTurn = (value: Turn | OnceTried): value is Turn => "abandoned" in value;
 
 /**
  * Something that is done once, by whichever member comes first; the others wait until it is done, and get what it came to.
@@ -117,9 +123,23 @@ export class Once extends NamedObject {
   runSync(initialise: (abandoned: boolean) => OnceResult, options?: WaitOptions): OnceResult {
     checkFunction(initialise);
     const turn = this.context.waits.sync(this.beginning(this.syncQueue), onlyWaitOptions(options, "once runSync"));
-    if (!isTurn(turn)) return turn.done;
+    return isTurn(turn) ? this.doNow(turn, initialise) : turn.done;
+  }
+
+  /**
+   * {@link runSync}, without waiting for others: undefined while another member or task is doing it, which is not waited for.
+   * Otherwise `done` is what it came to, now or before. @throws as {@link runSync}, but not ERR_TIMEOUT or ERR_DEADLOCK
+   */
+  tryRun(initialise: (abandoned: boolean) => OnceResult): OnceTried | undefined {
+    checkFunction(initialise);
+    const turn = this.context.waits.try(this.beginning(this.queue));
+    if (turn === BLOCKED) return undefined;
+    return isTurn(turn) ? { done: this.doNow(turn, initialise) } : turn;
+  }
+
+  private doNow({ abandoned }: Turn, initialise: (abandoned: boolean) => OnceResult): OnceResult {
     try {
-      return this.finish(initialise(turn.abandoned));
+      return this.finish(initialise(abandoned));
     } finally {
       this.giveUp();
     }
@@ -133,7 +153,7 @@ export class Once extends NamedObject {
     return statistics;
   }
 
-  private beginning(queue: LocalQueue): Waitable<Turn | { done: OnceResult }> {
+  private beginning(queue: LocalQueue): Waitable<Turn | OnceTried> {
     const { member, base } = this;
     return {
       what: `waiting for ${this.address}`,
@@ -153,7 +173,7 @@ export class Once extends NamedObject {
     };
   }
 
-  private begin(): Turn | { done: OnceResult } | Blocked {
+  private begin(): Turn | OnceTried | Blocked {
     const { member, base } = this;
     member.begin(Op["once.begin"], this.entry);
     try {

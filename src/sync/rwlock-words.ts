@@ -63,6 +63,8 @@ export interface RwLockStatistics {
   readonly waitingWriters: readonly number[];
   /** Slots of the members that wait to read. */
   readonly waitingReaders: readonly number[];
+  /** How often a member had to wait to read, or for its turn to write (wraps at 2^32); not for readers to leave. */
+  readonly contended: number;
   /** How many members died writing. */
   readonly takeovers: number;
 }
@@ -71,7 +73,9 @@ export interface RwLockStatistics {
 export function rwLockStatistics(member: Member, base: number): RwLockStatistics {
   const shared = member.segment.words;
   const readers: RwLockReader[] = [];
+  let contended = words.load(shared, base + RWLOCK_WORD.lastTurn);
   for (let slot = 0; slot < member.slotsUsed; slot++) {
+    contended += words.read(shared, countWord(base, slot) + READER_WORD.waits);
     const count = words.load(shared, countWord(base, slot)) >>> 0;
     if (count !== 0) readers.push({ slot, count });
   }
@@ -83,6 +87,7 @@ export function rwLockStatistics(member: Member, base: number): RwLockStatistics
     owner: owner < 0 ? undefined : owner,
     waitingWriters: new Turns(member, base, base + RWLOCK_WORD.turns).inOrder(),
     waitingReaders: membersOf(member.segment, base + RWLOCK_WORD.waiting, member.geometry.setWords),
+    contended: contended >>> 0,
     takeovers: takeovers(member, base),
   };
 }

@@ -208,23 +208,30 @@ const BARRIERS: CrashOperation[] = [
     };
     return unseen(act, { settle, pending: true, effect: (witness) => meets(stage, witness) });
   }),
-  onBarrier("arrive first", ["Barrier.arriveSync", "Barrier.arrive"], (stage) =>
-    does(
-      ["barrier.arrive"],
-      () => stage.mine.arriveSync(),
-      (witness) => {
-        const { free } = witness.region.barriers.openSync(NAME).statistics();
-        meets(stage, witness);
-        return free === 1;
-      },
-      { goOn: stage.goOn },
+  ...(
+    [
+      ["arrive first", ["Barrier.arriveSync", "Barrier.arrive"], (mine) => mine.arriveSync()],
+      ["try to arrive", ["Barrier.tryArrive"], (mine) => assert.equal(mine.tryArrive(), true)],
+    ] as const satisfies readonly [string, readonly string[], (mine: Barrier) => void][]
+  ).map(([name, covers, arrive]) =>
+    onBarrier(name, covers, (stage) =>
+      does(
+        ["barrier.arrive"],
+        () => arrive(stage.mine),
+        (witness) => {
+          const { free } = witness.region.barriers.openSync(NAME).statistics();
+          meets(stage, witness);
+          return free === 1;
+        },
+        { goOn: stage.goOn },
+      ),
     ),
   ),
-  onBarrier("arrive last", ["Barrier.waitSync"], (stage) => {
+  onBarrier("arrive last", ["Barrier.tryWait"], (stage) => {
     stage.victim.do(() => stage.mine.enrolSync());
     stage.other.do(() => stage.others.arriveSync());
     const act = (): void => {
-      const { generation, leader, lost } = stage.mine.waitSync();
+      const { generation, leader, lost } = stage.mine.tryWait()!;
       assert.deepEqual({ generation, leader, lost }, { generation: 0, leader: true, lost: [] });
     };
     return does(
@@ -376,6 +383,12 @@ function outcome(witness: Actor): boolean {
 const ONCES: CrashOperation[] = [
   onOnce("do", ["Once.runSync"], (stage) =>
     does(["once.begin", "once.finish"], () => stage.mine.runSync(() => RESULT), outcome, {
+      claims: [],
+      goOn: stage.goOn,
+    }),
+  ),
+  onOnce("do if nobody does", ["Once.tryRun"], (stage) =>
+    does(["once.begin", "once.finish"], () => stage.mine.tryRun(() => RESULT), outcome, {
       claims: [],
       goOn: stage.goOn,
     }),
