@@ -809,7 +809,8 @@ export class Machine {
   }
   probeByte(slot: number, owner: number): number {
     return this.systemCall("probe", LIVENESS + slot, (_, index) =>
-      this.words[index] === 0 || this.words[index] >> 1 === owner + 1 ? 0 : 1,
+      // A pinned lock is that of another description than the one by which its owner asks.
+      this.words[index] === 0 || this.words[index] === (owner + 1) << 1 ? 0 : 1,
     );
   }
   /** The slot whose byte a member has pinned, -1 for none. */
