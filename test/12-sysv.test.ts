@@ -266,6 +266,8 @@ describe("System V semaphores", () => {
     while (semctl(id, 0, GETNCNT) === 0) await sleep(1);
     semctl(id, 0, IPC_RMID);
     await removed;
+    failsWith("EINVAL", "semctl", () => semctl(id, 0, GETVAL));
+    failsWith("EINVAL", "semop", () => semopSync(id, [{ sem_num: 0, sem_op: 1 }]));
   });
 
   test("SEM_UNDO gives back what a process that ends has taken; a wait on another thread undoes nothing early", async () => {
@@ -392,6 +394,8 @@ describe("System V message queues", () => {
     msgctl(id, IPC_RMID);
     await removed;
     failsWith("EINVAL", "msgrcv", () => msgrcvSync(id, 64));
+    failsWith("EINVAL", "msgsnd", () => msgsndSync(id, 1, bytes("x")));
+    failsWith("EINVAL", "msgctl", () => msgctl(id, IPC_STAT));
   });
 
   test("a program in C answers", async () => {
