@@ -15,10 +15,9 @@ import { LOCK, LOCK_BYTES } from "../dist/layout/lock.js";
 import * as lockManager from "../dist/layout/lock-manager.js";
 import * as memberSlot from "../dist/layout/member-slot.js";
 import * as pipe from "../dist/layout/pipe.js";
+import { DIRECTORY, PREFIX } from "../dist/base/file-names.js";
 import { LAYOUT_VERSION } from "../dist/layout/region-header.js";
 import { STRUCTS } from "../dist/layout/structs.js";
-import { DIRECTORY } from "../dist/memory/named-file.js";
-import { PREFIX } from "../dist/region/names.js";
 
 /** @import { Field, Struct } from "../dist/layout/descriptor.js" */
 

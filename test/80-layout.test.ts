@@ -48,14 +48,7 @@ describe("generated files", () => {
   test("--check names a file that differs, writes nothing, and the generator repairs it", () => {
     const copy = join(folder, "checkout");
     mkdirSync(copy);
-    for (const path of [
-      "package.json",
-      GENERATOR,
-      "dist/layout",
-      "dist/base",
-      "dist/region/names.js",
-      ...GENERATED.keys(),
-    ])
+    for (const path of ["package.json", GENERATOR, "dist/layout", "dist/base", ...GENERATED.keys()])
       cpSync(join(ROOT, path), join(copy, path), { recursive: true });
     for (const [path, part] of GENERATED) {
       const right = readFileSync(join(copy, path), "utf8");

@@ -2,9 +2,6 @@ import { checkResult, ERRNO, systemError } from "../base/system-errors.js";
 import { native } from "../native/addon.js";
 import { STAT_FIELDS, StatField } from "../native/contract.js";
 
-/** Where POSIX shared memory lives on Linux (shm_overview(7)). */
-export const DIRECTORY = "/dev/shm";
-
 /** What fstat says of a file. */
 export interface FileFacts {
   readonly sizeBytes: number;

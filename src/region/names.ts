@@ -1,10 +1,7 @@
 import { basename, dirname, resolve } from "node:path";
 import { regionName, show } from "../base/arguments.js";
 import { ArgumentError } from "../base/errors.js";
-import { DIRECTORY } from "../memory/named-file.js";
-
-/** Every region's file name begins so: `shm_open("/shmkit.NAME")` opens it from other languages. */
-export const PREFIX = "shmkit.";
+import { DIRECTORY, PREFIX } from "../base/file-names.js";
 
 /** Where a region is. */
 export interface Place {

@@ -7,6 +7,7 @@ import type { PipeStatistics } from "../channels/pipe-statistics.js";
 import type { ObjectRef } from "../heap/directory.js";
 import { PAGE_WORDS, type HeapStatistics, type PageHeap } from "../heap/page-heap.js";
 import type { Kind } from "../layout/heap.js";
+import { DIRECTORY, PREFIX } from "../base/file-names.js";
 import { PAGE_BYTES, RegionState } from "../layout/region-header.js";
 import type { Member } from "../members/member.js";
 import type { ConditionStatistics } from "../sync/condition.js";
@@ -19,7 +20,7 @@ import type { LatchStatistics } from "../sync/latch.js";
 import type { OnceStatistics } from "../sync/once.js";
 import type { MutexStatistics } from "../sync/mutex-statistics.js";
 import type { SemaphoreStatistics } from "../sync/semaphore-words.js";
-import { DIRECTORY, statOf } from "../memory/named-file.js";
+import { statOf } from "../memory/named-file.js";
 import { Segment } from "../memory/segment.js";
 import { inspectHeader, openFile } from "./region-file.js";
 import type { HeaderFacts, LifetimeName } from "./geometry.js";
@@ -29,7 +30,7 @@ import { HEADER } from "../members/region-words.js";
 import { readMembers, type MemberInfo } from "../members/member-info.js";
 import { Membership } from "./membership.js";
 import { diskStateOf, type DiskStateName } from "./disk-state.js";
-import { placeOf, PREFIX, type Place } from "./names.js";
+import { placeOf, type Place } from "./names.js";
 
 /** How an object is; which fields there are depends on its kind. */
 export interface ObjectFacts {
