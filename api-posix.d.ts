@@ -4,6 +4,8 @@ export const CLOCK_REALTIME: number, CLOCK_MONOTONIC: number;
 
 export const F_GETFD: number, F_SETFD: number, F_GETFL: number, F_ADD_SEALS: number, F_GET_SEALS: number, FD_CLOEXEC: number;
 
+export const F_GETLEASE: number, F_SETLEASE: number, F_RDLCK: number, F_WRLCK: number, F_UNLCK: number;
+
 export const F_SEAL_SEAL: number, F_SEAL_SHRINK: number, F_SEAL_GROW: number, F_SEAL_WRITE: number;
 
 export const MADV_HUGEPAGE: number, MADV_NOHUGEPAGE: number, MADV_DONTDUMP: number, MADV_DODUMP: number;

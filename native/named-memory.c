@@ -5,6 +5,7 @@
 #include "exports.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -47,6 +48,8 @@ static bool is_harmless(int64_t command) {
     case F_GETFL:
     case F_ADD_SEALS:
     case F_GET_SEALS:
+    case F_GETLEASE:
+    case F_SETLEASE:
       return true;
     default:
       return false;
@@ -59,6 +62,8 @@ int64_t posix_fcntl(struct call *call) {
   int64_t argument = call_integer(call, 2, "arg", 0, INT32_MAX);
   if (call->stopped) return 0;
   if (!is_harmless(command)) return -EINVAL;
+  /* Who opens the file has the system tell the lease's holder, by SIGIO, which ends a process; SIGURG ends none. */
+  if (command == F_SETLEASE && argument != F_UNLCK && fcntl(descriptor, F_SETSIG, SIGURG) != 0) return -errno;
   int answer = fcntl(descriptor, (int)command, (int)argument);
   return answer < 0 ? -errno : answer;
 }

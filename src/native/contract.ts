@@ -221,7 +221,7 @@ export interface NativeAddon {
   shm_open(name: string, oflag: number, mode: number): number;
   shm_unlink(name: string): number;
   memfd_create(name: string, flags: number): number;
-  /** fcntl(2) with F_GETFD, F_SETFD, F_GETFL, F_ADD_SEALS or F_GET_SEALS; -EINVAL for any other command. */
+  /** fcntl(2) with F_GETFD, F_SETFD, F_GETFL, F_ADD_SEALS, F_GET_SEALS, F_GETLEASE or F_SETLEASE; -EINVAL for any other command. */
   fcntl(descriptor: number, cmd: number, arg: number): number;
   /** posix_fallocate(3). */
   posix_fallocate(descriptor: number, offset: number, length: number): number;

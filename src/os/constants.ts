@@ -9,6 +9,7 @@ type Name =
   | `MADV_${"MERGEABLE" | "UNMERGEABLE" | "HUGEPAGE" | "NOHUGEPAGE" | "DONTDUMP" | "DODUMP"}`
   | `MFD_${"CLOEXEC" | "ALLOW_SEALING"}`
   | `F_${"GETFD" | "SETFD" | "GETFL" | "ADD_SEALS" | "GET_SEALS"}`
+  | `F_${"GETLEASE" | "SETLEASE" | "RDLCK" | "WRLCK" | "UNLCK"}`
   | `F_SEAL_${"SEAL" | "SHRINK" | "GROW" | "WRITE"}`
   | "FD_CLOEXEC"
   | "EOWNERDEAD"

@@ -47,8 +47,12 @@ export function memfd_create(name: string, flags = 0): number {
 }
 
 /**
- * fcntl(2) with F_GETFD, F_SETFD, F_GETFL, F_ADD_SEALS or F_GET_SEALS.
- * @throws SystemCallError EINVAL for another command, EPERM for a file that is sealed against it, EBUSY for F_SEAL_WRITE
+ * fcntl(2) with F_GETFD, F_SETFD, F_GETFL, F_ADD_SEALS, F_GET_SEALS, F_GETLEASE or F_SETLEASE.
+ *
+ * A lease for writing (F_SETLEASE, F_WRLCK) is given only while nobody else has the file open or mapped, in whatever
+ * container; who opens it then waits until the lease is given back (F_UNLCK, {@link close}), for 45 s at most. The system
+ * says so by SIGURG here, which is ignored unless the program handles it.
+ * @throws SystemCallError EINVAL for another command, EAGAIN for a lease while others have the file, EACCES for one of another user's file, EPERM for a file that is sealed against it, EBUSY for F_SEAL_WRITE
  * while a writable mapping exists, EBADF
  */
 export function fcntl(fd: number, cmd: number, arg = 0): number {
