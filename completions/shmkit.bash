@@ -9,7 +9,7 @@ _shmkit_names() {
 _shmkit() {
   local word="${COMP_WORDS[COMP_CWORD]}" words=""
   if [ "$COMP_CWORD" -eq 1 ]; then
-    words="demo ls inspect top send recv lock rm ipcs clean doctor bench struct example completion --help --version"
+    words="demo ls inspect top send recv lock rm ipcs ipcrm clean doctor bench struct example completion --help --version"
   elif [[ "$word" == -* ]]; then
     case "${COMP_WORDS[1]}" in
       demo) words="--quick --only --limit-mib --json --help" ;;
@@ -21,6 +21,7 @@ _shmkit() {
       lock) words="--shared --timeout --no-wait --conflict-exit-code --json --help" ;;
       rm) words="--json --force --timeout --help" ;;
       ipcs) words="--shmems --queues --semaphores --all --posix --regions --time --pid --creator --limits --summary --id --human --bytes --who --json --help" ;;
+      ipcrm) words="--shmem-id --shmem-key --queue-id --queue-key --semaphore-id --semaphore-key --all --verbose --orphans --dry-run --older-than --json --help" ;;
       clean) words="--kernel --dry-run --json --help" ;;
       doctor) words="--json --help" ;;
       bench) words="--time --json --help" ;;
@@ -38,6 +39,7 @@ _shmkit() {
       lock) _shmkit_names addresses; return ;;
       rm) _shmkit_names addresses; return ;;
       ipcs) words="" ;;
+      ipcrm) words="shm msg sem" ;;
       clean) words="" ;;
       doctor) words="" ;;
       bench) words="" ;;

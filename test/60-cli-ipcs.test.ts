@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { after, describe, test } from "node:test";
+import { Region } from "shmkit";
 import {
   close,
   ftruncate,
@@ -43,15 +44,16 @@ import {
 } from "shmkit/sysv";
 import { parse, type Command } from "#src/cli/command.js";
 import { colours } from "#src/cli/colours.js";
+import { command as ipcrm } from "#src/cli/commands/ipcrm.js";
 import { command as ipcs } from "#src/cli/commands/ipcs.js";
 import { humanSize, systemVText, type Manner } from "#src/cli/ipc/system-v-tables.js";
 import { systemV } from "#src/cli/ipc/system-v.js";
 import { UserNames } from "#src/cli/ipc/user-names.js";
 import type { Terminal } from "#src/cli/terminal.js";
-import { CLI } from "./helpers/cli-process.js";
-import { joined } from "./helpers/cli-regions.js";
+import { CLI, run, start, until } from "./helpers/cli-process.js";
+import { joined, regionName } from "./helpers/cli-regions.js";
 import { problems, type Schema } from "./helpers/json-schema.js";
-import { uniqueRegionName } from "./helpers/leftovers.js";
+import { leftovers, uniqueRegionName } from "./helpers/leftovers.js";
 
 const made: (() => void)[] = [];
 const RIGHTS = 0o640;
@@ -348,5 +350,163 @@ describe("ipcs", () => {
       [["--posix", "-t"], "ERR_USAGE", /--time is about System V/],
     ];
     for (const [args, code, message] of cases) await assert.rejects(listed(...args), { code, message }, args.join(" "));
+  });
+});
+
+describe("ipcrm", () => {
+  const exists = (id: number): boolean => systemV().segments.some((found) => found.id === id);
+
+  test("removes by identifier and key, says what with -v, and is as silent as ipcrm(1) without", async () => {
+    const key = process.pid + 0x5000_0000;
+    const [one, two, three] = [segment(), segment(), segment()];
+    const [set, keyed] = [semaphores(), queue(key)];
+    const args = ["-m", String(one), "-s", String(set), "-Q", `0x${key.toString(16)}`];
+    assert.deepEqual(await output(ipcrm, ...args), { text: "", code: 0 });
+    assert.equal(exists(one), false);
+    const left = systemV();
+    assert.ok(!left.queues.some(({ id }) => id === keyed) && !left.semaphoreSets.some(({ id }) => id === set));
+    const text = `removing shared memory segment id \`${two}'\n`;
+    assert.deepEqual(await output(ipcrm, "-vm", String(two)), { text, code: 0 });
+    assert.deepEqual((await json(ipcrm, "shm", String(three)))["removed"], [
+      { kind: "segment", id: three, why: "it was named" },
+    ]);
+  });
+
+  test("says what it cannot remove in the words of ipcrm(1), goes on with the rest, and answers 1", async () => {
+    const none = String(2 ** 31 - 1);
+    const id = segment();
+    const cases: [args: string[], errors: string[]][] = [
+      [["-m", none], [`ERR_NOT_FOUND: invalid id (${none})`]],
+      [
+        ["-q", none, "-s", none],
+        [`ERR_NOT_FOUND: invalid id (${none})`, `ERR_NOT_FOUND: invalid id (${none})`],
+      ],
+      [["-M", "0x7fabcdef"], ["ERR_NOT_FOUND: invalid key (0x7fabcdef)"]],
+      [["-S", "0"], ["ERR_USAGE: illegal key (0)"]],
+      [["-m", "abc", "-m", String(id)], ["ERR_USAGE: failed to parse argument: 'abc'"]],
+      [["-Q", "5x"], ["ERR_USAGE: failed to parse argument: '5x'"]],
+      [["-m", "99999999999999"], ["ERR_USAGE: failed to parse argument: '99999999999999'"]],
+    ];
+    for (const [args, errors] of cases)
+      assert.deepEqual(
+        await output(ipcrm, ...args),
+        { text: errors.map((error) => `shmkit: ${error}\n`).join(""), code: 1 },
+        args.join(" "),
+      );
+    assert.equal(exists(id), false);
+    const { failed } = await json(ipcrm, "-m", "abc");
+    assert.deepEqual(failed, [{ argument: "abc", code: "ERR_USAGE", message: "failed to parse argument: 'abc'" }]);
+    const refused: [args: string[], message: RegExp][] = [
+      [["-afoo"], /unknown argument: foo/],
+      [["-v", "-afoo"], /unknown argument: foo/],
+      [["--all=foo"], /unknown argument: foo/],
+      [["-vafoo"], /unknown argument: foo/],
+      [["foo"], /unknown argument: foo/],
+      [["foo", "1"], /unknown argument: foo/],
+      [[], /say what is to be removed/],
+      [["--dry-run", "-m", "1"], /--dry-run needs --orphans/],
+      [["--orphans", "-m", "1"], /--orphans goes without --shmem-id/],
+      [["--orphans", "-a"], /--orphans goes without --all/],
+    ];
+    for (const [args, message] of refused)
+      await assert.rejects(output(ipcrm, ...args), { code: "ERR_USAGE", message }, args.join(" "));
+  });
+});
+
+interface Outcome {
+  readonly removed: readonly { readonly id?: number; readonly name?: string; readonly why: string }[];
+  readonly kept: Outcome["removed"];
+}
+
+/** Only what these patterns mean is touched. */
+const orphans = async (patterns: readonly string[], ...args: string[]): Promise<Outcome> =>
+  (await json(ipcrm, "--orphans", ...args, "--", ...patterns)) as unknown as Outcome;
+
+/** What another process has done that has ended: a segment whose maker is gone. */
+function segmentOfTheDead(): number {
+  const program = `const { shmget, IPC_CREAT } = await import("shmkit/sysv"); console.log(shmget(0, 4096, IPC_CREAT | 0o600))`;
+  const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program], {
+    encoding: "utf8",
+    cwd: dirname(dirname(dirname(CLI))),
+  });
+  assert.match(stdout, /^\d+\n$/, stderr);
+  const id = Number(stdout);
+  goesAway(() => shmctl(id, IPC_RMID));
+  return id;
+}
+
+describe("ipcrm --orphans", () => {
+  test("removes shared memory and semaphores of POSIX that nobody has mapped or open, and says why others stay", async () => {
+    const name = uniqueRegionName("orphan");
+    const descriptor = shm_open(`/${name}`, O_CREAT | O_RDWR);
+    goesAway(() => shm_unlink(`/${name}`));
+    ftruncate(descriptor, 4096);
+    const semaphore = sem_open(`/${name}`, O_CREAT, 0o600, 1);
+    goesAway(() => sem_unlink(`/${name}`));
+    const stay = async (...args: string[]): Promise<string[]> => {
+      const { removed, kept } = await orphans([name], ...args);
+      assert.deepEqual(removed, []);
+      return kept.map(({ why }) => why);
+    };
+    const used = "somebody has it mapped or open";
+    assert.deepEqual(await stay("--older-than", "0"), [used, used], "open");
+    const memory = mmap(4096, PROT_READ, MAP_SHARED, descriptor);
+    close(descriptor);
+    assert.deepEqual(await stay("--older-than", "0"), [used, used], "mapped");
+    // Another process says who it is.
+    const { text } = await run(["ipcrm", "--orphans", "--older-than", "0", name]);
+    assert.match(text, new RegExp(`^POSIX shared memory /${name}  kept: used by ${process.pid} `, "m"));
+    munmap(memory);
+    sem_close(semaphore);
+    for (const why of await stay()) assert.match(why, /^it was used or changed .* ago$/);
+    const why = "nobody has it mapped or open";
+    const all = [
+      { kind: "posixSegment", name: `/${name}`, sizeBytes: 4096, why },
+      { kind: "posixSemaphore", name: `/${name}`, why },
+    ];
+    assert.deepEqual((await orphans([`${name.slice(0, -1)}?`], "--dry-run", "--older-than", "0")).removed, all);
+    assert.equal(leftovers().length, 2, "nothing was removed");
+    assert.deepEqual((await orphans([`${name.slice(0, -2)}*`], "--older-than", "0ms")).removed, all);
+    assert.deepEqual(leftovers(), []);
+    assert.equal((await output(ipcrm, "-o", name)).text, "nothing to remove\n");
+  });
+
+  test("removes memory of System V when it is attached nowhere and its maker has ended, and no queues and semaphores", async () => {
+    const [mine, dead, set] = [segment(), segmentOfTheDead(), semaphores()];
+    const names = [mine, dead, set].map(String);
+    // Identifiers of different kinds may be equal.
+    const look = async (...args: string[]): Promise<Outcome> => orphans(names, "--older-than", "0", ...args);
+    const memory = shmat(dead);
+    const whyKept = ({ kept }: Outcome, kind: string, id: number): string | undefined =>
+      kept.find((verdict) => verdict.id === id && (verdict as { kind?: string }).kind === kind)?.why;
+    assert.match(whyKept(await look("-n"), "segment", dead)!, /^it is attached by /);
+    shmdt(memory);
+    // Whoever attached it last counts as well.
+    assert.match(whyKept(await look(), "segment", dead)!, new RegExp(`^the process ${process.pid}, .* is alive$`));
+    assert.match(whyKept(await look(), "segment", mine)!, new RegExp(`^the process ${process.pid}, .* is alive$`));
+    assert.match(whyKept(await look(), "semaphores", set)!, new RegExp(`ipcrm -s ${set} removes it$`));
+    const orphan = segmentOfTheDead();
+    const { removed } = await orphans([String(orphan)], "--older-than", "0");
+    assert.deepEqual(removed, [{ kind: "segment", id: orphan, sizeBytes: 4096, why: "nobody has it mapped or open" }]);
+    assert.ok(!systemV().segments.some(({ id }) => id === orphan));
+  });
+
+  test("leaves a region to the library: one with a living member stays, one of the dead goes", async () => {
+    const alive = await joined("alive");
+    const name = regionName("dead");
+    const member = start(["send", `${name}/x`], { input: "line\n" });
+    await until(() => Region.inspect(name)?.objects.some((object) => object.pipe?.closed === true) === true);
+    member.kill("SIGKILL");
+    await member.ended;
+    const { removed, kept } = await orphans([alive.name, name], "--older-than", "0");
+    assert.deepEqual(
+      kept.map(({ name: of, why }) => [of, why]),
+      [[alive.name, "a member is alive"]],
+    );
+    assert.deepEqual(
+      removed.map(({ name: of }) => of),
+      [name],
+    );
+    assert.equal(Region.inspect(name), undefined);
   });
 });

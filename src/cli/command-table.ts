@@ -11,6 +11,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command 
   lock: () => import("./commands/lock.js"),
   rm: () => import("./commands/rm.js"),
   ipcs: () => import("./commands/ipcs.js"),
+  ipcrm: () => import("./commands/ipcrm.js"),
   clean: () => import("./commands/clean.js"),
   doctor: () => import("./commands/doctor.js"),
   bench: () => import("./commands/bench.js"),

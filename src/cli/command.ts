@@ -6,6 +6,8 @@ import type { Terminal } from "./terminal.js";
 export interface OptionSpec {
   readonly type: "boolean" | "string";
   readonly short?: string;
+  /** The value may be missing, and is then empty; it is written without a blank: `-aWORD`, `--all=WORD`. */
+  readonly optional?: boolean;
   /** What stands for the value in the help: `TIME`. */
   readonly value?: string;
   readonly about: string;
@@ -57,6 +59,22 @@ export const ABOUT = "Shared memory between processes: regions, pipes, counters 
 
 const HELP: OptionSpec = { type: "boolean", short: "h", about: "show this help" };
 
+/** Puts an empty value where an optional one is missing, as `parseArgs` wants it: `-a` is `--all=`, and `-va` is `-v --all=`. */
+function withOptionalValues({ options }: Command, args: readonly string[]): string[] {
+  const optional = Object.entries(options).filter(([, spec]) => spec.optional === true);
+  const flags = Object.values(options).flatMap(({ type, short = "" }) => (type === "boolean" ? short : ""));
+  const end = args.indexOf("--");
+  return args.flatMap((argument, at) => {
+    if (end !== -1 && at > end) return argument;
+    for (const [name, { short = "" }] of optional) {
+      if (argument === `--${name}`) return `--${name}=`;
+      const [, before, value] = new RegExp(`^-([${flags.join("")}]*)${short}(.*)$`).exec(argument) ?? [];
+      if (value !== undefined) return [...(before === "" ? [] : [`-${before}`]), `--${name}=${value}`];
+    }
+    return argument;
+  });
+}
+
 /** Parses a command line. @throws ERR_USAGE */
 export function parse(command: Command, args: readonly string[], signal: AbortSignal, terminal: Terminal): Invocation {
   const options: NonNullable<ParseArgsConfig["options"]> = {};
@@ -64,7 +82,13 @@ export function parse(command: Command, args: readonly string[], signal: AbortSi
     options[name] = { type, ...(short === undefined ? {} : { short }) };
   let parsed;
   try {
-    parsed = parseArgs({ args: [...args], options, allowPositionals: true, strict: true, tokens: true });
+    parsed = parseArgs({
+      args: withOptionalValues(command, args),
+      options,
+      allowPositionals: true,
+      strict: true,
+      tokens: true,
+    });
   } catch (error) {
     const message = (error as Error).message.split(". To specify")[0].replaceAll("\n", " ");
     throw usageError(`${message}; see shmkit ${command.name} --help`);
@@ -106,7 +130,8 @@ export function columns(rows: readonly (readonly [string, string])[], width = 10
 export function optionsOf(command: Command): (OptionSpec & { readonly name: string; readonly written: string })[] {
   return Object.entries({ ...command.options, help: HELP }).map(([name, spec]) => {
     const short = spec.short === undefined ? "" : `-${spec.short}, `;
-    return { ...spec, name, written: `${short}--${name}${spec.value === undefined ? "" : ` ${spec.value}`}` };
+    const value = spec.value === undefined ? "" : spec.optional === true ? `[=${spec.value}]` : ` ${spec.value}`;
+    return { ...spec, name, written: `${short}--${name}${value}` };
   });
 }
 

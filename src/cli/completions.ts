@@ -66,9 +66,9 @@ function fish(commands: readonly Command[]): string {
     const { name, summary, completes } = command;
     lines.push(`complete -c shmkit -f -n __fish_use_subcommand -a ${name} -d ${quoted(summary)}`);
     const inside = `complete -c shmkit -n '__fish_seen_subcommand_from ${name}'`;
-    for (const { name: option, about, short, type } of optionsOf(command))
+    for (const { name: option, about, short, type, optional } of optionsOf(command))
       lines.push(
-        `${inside} -l ${option}${short === undefined ? "" : ` -s ${short}`}${type === "string" ? " -r" : ""} -d ${quoted(about)}`,
+        `${inside} -l ${option}${short === undefined ? "" : ` -s ${short}`}${type === "string" && optional !== true ? " -r" : ""} -d ${quoted(about)}`,
       );
     if (completes === "addresses") lines.push(`${inside} -a ${quoted(`(${ADDRESSES})`)}`);
     else if (completes === "regions") lines.push(`${inside} -f -a ${quoted(`(${ADDRESSES} | string match -v '*/*')`)}`);

@@ -101,3 +101,13 @@ export function lookAtProcesses(files: readonly HeldFile[]): Holders {
     unreadable,
   };
 }
+
+/** Whether there is a process of this number: not who it is, since numbers are used again. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) !== "ESRCH";
+  }
+}
