@@ -4,7 +4,8 @@ import { native } from "../native/addon.js";
 import { build, enter, type Attached } from "./attach.js";
 import type { Place } from "./names.js";
 import type { CheckedOptions } from "./options.js";
-import { inspectHeader, tryLockAttach, unlockAttach } from "./region-file.js";
+import { tryLockAttach, unlockAttach } from "../memory/attach-lock.js";
+import { inspectHeader } from "./region-file.js";
 import type { Steps } from "../memory/steps.js";
 
 /**

@@ -3,6 +3,7 @@ import { native } from "../native/addon.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
 import { newFile, statOf, unlinkIfSame, type NewFile } from "../memory/named-file.js";
 import { Segment } from "../memory/segment.js";
+import { anybodyAlive, tryLockAttach, unlockAttach } from "../memory/attach-lock.js";
 import {
   dimensionsFor,
   rangesToBack,
@@ -17,17 +18,7 @@ import { placeOf, type Place } from "./names.js";
 import { closeOnDisk, markInUse, markNew } from "./disk-state.js";
 import type { Steps } from "../memory/steps.js";
 import type { CheckedOptions } from "./options.js";
-import {
-  anybodyAlive,
-  checkMagic,
-  closeName,
-  giveToGroup,
-  inspectHeader,
-  openFile,
-  publish,
-  tryLockAttach,
-  unlockAttach,
-} from "./region-file.js";
+import { checkMagic, closeName, giveToGroup, inspectHeader, openFile, publish } from "./region-file.js";
 
 /**
  * Creating, opening and removing regions, in steps that the asynchronous and the Sync form drive. The protocol is that of an attach byte and a CLOSED mark: every opener and leaver holds

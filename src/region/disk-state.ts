@@ -7,7 +7,8 @@ import { statOf } from "../memory/named-file.js";
 import { Segment } from "../memory/segment.js";
 import { HEADER, type Geometry } from "../members/region-words.js";
 import { Membership } from "./membership.js";
-import { anybodyAlive, inspectHeader, tryLockAttach, unlockAttach } from "./region-file.js";
+import { anybodyAlive, tryLockAttach, unlockAttach } from "../memory/attach-lock.js";
+import { inspectHeader } from "./region-file.js";
 import type { Steps } from "../memory/steps.js";
 
 /**

@@ -18,7 +18,7 @@ import { Waits } from "../members/waits.js";
 import { checkPinHolds } from "./file-system.js";
 import { KIND_TABLE } from "./kinds.js";
 import { RegionRecovery } from "./recovery.js";
-import { anybodyAlive, tryLockAttach, unlockAttach } from "./region-file.js";
+import { anybodyAlive, tryLockAttach, unlockAttach } from "../memory/attach-lock.js";
 
 /** A slot in a region with everything that works on it. */
 export class Membership {

@@ -2,7 +2,7 @@ import { chownSync, lstatSync } from "node:fs";
 import { ShmkitError } from "../base/errors.js";
 import { checkResult, ERRNO, systemError } from "../base/system-errors.js";
 import { native } from "../native/addon.js";
-import { LOCK_BASE, MAGIC_0, MAGIC_1, MEMBER_LIMIT, PAGE_BYTES, RegionState } from "../layout/region-header.js";
+import { MAGIC_0, MAGIC_1, PAGE_BYTES, RegionState } from "../layout/region-header.js";
 import * as words from "#words";
 import { nameFile, statOf, unlinkIfSame, type NewFile } from "../memory/named-file.js";
 import { Segment } from "../memory/segment.js";
@@ -24,23 +24,6 @@ export function openFile({ name, path }: Place, writable: boolean): number | und
     `the region ${name} belongs to user ${owner.uid} and group ${owner.gid}, mode 0${mode.toString(8)}: you (user ${native.effectiveUid()}) may not ${needs} it; its owner decides, by mode and group when it is made`,
     { path, owner: owner.uid, actual: mode, errno: descriptor, syscall: "open" },
   );
-}
-
-/** The attach byte serialises attaching and leaving. True when taken. */
-export function tryLockAttach(descriptor: number, path: string): boolean {
-  const result = native.lock(descriptor, LOCK_BASE);
-  if (result === -ERRNO.again) return false;
-  checkResult(result, "fcntl(F_OFD_SETLK)", path);
-  return true;
-}
-
-export function unlockAttach(descriptor: number): void {
-  native.unlock(descriptor, LOCK_BASE);
-}
-
-/** Whether any member is alive, as far as another description than the caller's own can tell. */
-export function anybodyAlive(descriptor: number): boolean {
-  return checkResult(native.probe(descriptor, LOCK_BASE + 1, MEMBER_LIMIT), "fcntl(F_OFD_GETLK)") === 1;
 }
 
 /** Reads the header of an open file through a mapping of its own. @throws ERR_BAD_REGION, ERR_VERSION */

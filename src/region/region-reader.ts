@@ -7,7 +7,8 @@ import { APPEAR_MS, checkOwner, compare, TRUST } from "./attach.js";
 import type { LifetimeName } from "./geometry.js";
 import type { Place } from "./names.js";
 import type { CheckedOptions } from "./options.js";
-import { anybodyAlive, openFile } from "./region-file.js";
+import { anybodyAlive } from "../memory/attach-lock.js";
+import { openFile } from "./region-file.js";
 import {
   memoryOption,
   viewOf,
