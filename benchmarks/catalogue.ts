@@ -345,6 +345,24 @@ export const BENCHMARKS: readonly Benchmark[] = [
     ],
   },
   {
+    name: "struct-fields",
+    call: "cursor.at(i).red += 1",
+    unit: "ns",
+    better: "lower",
+    contenders: [...shmkit(["struct"], "memory.js"), node("typed-array", "memory.js", ["array"])],
+  },
+  {
+    name: "mapped-view",
+    call: "readInt32",
+    unit: "ns",
+    better: "lower",
+    contenders: [
+      ...shmkit(["method"], "memory.js"),
+      node("shmkit-bytes", "memory.js", ["bytes"]),
+      node("typed-array", "memory.js", ["array"]),
+    ],
+  },
+  {
     name: "attach",
     call: "open",
     unit: "ns",
