@@ -204,6 +204,7 @@ export const ERROR_CODES: {
     readonly ERR_NO_SPACE: "the file system behind shared memory is full";
     readonly ERR_REGION_FULL: "the region has reached its maximum size";
     readonly ERR_REGION_LOST: "the region was truncated or lost its backing while attached";
+    readonly ERR_MAPPING_LOST: "the mapped file was cut off while mapped, or its disk is full";
     readonly ERR_BAD_REGION: "the file is not a valid shmkit region";
     readonly ERR_READ_ONLY: "the region was opened for reading only";
     readonly ERR_UNCLEAN: "the machine went down while the region on disk was in use";
@@ -223,7 +224,7 @@ export const ERROR_CODES: {
     readonly ERR_SYSTEM: "a system call failed in an unexpected way";
 };
 
-export type ErrorCode = "ERR_ADDON" | "ERR_BAD_MESSAGE" | "ERR_BAD_REGION" | "ERR_CLOSED" | "ERR_CORRUPT" | "ERR_DEADLOCK" | "ERR_EXISTS" | "ERR_FILE_SYSTEM" | "ERR_INVALID_ARGUMENT" | "ERR_INVALID_NAME" | "ERR_INVALID_SIZE" | "ERR_MESSAGE_TOO_LARGE" | "ERR_NOT_ENCODABLE" | "ERR_NOT_FOUND" | "ERR_NOT_HELD" | "ERR_NOT_OWNER" | "ERR_NO_SPACE" | "ERR_OPTIONS_DIFFER" | "ERR_OUT_OF_RANGE" | "ERR_PERMISSION" | "ERR_READ_ONLY" | "ERR_REGION_FULL" | "ERR_REGION_LOST" | "ERR_RUNTIME_LIMIT" | "ERR_SYSTEM" | "ERR_TIMEOUT" | "ERR_TOO_MANY_MEMBERS" | "ERR_UNCLEAN" | "ERR_UNKNOWN_OPTION" | "ERR_VERSION" | "ERR_WRONG_KIND";
+export type ErrorCode = "ERR_ADDON" | "ERR_BAD_MESSAGE" | "ERR_BAD_REGION" | "ERR_CLOSED" | "ERR_CORRUPT" | "ERR_DEADLOCK" | "ERR_EXISTS" | "ERR_FILE_SYSTEM" | "ERR_INVALID_ARGUMENT" | "ERR_INVALID_NAME" | "ERR_INVALID_SIZE" | "ERR_MAPPING_LOST" | "ERR_MESSAGE_TOO_LARGE" | "ERR_NOT_ENCODABLE" | "ERR_NOT_FOUND" | "ERR_NOT_HELD" | "ERR_NOT_OWNER" | "ERR_NO_SPACE" | "ERR_OPTIONS_DIFFER" | "ERR_OUT_OF_RANGE" | "ERR_PERMISSION" | "ERR_READ_ONLY" | "ERR_REGION_FULL" | "ERR_REGION_LOST" | "ERR_RUNTIME_LIMIT" | "ERR_SYSTEM" | "ERR_TIMEOUT" | "ERR_TOO_MANY_MEMBERS" | "ERR_UNCLEAN" | "ERR_UNKNOWN_OPTION" | "ERR_VERSION" | "ERR_WRONG_KIND";
 
 export interface ErrorDetails {
     readonly path?: string;
@@ -411,6 +412,83 @@ export interface LocksStatistics {
     readonly pending: readonly LockEntry[];
 }
 
+export type MapAccess = "read-write" | "read" | "write" | "copy-on-write" | "read-execute" | "read-write-execute";
+
+export interface MapBlockOptions extends MapOptions {
+    delayAllocatePages?: boolean;
+}
+
+export type MapFile = string | URL | number | FileHandle;
+
+export type MapFileMode = "open" | "create-new" | "open-or-create" | "create";
+
+export interface MapFileOptions extends MapBlockOptions {
+    mode?: MapFileMode;
+    capacity?: number;
+}
+
+export interface MapOptions extends WaitOptions {
+    access?: Exclude<MapAccess, "write">;
+}
+
+export class MappedStream {
+    readonly view: MappedView;
+    get length(): number;
+    get position(): number;
+    set position(value: number);
+    read(target: Uint8Array): number;
+    write(bytes: Uint8Array): void;
+    readable(): ReadableStream<Uint8Array>;
+    writable(): WritableStream<Uint8Array>;
+    nodeReadable(): Readable;
+    nodeWritable(): Writable;
+    close(): void;
+    [Symbol.dispose](): void;
+}
+
+export class MappedView {
+    readonly capacity: number;
+    readonly access: MapAccess;
+    readonly pointerOffset: number;
+    readonly bytes: Uint8Array;
+    check(): void;
+    readBoolean(position: number): boolean;
+    writeBoolean(position: number, value: boolean): void;
+    readInt8(position: number): number;
+    writeInt8(position: number, value: number): void;
+    readUint8(position: number): number;
+    writeUint8(position: number, value: number): void;
+    readInt16(position: number): number;
+    writeInt16(position: number, value: number): void;
+    readUint16(position: number): number;
+    writeUint16(position: number, value: number): void;
+    readInt32(position: number): number;
+    writeInt32(position: number, value: number): void;
+    readUint32(position: number): number;
+    writeUint32(position: number, value: number): void;
+    readInt64(position: number): bigint;
+    writeInt64(position: number, value: bigint): void;
+    readUint64(position: number): bigint;
+    writeUint64(position: number, value: bigint): void;
+    readFloat32(position: number): number;
+    writeFloat32(position: number, value: number): void;
+    readFloat64(position: number): number;
+    writeFloat64(position: number, value: number): void;
+    readChar(position: number): string;
+    writeChar(position: number, value: string): void;
+    read<T extends FieldType<unknown>>(type: T, position: number): StructOf<T>;
+    write<T extends FieldType<unknown>>(type: T, position: number, value: StructOf<T>): void;
+    readArray<T extends FieldType<unknown>>(type: T, position: number, target: StructOf<T>[], offset?: number, count?: number): number;
+    writeArray<T extends FieldType<unknown>>(type: T, position: number, values: ArrayLike<StructOf<T>>, offset?: number, count?: number): void;
+    readBytes(position: number, target: Uint8Array): number;
+    writeBytes(position: number, bytes: Uint8Array): void;
+    cursor<F extends Fields>(struct: Struct<F>, position?: number, length?: number): Cursor<ValuesOf<F>, LiveRecord<F>>;
+    flush(): Promise<void>;
+    flushSync(): void;
+    close(): void;
+    [Symbol.dispose](): void;
+}
+
 export interface MemberDeath {
     readonly slot: number;
     readonly generation: number;
@@ -436,6 +514,28 @@ export interface MemberInfo {
 }
 
 export type MemoryLike = ArrayBufferLike | ArrayBufferView;
+
+export class MemoryMappedFile {
+    get capacity(): number;
+    readonly name: string | undefined;
+    readonly path: string;
+    readonly access: MapAccess;
+    static createFromFile(file: MapFile, options?: MapFileOptions): Promise<MemoryMappedFile>;
+    static createFromFileSync(file: MapFile, options?: MapFileOptions): MemoryMappedFile;
+    static createNew(name: string, capacity: number, options?: MapBlockOptions): Promise<MemoryMappedFile>;
+    static createNewSync(name: string, capacity: number, options?: MapBlockOptions): MemoryMappedFile;
+    static createOrOpen(name: string, capacity: number, options?: MapBlockOptions): Promise<MemoryMappedFile>;
+    static createOrOpenSync(name: string, capacity: number, options?: MapBlockOptions): MemoryMappedFile;
+    static openExisting(name: string, options?: MapOptions): Promise<MemoryMappedFile>;
+    static openExistingSync(name: string, options?: MapOptions): MemoryMappedFile;
+    static clean(): string[];
+    createViewAccessor(offset?: number, size?: number, access?: MapAccess): MappedView;
+    createViewStream(offset?: number, size?: number, access?: MapAccess): MappedStream;
+    grow(capacity: number): Promise<void>;
+    growSync(capacity: number): void;
+    close(): void;
+    [Symbol.dispose](): void;
+}
 
 export interface MemoryRange {
     readonly offsetBytes: number;

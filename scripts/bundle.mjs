@@ -54,10 +54,10 @@ function modules(root) {
     .map((path) => join(dist, path));
 }
 
-/** What several entry points stand on, by the name of its file: errors, arguments, deadlines and the addon; how calls wait. */
+/** What several entry points stand on, by the name of its file: errors, arguments, deadlines and the addon; how calls wait and map. */
 const SHARED = {
   system: /\/dist\/(?:base|native)\//,
-  "system-calls": /\/dist\/os\/(?!posix\.js|sysv\.js)[\w-]+\.js$/,
+  "system-calls": /\/dist\/os\/(?:(?!posix\.js|sysv\.js)[\w-]+|posix\/(?:constants|memory))\.js$/,
 };
 
 /** Names of all the files of the bundles. */

@@ -10,6 +10,7 @@ export const LAYERS = [
   { name: "os", about: "raw mechanisms of the system under their own names" },
   { name: "layout", about: "one descriptor per shared structure" },
   { name: "memory", about: "words (the one door to shared memory), segment, views" },
+  { name: "mappings", about: "files and named blocks of memory, mapped as they are" },
   { name: "members", about: "who is attached: slots, liveness, doorbells, recovery" },
   { name: "locking", about: "robust locks and their journals, embedded in other structures" },
   { name: "heap", about: "allocator, handles, named objects" },

@@ -102,3 +102,13 @@ export { array, ArrayType } from "./memory/structs/array-type.js";
 export { BitFields, bits } from "./memory/structs/bit-fields.js";
 export { Cursor } from "./memory/structs/cursor.js";
 export { StructAtomics, type AtomicField, type AtomicValue } from "./memory/structs/atomics.js";
+export {
+  MemoryMappedFile,
+  type MapBlockOptions,
+  type MapFileOptions,
+  type MapOptions,
+} from "./mappings/memory-mapped-file.js";
+export { MappedView } from "./mappings/mapped-view.js";
+export { MappedStream } from "./mappings/mapped-stream.js";
+export type { MapAccess } from "./mappings/access.js";
+export type { MapFile, MapFileMode } from "./mappings/plain-file.js";

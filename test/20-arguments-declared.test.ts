@@ -32,6 +32,7 @@ describe("each option of each call that the public interface declares", () => {
     owners = {
       "": shmkit,
       Region,
+      MemoryMappedFile: shmkit.MemoryMappedFile,
       ...things,
       sharedEvent: things.event,
       regionReader: await Region.open(region.name, { access: "read" }),
@@ -46,6 +47,7 @@ describe("each option of each call that the public interface declares", () => {
     values = {
       ...BY_NAME,
       fields: { a: shmkit.int8 },
+      file: "/dev/null",
       guard,
       bytes,
       target: bytes,

@@ -14,6 +14,7 @@ export const ERROR_CODES = {
   ERR_NO_SPACE: "the file system behind shared memory is full",
   ERR_REGION_FULL: "the region has reached its maximum size",
   ERR_REGION_LOST: "the region was truncated or lost its backing while attached",
+  ERR_MAPPING_LOST: "the mapped file was cut off while mapped, or its disk is full",
   ERR_BAD_REGION: "the file is not a valid shmkit region",
   ERR_READ_ONLY: "the region was opened for reading only",
   ERR_UNCLEAN: "the machine went down while the region on disk was in use",

@@ -2,6 +2,7 @@ import { inspect } from "node:util";
 import { usageLines, type Command, type Invocation } from "../command.js";
 import { Children } from "../demo/children.js";
 import { CommandError } from "../exit-codes.js";
+import { brighten } from "../examples/brighten.js";
 import { clientside } from "../examples/clientside.js";
 import { counter } from "../examples/counter.js";
 import { LOCKS, type LockName } from "../examples/locks.js";
@@ -54,6 +55,13 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
       return producerConsumer(atLeast(1, producers), atLeast(1, consumers), count, children, signal, print);
     },
   },
+  brighten: {
+    usage: "FILE AMOUNT [OFFSET [LENGTH]]",
+    arguments: [2, 4],
+    run: async ([file, amount, offset = "0", length = "0"], _, print) => {
+      await brighten(file, wholeNumber(amount), wholeNumber(offset), wholeNumber(length), print);
+    },
+  },
   "process-a": { usage: "MAP", arguments: [1, 1], run: ([map], signal, print) => processA(map, signal, print) },
   "process-b": { usage: "MAP", arguments: [1, 1], run: ([map], signal, print) => processBOrC("B", map, signal, print) },
   "process-c": { usage: "MAP", arguments: [1, 1], run: ([map], signal, print) => processBOrC("C", map, signal, print) },
@@ -75,6 +83,9 @@ producer-consumer: PRODUCERS (2) put NUMBERS (5000) numbers into a bounded buffe
 and add them up, with a mutex and two condition variables. One of each is killed on the way, and another one takes its place;
 every number must be taken once.
 
+brighten: adds AMOUNT to every channel of the pixels in FILE, four 16-bit numbers each, from OFFSET (0) on, LENGTH bytes or all
+that follow; an example of .NET's documentation. The file may be larger than memory, and several processes may work on parts of it.
+
 process-a, process-b, process-c: the three processes of .NET's documentation of memory-mapped files. A makes MAP and a named
 mutex, each writes a Boolean under the mutex, and when all have, A reads and verifies them. Start them in any order.
 
@@ -85,6 +96,7 @@ A wrong number of arguments is exit code 1, as in the originals.`,
     "shmkit example serverside demo 1000000 first 4 & shmkit example middleside demo first second 4 & shmkit example clientside demo second",
     "shmkit example counter semaphore",
     "shmkit example producer-consumer 3 2",
+    "truncate --size=5G image.data; shmkit example brighten image.data 10 4294967296 8000000",
     "shmkit example process-b map & shmkit example process-c map & shmkit example process-a map",
   ],
   completes: Object.keys(PROGRAMS),

@@ -80,7 +80,14 @@ export abstract class FieldType<T> {
   }
 
   /** @internal Checks a value and writes it to memory that others may see, in one go. */
-  putLive(view: DataView, at: number, value: unknown, little: boolean, parent: Place, key: string | number): void {
+  putLive(
+    view: DataView,
+    at: number,
+    value: unknown,
+    little: boolean,
+    parent: Place | undefined,
+    key: string | number,
+  ): void {
     const copy = new Uint8Array(this.size);
     this.put(new DataView(copy.buffer), 0, value, little, parent, key);
     copyTo(view, at, copy);

@@ -64,7 +64,14 @@ export class ScalarType<T extends number | bigint | boolean> extends FieldType<T
   }
 
   /** @internal */
-  override putLive(view: DataView, at: number, value: unknown, little: boolean, parent: Place, key: string): void {
+  override putLive(
+    view: DataView,
+    at: number,
+    value: unknown,
+    little: boolean,
+    parent: Place | undefined,
+    key: string | number,
+  ): void {
     this.put(view, at, value, little, parent, key);
   }
 
