@@ -1,12 +1,13 @@
 import { readdirSync } from "node:fs";
 import { regionName } from "../base/arguments.js";
+import { DIRECTORY } from "../base/file-names.js";
 import { ShmkitError } from "../base/errors.js";
 import { pauseSync } from "../base/pause.js";
 import { checkResult, ERRNO } from "../base/system-errors.js";
 import { LOCK_BASE, MEMBER_LIMIT } from "../layout/region-header.js";
 import { native } from "../native/addon.js";
 import { anybodyAlive, tryLockAttach, unlockAttach } from "../memory/attach-lock.js";
-import { DIRECTORY, nameFile, newFile, statOf, unlinkIfSame } from "../memory/named-file.js";
+import { nameFile, newFile, statOf, unlinkIfSame } from "../memory/named-file.js";
 import type { Steps } from "../memory/steps.js";
 import { MapSource } from "./map-source.js";
 import { lengthen } from "./plain-file.js";
