@@ -45,6 +45,32 @@ const NOT_EXPLORED: Readonly<Record<string, string>> = {
   "ShmkitError.[Symbol.hasInstance]": "touches no shared memory",
 };
 
+const RECORDS = "works on bytes of the caller's, of which the library promises nothing after a death";
+const SYSTEMS = "the system keeps what a death must end: locks on descriptors, and mappings";
+
+/** Classes and functions none of whose methods touch a structure that members of a region share. */
+const OUTSIDE: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    [
+      "Struct",
+      "Cursor",
+      "StructAtomics",
+      "FieldType",
+      "ScalarType",
+      "ArrayType",
+      "BitFields",
+      "BytesType",
+      "TextType",
+    ].map((name) => [name, RECORDS]),
+  ),
+  array: "describes",
+  bits: "describes",
+  string: "describes",
+  MemoryMappedFile: SYSTEMS,
+  MappedView: SYSTEMS,
+};
+const isOutside = (method: string): boolean => Object.hasOwn(OUTSIDE, method.split(".")[0]);
+
 const DECLARATIONS = fileURLToPath(new URL("../../dist/", import.meta.url));
 
 /** Every function that the package exports, and `Class.method` of every public method of every class, as its declarations have them. */
@@ -78,7 +104,7 @@ test("every public method and function is explored, or there is a reason why not
   const methods = [...new Set(publicMethods())].sort();
   assert.ok(methods.includes("Pipe.send") && methods.includes("Counter.detach") && methods.includes("Region.create"));
   assert.deepEqual(
-    methods.filter((method) => !explored.has(method) && !Object.hasOwn(NOT_EXPLORED, method)),
+    methods.filter((method) => !explored.has(method) && !Object.hasOwn(NOT_EXPLORED, method) && !isOutside(method)),
     [],
     "neither explored nor excused",
   );
@@ -87,8 +113,14 @@ test("every public method and function is explored, or there is a reason why not
     [],
     "there is no such method",
   );
+  const owners = new Set(methods.map((method) => method.split(".")[0]));
   assert.deepEqual(
-    Object.keys(NOT_EXPLORED).filter((method) => explored.has(method)),
+    Object.keys(OUTSIDE).filter((name) => !owners.has(name)),
+    [],
+    "nothing public has that name",
+  );
+  assert.deepEqual(
+    [...Object.keys(NOT_EXPLORED), ...methods.filter(isOutside)].filter((method) => explored.has(method)),
     [],
     "excused although explored",
   );
