@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { constants, existsSync, openSync, readFileSync, statSync } from "node:fs";
 import { afterEach, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
@@ -10,9 +10,13 @@ import {
   F_ADD_SEALS,
   F_GET_SEALS,
   F_GETFD,
+  F_GETLEASE,
   F_SEAL_GROW,
   F_SEAL_SHRINK,
   F_SEAL_WRITE,
+  F_SETLEASE,
+  F_UNLCK,
+  F_WRLCK,
   FD_CLOEXEC,
   fcntl,
   fstat,
@@ -173,6 +177,27 @@ describe("memfd_create and fcntl", () => {
     const unsealable = memfd_create("not to be sealed");
     failsWith("EPERM", "fcntl", () => fcntl(unsealable, F_ADD_SEALS, F_SEAL_GROW));
     close(unsealable);
+  });
+
+  test("a lease is given while nobody else has the file open or mapped; who then opens it ends nobody", async () => {
+    const { name, fd } = named();
+    const other = shm_open(name, O_RDONLY);
+    const memory = mmap(PAGE, PROT_READ, MAP_SHARED, other);
+    close(fd);
+    const lease = (): number => fcntl(looking, F_SETLEASE, F_WRLCK);
+    const looking = shm_open(name, O_RDONLY);
+    failsWith("EAGAIN", "fcntl", lease);
+    close(other);
+    failsWith("EAGAIN", "fcntl", lease);
+    munmap(memory);
+    assert.equal(lease(), 0);
+    assert.equal(fcntl(looking, F_GETLEASE), F_WRLCK);
+    assert.throws(() => openSync(`/dev/shm${name}`, constants.O_RDONLY | constants.O_NONBLOCK), { code: "EAGAIN" });
+    // What would have ended the process would have come by now.
+    await sleep(10);
+    fcntl(looking, F_SETLEASE, F_UNLCK);
+    close(shm_open(name, O_RDONLY));
+    close(looking);
   });
 
   test("what could take a descriptor away from the runtime is refused", () => {

@@ -54,6 +54,7 @@ import { CLI, run, start, until } from "./helpers/cli-process.js";
 import { joined, regionName } from "./helpers/cli-regions.js";
 import { problems, type Schema } from "./helpers/json-schema.js";
 import { leftovers, uniqueRegionName } from "./helpers/leftovers.js";
+import { refusal } from "./helpers/namespaces.js";
 
 const made: (() => void)[] = [];
 const RIGHTS = 0o640;
@@ -508,5 +509,50 @@ describe("ipcrm --orphans", () => {
       [name],
     );
     assert.equal(Region.inspect(name), undefined);
+  });
+});
+
+/** Where nothing is anybody else's, and the file system of message queues may be mounted: a folder is given as an argument. */
+const OWN_IPC = ["unshare", "-Urmi", "sh", "-c", 'mount -t mqueue none "$0" && exec "$@"'];
+
+describe("in an IPC namespace of its own", () => {
+  test("queues of POSIX are shown and removed when nobody has them open, and -a removes all of System V", (context) => {
+    const folder = mkdtempSync(join(tmpdir(), "shmkit-ipcs-"));
+    try {
+      const why = refusal([...OWN_IPC, folder]);
+      if (why !== false) return context.skip(why);
+      const program = `
+        const { mq_open, mq_close, mq_sendSync, O_CREAT, O_RDWR } = await import("shmkit/posix");
+        const { shmget, semget, msgget, IPC_CREAT } = await import("shmkit/sysv");
+        const { spawnSync } = await import("node:child_process");
+        const shmkit = (...args) => console.log(spawnSync(process.execPath, [${JSON.stringify(CLI)}, ...args], { encoding: "utf8" }).stdout);
+        const queue = mq_open("/jobs", O_CREAT | O_RDWR, 0o600, { mq_maxmsg: 4, mq_msgsize: 100 });
+        mq_sendSync(queue, new Uint8Array(10));
+        shmkit("ipcs", "--posix", "--who");
+        shmkit("ipcrm", "--orphans", "jobs", "--older-than", "0");
+        mq_close(queue);
+        shmkit("ipcrm", "--orphans", "jobs", "--older-than", "0");
+        shmget(5, 100, IPC_CREAT | 0o600), semget(6, 1, IPC_CREAT | 0o600), msgget(7, IPC_CREAT | 0o600);
+        shmkit("ipcrm", "-ashm", "-v");
+        shmkit("ipcrm", "-va");
+        shmkit("ipcs", "-a", "-u");`;
+      const { stdout, stderr } = spawnSync(
+        OWN_IPC[0],
+        [...OWN_IPC.slice(1), folder, process.execPath, "--input-type=module", "-e", program],
+        { encoding: "utf8", cwd: dirname(dirname(dirname(CLI))) },
+      );
+      assert.equal(stderr, "");
+      assert.match(stdout, /^\S+ +600 +\d+ +1 +4 +100 +\/jobs\n {2}\d+ \S+ \(open\)$/m);
+      assert.match(stdout, /^POSIX queue \/jobs {2}kept: used by \d+ /m);
+      assert.match(stdout, /^POSIX queue \/jobs {2}removed: nobody has it mapped or open$/m);
+      assert.match(
+        stdout,
+        /^removing shared memory segment id `0'\n\nremoving message queue id `0'\nremoving semaphore id `0'$/m,
+      );
+      for (const none of ["allocated queues = 0", "segments allocated 0", "used arrays = 0"])
+        assert.ok(stdout.includes(none), none);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
