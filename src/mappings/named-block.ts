@@ -1,6 +1,5 @@
 import { readdirSync } from "node:fs";
 import { regionName } from "../base/arguments.js";
-import { DIRECTORY } from "../base/file-names.js";
 import { ShmkitError } from "../base/errors.js";
 import { DIRECTORY } from "../base/file-names.js";
 import { pauseSync } from "../base/pause.js";
