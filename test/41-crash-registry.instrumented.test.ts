@@ -68,6 +68,7 @@ const OUTSIDE: Readonly<Record<string, string>> = {
   string: "describes",
   MemoryMappedFile: SYSTEMS,
   MappedView: SYSTEMS,
+  MappedStream: SYSTEMS,
 };
 const isOutside = (method: string): boolean => Object.hasOwn(OUTSIDE, method.split(".")[0]);
 
