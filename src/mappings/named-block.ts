@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { regionName } from "../base/arguments.js";
 import { ShmkitError } from "../base/errors.js";
+import { DIRECTORY } from "../base/file-names.js";
 import { pauseSync } from "../base/pause.js";
 import { checkResult, ERRNO } from "../base/system-errors.js";
 import { LOCK_BASE, MEMBER_LIMIT } from "../layout/region-header.js";
