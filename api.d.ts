@@ -1016,6 +1016,22 @@ export interface SemaphoreStatistics {
     readonly contended: number;
 }
 
+export class ShareableList implements Iterable<ShareableValue>, Disposable {
+    readonly memory: SharedMemory;
+    readonly length: number;
+    static create(values: Iterable<ShareableValue>, name?: string): Promise<ShareableList>;
+    static createSync(values: Iterable<ShareableValue>, name?: string): ShareableList;
+    static open(name: string): Promise<ShareableList>;
+    static openSync(name: string): ShareableList;
+    get(index: number): ShareableValue;
+    set(index: number, value: ShareableValue): void;
+    [Symbol.iterator](): Iterator<ShareableValue>;
+    close(): void;
+    [Symbol.dispose](): void;
+}
+
+export type ShareableValue = number | bigint | boolean | string | Uint8Array | null;
+
 export class SharedEvent {
     readonly manualReset: boolean;
     get isSet(): boolean;
@@ -1029,6 +1045,46 @@ export class SharedEvent {
     readonly name: string;
     get address(): string;
     detach(): void;
+}
+
+export class SharedMemory implements Disposable {
+    readonly name: string;
+    readonly size: number;
+    readonly buffer: ArrayBuffer | SharedArrayBuffer;
+    readonly created: boolean;
+    readonly readOnly: boolean;
+    readonly path: string;
+    static create(name: string | undefined, options: SharedMemoryOptions): Promise<SharedMemory>;
+    static createSync(name: string | undefined, options: SharedMemoryOptions): SharedMemory;
+    static open(name: string, options?: SharedMemoryOpenOptions): Promise<SharedMemory>;
+    static openSync(name: string, options?: SharedMemoryOpenOptions): SharedMemory;
+    static openOrCreate(name: string, options: SharedMemoryOptions): Promise<SharedMemory>;
+    static openOrCreateSync(name: string, options: SharedMemoryOptions): SharedMemory;
+    get attachCount(): number;
+    get isLost(): boolean;
+    lock(options?: WaitOptions): Promise<SharedMemoryLock>;
+    lockSync(options?: WaitOptions): SharedMemoryLock;
+    tryLock(): SharedMemoryLock | undefined;
+    close(): void;
+    unlink(): boolean;
+    [Symbol.dispose](): void;
+}
+
+export class SharedMemoryLock {
+    get released(): boolean;
+    release(): void;
+    [Symbol.dispose](): void;
+}
+
+export interface SharedMemoryOpenOptions {
+    readOnly?: boolean;
+    shared?: boolean;
+}
+
+export interface SharedMemoryOptions {
+    size: Size;
+    mode?: number;
+    shared?: boolean;
 }
 
 export class ShmkitError extends Error {
@@ -1109,6 +1165,28 @@ export interface SystemReport {
         readonly libc: "glibc" | "musl";
     };
     readonly facilities: readonly Facility[];
+}
+
+export class SystemSemaphore implements Disposable {
+    readonly name: string;
+    readonly path: string;
+    static create(name: string, options?: SystemSemaphoreOptions): SystemSemaphore;
+    static open(name: string): SystemSemaphore;
+    static openOrCreate(name: string, options?: SystemSemaphoreOptions): SystemSemaphore;
+    static replace(name: string, options?: SystemSemaphoreOptions): SystemSemaphore;
+    get value(): number;
+    acquire(options?: WaitOptions): Promise<void>;
+    acquireSync(options?: WaitOptions): void;
+    tryAcquire(): boolean;
+    release(count?: number): void;
+    close(): void;
+    unlink(): boolean;
+    [Symbol.dispose](): void;
+}
+
+export interface SystemSemaphoreOptions {
+    initial?: number;
+    mode?: number;
 }
 
 export interface TextOptions {

@@ -57,7 +57,7 @@ function modules(root) {
 /** What several entry points stand on, by the name of its file: errors, arguments, deadlines and the addon; how calls wait and map. */
 const SHARED = {
   system: /\/dist\/(?:base|native)\//,
-  "system-calls": /\/dist\/os\/(?:(?!posix\.js|sysv\.js)[\w-]+|posix\/(?:constants|memory))\.js$/,
+  "system-calls": /\/dist\/os\/(?:(?!posix\.js|sysv\.js)[\w-]+|posix\/(?:constants|memory|semaphores))\.js$/,
 };
 
 /** Names of all the files of the bundles. */

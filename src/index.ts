@@ -5,6 +5,12 @@
  */
 export { open, Region } from "./region/region.js";
 export { RegionReader } from "./region/region-reader.js";
+export { ShareableList } from "./mappings/shareable-list.js";
+export type { ShareableValue } from "./mappings/shareable-list-layout.js";
+export { SystemSemaphore, type SystemSemaphoreOptions } from "./mappings/system-semaphore.js";
+export { SharedMemory } from "./mappings/shared-memory.js";
+export type { SharedMemoryOpenOptions, SharedMemoryOptions } from "./mappings/shared-memory-block.js";
+export type { SharedMemoryLock } from "./mappings/shared-memory-lock.js";
 export type { RegionEvents } from "./region/region-objects.js";
 export type { ConditionOptions, CounterOptions, FlagOptions, OnceOptions, RwLockOptions } from "./region/kind-faces.js";
 export { probeSystem, type Facility, type FacilityName, type SystemReport } from "./region/facilities.js";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import * as shmkit from "shmkit";
-import { Region } from "shmkit";
+import { Region, SharedMemory, SystemSemaphore } from "shmkit";
 import { makeThings } from "./helpers/argument-calls.js";
 import { failsWith, loose, type Loose } from "./helpers/argument-failures.js";
 import { type DeclaredCall, declaredCalls } from "./helpers/declared-options.js";
@@ -29,6 +29,8 @@ describe("each option of each call that the public interface declares", () => {
     const collections = Object.entries(region).filter(
       ([, value]) => typeof (value as { list?: unknown } | undefined)?.list === "function",
     );
+    const systemSemaphore = SystemSemaphore.create(uniqueRegionName("declared"));
+    systemSemaphore.unlink();
     owners = {
       "": shmkit,
       Region,
@@ -36,6 +38,10 @@ describe("each option of each call that the public interface declares", () => {
       ...things,
       sharedEvent: things.event,
       regionReader: await Region.open(region.name, { access: "read" }),
+      SharedMemory,
+      sharedMemory: things.memory,
+      SystemSemaphore,
+      systemSemaphore,
       semaphore: await region.semaphore("semaphore"),
       rateLimiter: await region.rateLimiter("rateLimiter"),
       rwLock: rwlock,

@@ -10,6 +10,7 @@ import { DIRECTORY_ENTRY } from "#src/layout/heap.js";
 import { MEMBER_SLOT, operationCode, OPERATIONS, SLOT_BYTES } from "#src/layout/member-slot.js";
 import { PIPE } from "#src/layout/pipe.js";
 import { MAGIC_0, MAGIC_1, PAGE_BYTES, REGION_HEADER } from "#src/layout/region-header.js";
+import { hasPython } from "./helpers/python.js";
 import { uniqueRegionName } from "./helpers/leftovers.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -167,11 +168,7 @@ describe("readers in other languages", () => {
   });
 
   test("the Python reader prints the same", async (context) => {
-    const python = spawnSync("python3", ["--version"]);
-    if (python.error !== undefined) {
-      context.diagnostic("there is no python3 here, so nothing was checked: users of the package need none");
-      return;
-    }
+    if (!hasPython(context)) return;
     await withRegion((name, expected) => {
       const script = join(ROOT, "interop/python/example/shmkit_ls.py");
       assert.deepEqual(run("python3", ["-B", script, name]), { status: 0, output: expected });

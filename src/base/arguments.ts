@@ -109,18 +109,31 @@ export function regionName(value: unknown): string {
   return name;
 }
 
+/** Longest file name of Linux, in bytes of UTF-8. */
+const NAME_MAX = 255;
+
 // eslint-disable-next-line no-control-regex -- control characters are what is refused
-const FORBIDDEN_IN_OBJECT_NAME = /[\u0000-\u001f\u007f/]|\p{Surrogate}/u;
+const FORBIDDEN_IN_NAME = /[\u0000-\u001f\u007f/]|\p{Surrogate}/u;
+
+const isText = (name: string, maxBytes: number): boolean =>
+  name !== "." && name !== ".." && !FORBIDDEN_IN_NAME.test(name) && Buffer.byteLength(name) <= maxBytes;
+
+/** The name of something of the system's in /dev/shm, of which `prefix` is a part: a file name that is well-formed text. */
+export function fileName(value: unknown, what: string, prefix = ""): string {
+  const name = text(value, what);
+  const maxBytes = NAME_MAX - prefix.length;
+  if (isText(name, maxBytes)) return name;
+  throw new ArgumentError(
+    "ERR_INVALID_NAME",
+    `the ${what} name ${show(name)} must be 1 to ${maxBytes} bytes of UTF-8 without "/" and control characters, and not "." or ".."`,
+    { actual: name },
+  );
+}
 
 /** An object's name: any well-formed text without "/" and control characters, 1 to 120 bytes of UTF-8, not "." or "..". */
 export function objectName(value: unknown): string {
   const name = text(value, "object");
-  if (
-    name === "." ||
-    name === ".." ||
-    FORBIDDEN_IN_OBJECT_NAME.test(name) ||
-    Buffer.byteLength(name) > MAX_OBJECT_NAME_BYTES
-  )
+  if (!isText(name, MAX_OBJECT_NAME_BYTES))
     throw new ArgumentError(
       "ERR_INVALID_NAME",
       `the object name ${show(name)} must be 1 to ${MAX_OBJECT_NAME_BYTES} bytes of UTF-8 without "/" and control characters, and not "." or ".."`,

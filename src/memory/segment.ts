@@ -1,7 +1,27 @@
 import { ShmkitError } from "../base/errors.js";
 import { checkResult, systemError, ERRNO } from "../base/system-errors.js";
 import { native } from "../native/addon.js";
-import { StatusWord, type MappingId } from "../native/contract.js";
+import { StatusWord, type Mapping, type MappingId } from "../native/contract.js";
+
+/** Maps a file from its beginning. @throws ERR_RUNTIME_LIMIT, ERR_NO_SPACE (of address space), ERR_SYSTEM */
+export function mapFile(
+  descriptor: number,
+  lengthBytes: number,
+  path: string,
+  options: { writable: boolean; shared: boolean; advice: string },
+): Mapping {
+  const { writable, shared, advice } = options;
+  const mapping = native.map(descriptor, lengthBytes, writable, shared);
+  if (typeof mapping !== "number") return mapping;
+  if (mapping !== -ERRNO.notSupported) throw systemError(mapping, "mmap", path);
+  throw new ShmkitError(
+    "ERR_RUNTIME_LIMIT",
+    shared
+      ? "this runtime cannot wrap foreign memory in a SharedArrayBuffer; leave out { shared: true } or use Node 22.23, 24.21 or 26.10, or Bun 1.4"
+      : `this runtime refuses a buffer of ${lengthBytes} bytes; ${advice}`,
+    { path, actual: lengthBytes },
+  );
+}
 
 /** A mapped region: typed views of the same bytes, and what the addon says about the mapping. */
 export class Segment {
@@ -15,18 +35,10 @@ export class Segment {
   readonly path: string;
 
   constructor(descriptor: number, lengthBytes: number, path: string, options: { writable: boolean; shared: boolean }) {
-    const mapping = native.map(descriptor, lengthBytes, options.writable, options.shared);
-    if (typeof mapping === "number") {
-      if (mapping === -ERRNO.notSupported)
-        throw new ShmkitError(
-          "ERR_RUNTIME_LIMIT",
-          options.shared
-            ? `this runtime cannot wrap foreign memory in a SharedArrayBuffer; leave out { shared: true } or use Node 22.23, 24.21 or 26.10, or Bun 1.4`
-            : `this runtime refuses a buffer of ${lengthBytes} bytes; open the region with a smaller maxSize`,
-          { path, actual: lengthBytes },
-        );
-      throw systemError(mapping, "mmap", path);
-    }
+    const mapping = mapFile(descriptor, lengthBytes, path, {
+      ...options,
+      advice: "open the region with a smaller maxSize",
+    });
     this.id = mapping.id;
     this.path = path;
     this.words = new Int32Array(mapping.buffer);

@@ -11,6 +11,7 @@ import {
   type Mutex,
   type MutexGuard,
   type Pipe,
+  SharedMemory,
 } from "shmkit";
 import { loose, type Loose } from "./argument-failures.js";
 import { uniqueRegionName } from "./leftovers.js";
@@ -27,8 +28,16 @@ export interface Things {
   readonly latch: Latch;
   readonly once: Once;
   readonly flag: Flag;
+  /** Without a name. */
+  readonly memory: SharedMemory;
   /** Of another mutex. */
   readonly guard: MutexGuard;
+}
+
+function nameless(): SharedMemory {
+  const memory = SharedMemory.createSync(undefined, { size: 1 });
+  memory.unlink();
+  return memory;
 }
 
 export const makeThings = async (region: Region): Promise<Things> => ({
@@ -42,6 +51,7 @@ export const makeThings = async (region: Region): Promise<Things> => ({
   latch: await region.latch("latch", { count: 0 }),
   once: await region.doOnce("once"),
   flag: await region.flag("flag"),
+  memory: nameless(),
   guard: await (await region.mutex("gate")).lock(),
 });
 
@@ -255,6 +265,12 @@ export const WITH_OPTIONS: Record<
         misspelt: "timeout",
         meant: "timeoutMs",
       },
+    ]),
+  ),
+  ...Object.fromEntries(
+    ["lock", "lockSync"].map((verb) => [
+      `sharedMemory.${verb}`,
+      { call: ({ memory }: Things, o: unknown) => loose(memory, verb)(o), misspelt: "timeout", meant: "timeoutMs" },
     ]),
   ),
   lock: { call: ({ mutex }, o) => loose(mutex, "lock")(o), misspelt: "timeout", meant: "timeoutMs" },
