@@ -512,16 +512,14 @@ describe("ipcrm --orphans", () => {
   });
 });
 
-/** Where nothing is anybody else's, and the file system of message queues may be mounted: a folder is given as an argument. */
-const OWN_IPC = ["unshare", "-Urmi", "sh", "-c", 'mount -t mqueue none "$0" && exec "$@"'];
+/** Where nothing is anybody else's, and the file system of message queues is mounted. */
+const queueFolder = mkdtempSync(join(tmpdir(), "shmkit-ipcs-"));
+goesAway(() => rmSync(queueFolder, { recursive: true }));
+const OWN_IPC = ["unshare", "-Urmi", "sh", "-c", 'mount -t mqueue none "$0" && exec "$@"', queueFolder] as const;
 
-describe("in an IPC namespace of its own", () => {
-  test("queues of POSIX are shown and removed when nobody has them open, and -a removes all of System V", (context) => {
-    const folder = mkdtempSync(join(tmpdir(), "shmkit-ipcs-"));
-    try {
-      const why = refusal([...OWN_IPC, folder]);
-      if (why !== false) return context.skip(why);
-      const program = `
+describe("in an IPC namespace of its own", { skip: refusal(OWN_IPC) }, () => {
+  test("queues of POSIX are shown and removed when nobody has them open, and -a removes all of System V", () => {
+    const program = `
         const { mq_open, mq_close, mq_sendSync, O_CREAT, O_RDWR } = await import("shmkit/posix");
         const { shmget, semget, msgget, IPC_CREAT } = await import("shmkit/sysv");
         const { spawnSync } = await import("node:child_process");
@@ -536,23 +534,20 @@ describe("in an IPC namespace of its own", () => {
         shmkit("ipcrm", "-ashm", "-v");
         shmkit("ipcrm", "-va");
         shmkit("ipcs", "-a", "-u");`;
-      const { stdout, stderr } = spawnSync(
-        OWN_IPC[0],
-        [...OWN_IPC.slice(1), folder, process.execPath, "--input-type=module", "-e", program],
-        { encoding: "utf8", cwd: dirname(dirname(dirname(CLI))) },
-      );
-      assert.equal(stderr, "");
-      assert.match(stdout, /^\S+ +600 +\d+ +1 +4 +100 +\/jobs\n {2}\d+ \S+ \(open\)$/m);
-      assert.match(stdout, /^POSIX queue \/jobs {2}kept: used by \d+ /m);
-      assert.match(stdout, /^POSIX queue \/jobs {2}removed: nobody has it mapped or open$/m);
-      assert.match(
-        stdout,
-        /^removing shared memory segment id `0'\n\nremoving message queue id `0'\nremoving semaphore id `0'$/m,
-      );
-      for (const none of ["allocated queues = 0", "segments allocated 0", "used arrays = 0"])
-        assert.ok(stdout.includes(none), none);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    const { stdout, stderr } = spawnSync(
+      OWN_IPC[0],
+      [...OWN_IPC.slice(1), process.execPath, "--input-type=module", "-e", program],
+      { encoding: "utf8", cwd: dirname(dirname(dirname(CLI))) },
+    );
+    assert.equal(stderr, "");
+    assert.match(stdout, /^\S+ +600 +\d+ +1 +4 +100 +\/jobs\n {2}\d+ \S+ \(open\)$/m);
+    assert.match(stdout, /^POSIX queue \/jobs {2}kept: used by \d+ /m);
+    assert.match(stdout, /^POSIX queue \/jobs {2}removed: nobody has it mapped or open$/m);
+    assert.match(
+      stdout,
+      /^removing shared memory segment id `0'\n\nremoving message queue id `0'\nremoving semaphore id `0'$/m,
+    );
+    for (const none of ["allocated queues = 0", "segments allocated 0", "used arrays = 0"])
+      assert.ok(stdout.includes(none), none);
   });
 });
