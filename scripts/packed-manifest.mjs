@@ -4,7 +4,7 @@
  */
 const OF_CHECKOUT = ["private", "devDependencies", "overrides"];
 
-/** Of the names that modules import by, the one that the command line uses; the others lead to what the bundle was made of. */
+/** Of the names that modules import by, those that the command line uses; the others lead to what the bundles were made of. */
 const IMPORTS_KEPT = ["#shmkit", "#posix", "#sysv"];
 
 /** Conditions of the checkout's tests, for modules of which the package has the bundle instead. */
@@ -19,7 +19,7 @@ function withoutTestConditions(targets) {
 /** The package.json that travels in the package, made from the checkout's. */
 export function packedManifest(manifest) {
   const kept = Object.fromEntries(Object.entries(manifest).filter(([field]) => !OF_CHECKOUT.includes(field)));
-  const imports = Object.fromEntries(IMPORTS_KEPT.map((name) => [name, manifest.imports[name]]));
+  const imports = Object.fromEntries(Object.entries(manifest.imports).filter(([name]) => IMPORTS_KEPT.includes(name)));
   return { ...kept, exports: withoutTestConditions(kept.exports), imports: withoutTestConditions(imports) };
 }
 
