@@ -69,6 +69,10 @@ const OUTSIDE: Readonly<Record<string, string>> = {
   MemoryMappedFile: SYSTEMS,
   MappedView: SYSTEMS,
   MappedStream: SYSTEMS,
+  SharedMemory: SYSTEMS,
+  SharedMemoryLock: SYSTEMS,
+  ShareableList: RECORDS,
+  SystemSemaphore: "a semaphore of the system's, which gives back nothing after a death",
 };
 const isOutside = (method: string): boolean => Object.hasOwn(OUTSIDE, method.split(".")[0]);
 
