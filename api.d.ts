@@ -105,6 +105,11 @@ export class BytesType extends FieldType<Uint8Array> {
     toString(): string;
 }
 
+export interface CleanOptions {
+    readonly kernel?: boolean;
+    readonly name?: string;
+}
+
 export class Collection<Options extends object, O extends NamedObject> {
     create(name: string, options?: Options & WaitOptions): Promise<O>;
     createSync(name: string, options?: Options & WaitOptions): O;
@@ -781,12 +786,8 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     static list(): Promise<RegionInfo[]>;
     static listSync(): RegionInfo[];
     static inspect(name: string, options?: InspectOptions): RegionInfo | undefined;
-    static clean(options?: {
-    kernel?: boolean;
-}): Promise<string[]>;
-    static cleanSync(options?: {
-    kernel?: boolean;
-}): string[];
+    static clean(options?: CleanOptions): Promise<string[]>;
+    static cleanSync(options?: CleanOptions): string[];
     get fd(): number;
     get sizeBytes(): number;
     get maxSizeBytes(): number;

@@ -23,6 +23,9 @@ function requiredTypes(root, module, ts) {
   const program = ts.createProgram([entry], { module: ts.ModuleKind.NodeNext, noLib: true, types: [] });
   const checker = program.getTypeChecker();
   const declarations = checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(entry)));
+  const exported = new Set(declarations.map(({ name }) => name));
+  // What is only exported on has no name in the file itself.
+  const ofModule = (text) => text.replace(/\b[A-Z]\w*\b/g, (name) => (exported.has(name) ? `shmkit.${name}` : name));
   const lines = declarations.flatMap((symbol) => {
     const isAlias = (symbol.flags & ts.SymbolFlags.Alias) !== 0;
     const { flags, declarations: found } = isAlias ? checker.getAliasedSymbol(symbol) : symbol;
@@ -31,7 +34,7 @@ function requiredTypes(root, module, ts) {
     if ((flags & ts.SymbolFlags.Class) === 0) return [value];
     const parameters = found.find(ts.isClassDeclaration).typeParameters ?? [];
     const list = (texts) => (texts.length > 0 ? `<${texts.join(", ")}>` : "");
-    const declared = list(parameters.map((parameter) => parameter.getText()));
+    const declared = list(parameters.map((parameter) => ofModule(parameter.getText())));
     const passed = list(parameters.map(({ name }) => name.text));
     return [value, `export type ${symbol.name}${declared} = shmkit.${symbol.name}${passed};`];
   });

@@ -20,6 +20,7 @@ export type { OperationName } from "./layout/member-slot.js";
 export type {
   AnonymousOptions,
   DescriptorOptions,
+  CleanOptions,
   ReaderOptions,
   RegionOpenOptions,
   RegionOptions,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { truncateSync } from "node:fs";
+import { readFileSync, truncateSync } from "node:fs";
 import { afterEach, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
@@ -215,7 +215,7 @@ describe("conditions", () => {
     // It has entered the condition when it has given up the mutex, and sleeps there soon.
     await pthread_mutex_lock(mutex);
     pthread_mutex_unlock(mutex);
-    await sleep(20);
+    while (!isAsleep(killed.pid)) await sleep(1);
     killed.kill();
     await killed.ended;
     pthread_cond_signal(cond);
@@ -242,7 +242,9 @@ describe("conditions", () => {
       );
       while (words[3] === 0) await sleep(1);
       words[3] = 0;
-      await sleep(5);
+      // Who has the mutex knows that the worker has given it up, and waits.
+      await pthread_mutex_lock(mutex);
+      pthread_mutex_unlock(mutex);
       await worker.terminate();
     }
     const waiter = peer.start(["answer", name]);
@@ -328,6 +330,9 @@ function codeOf(act: () => unknown): string | undefined {
     return (error as { code: string }).code;
   }
 }
+
+/** Whether a process sleeps in a call of the system. */
+const isAsleep = (pid: number): boolean => /^State:\s+S/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
 
 /** Whether pthread_cond_signal of this C library waits for waiters that were killed: glibc before 2.41. */
 function waitsForTheDead(): boolean {

@@ -184,12 +184,13 @@ describe("locking", () => {
         `const words = new Int32Array(memory.buffer);
          for (let i = 0; i < 5000; i++) { posix.pthread_mutex_lockSync(mutex); words[0] += 1; posix.pthread_mutex_unlock(mutex); }`,
       );
+      const worked = once(worker, "exit");
       for (let times = 0; times < 1000; times++) {
         await pthread_mutex_lock(mutex);
         words[0] += 1;
         pthread_mutex_unlock(mutex);
       }
-      await once(worker, "exit");
+      await worked;
       assert.deepEqual(await ended, { code: 0, output: "0" });
       assert.equal(words[0], 26000);
     }

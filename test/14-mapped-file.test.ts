@@ -114,6 +114,9 @@ describe("files", () => {
     const path = fileOf("12345678");
     const from = (file: unknown, options?: unknown) => () =>
       loose(MemoryMappedFile, "createFromFileSync")(file, options);
+    for (const options of [{ mode: "create" }, { mode: "create", capacity: 8, access: "read" }])
+      await failsWith(from(path, options), "ERR_INVALID_ARGUMENT");
+    assert.equal(readFileSync(path, "latin1"), "12345678", "what cannot be mapped is not emptied");
     for (const file of ["", null, undefined, {}, -1, 1.5, "a\0b"]) await failsWith(from(file), "ERR_INVALID_ARGUMENT");
     for (const options of [
       { access: "write" },

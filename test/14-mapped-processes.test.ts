@@ -146,6 +146,8 @@ describe("memory with a name", () => {
     const others = [new Other(name, storm), new Other(name, storm), new Other(name, storm)];
     assert.deepEqual(await Promise.all(others.map(({ said }) => said)), ["100", "100", "100"]);
     for (const other of others) await other.kill();
+    // One that was kept from looking when it left has left the name to whoever looks next.
+    assert.equal((await failureOf(() => MemoryMappedFile.openExisting(name))).code, "ERR_NOT_FOUND");
     assert.equal(existsSync(pathOf(name)), false);
   });
 });

@@ -3,12 +3,12 @@ import { readdirSync, statSync } from "node:fs";
 import { describe, test, type TestContext } from "node:test";
 import { Region, type MemberDeath } from "shmkit";
 import { uniqueRegionName } from "./helpers/leftovers.js";
+import { canPlayUsers } from "./helpers/other-users.js";
 import { ProcessMember } from "./helpers/process-member.js";
 import { SMALL, testRegion } from "./helpers/process-regions.js";
 
 /** Regions of several users, who are in one group. Other users are played by processes that give up being root. */
 
-const isRoot = process.geteuid!() === 0;
 /** Users and groups of numbers that nobody need have. */
 const GROUP = 54_321;
 const MEMBER = 54_001;
@@ -31,7 +31,7 @@ async function processOf(uid: number, groups: readonly number[]): Promise<Proces
 const groupRegion = (t: TestContext, mode: number): Promise<Region> =>
   testRegion(t, "group", { ...SMALL, mode, group: GROUP });
 
-describe("a region of a group", { skip: isRoot ? false : "only root can play other users" }, () => {
+describe("a region of a group", { skip: canPlayUsers ? false : "only root can play other users" }, () => {
   test("is open to its members: they send, and recover each other when one is killed", async (t) => {
     const region = await groupRegion(t, 0o660);
     const { gid, mode } = statSync(region.path);

@@ -104,13 +104,19 @@ describe("a reader", () => {
   test("waits for a name; does not count the dead as alive, and removes nothing", async () => {
     const name = uniqueRegionName();
     await assert.rejects(Region.open(name, { ...READ, wait: true, timeoutMs: 30 }), { code: "ERR_TIMEOUT" });
-    const waiting = Region.open(name, { ...READ, wait: true, timeoutMs: 20_000 });
-    const member = await ProcessMember.start({ region: name, options: SMALL });
-    (await waiting).close();
-    await member.kill();
-    assert.throws(() => Region.openSync(name, READ), { code: "ERR_NOT_FOUND" });
-    assert.ok(Region.inspect(name), "somebody who may write takes the name away");
-    await Region.clean();
+    let stayed = false;
+    // Whoever else looks for the dead on this machine may be quicker, but not every time.
+    for (let looks = 0; looks < 5 && !stayed; looks++) {
+      const waiting = Region.open(name, { ...READ, wait: true, timeoutMs: 20_000 });
+      const member = await ProcessMember.start({ region: name, options: SMALL });
+      (await waiting).close();
+      await member.kill();
+      assert.throws(() => Region.openSync(name, READ), { code: "ERR_NOT_FOUND" });
+      stayed = Region.inspect(name) !== undefined;
+      await Region.clean({ name });
+      assert.equal(Region.inspect(name), undefined);
+    }
+    assert.ok(stayed, "somebody who may write takes the name away");
   });
 
   test("of a region on disk, which it leaves in order", async (t) => {

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chownSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, rmSync, writeFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { Region } from "shmkit";
 import { CLI, run, start, until } from "./helpers/cli-process.js";
 import { joined, regionName } from "./helpers/cli-regions.js";
 import { leftovers } from "./helpers/leftovers.js";
+import { canPlayUsers } from "./helpers/other-users.js";
 
 const CLI_COMMAND = `"${process.execPath}" "${CLI}"`;
 
@@ -68,12 +69,10 @@ describe("clean", () => {
     const region = await Region.create(regionName("foreign"), { size: "1MiB", mode: 0o666, lifetime: "kernel" });
     await region.close();
     // In a user namespace of its own, root may be the only user there is.
-    const users = readFileSync("/proc/self/uid_map", "utf8").trim().split(/\s+/).map(Number);
-    const isRoot = process.geteuid!() === 0 && users[2] > 54321;
-    if (isRoot) chownSync(region.path, 12345, 12345);
+    if (canPlayUsers) chownSync(region.path, 12345, 12345);
     const { removed } = await cleaned("--kernel", "--dry-run");
     assert.ok(removed.some(({ name }) => name === region.name));
-    if (isRoot) {
+    if (canPlayUsers) {
       const asOther = spawnSync(process.execPath, [CLI, "clean", "--kernel", "--dry-run"], {
         encoding: "utf8",
         uid: 54321,

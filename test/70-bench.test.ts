@@ -100,7 +100,7 @@ describe("npm run bench", () => {
       ...["spin-round-trip", "parked-round-trip", "wake-latency", "spsc-64B", "spsc-64B-fresh", "spsc-64B-await"],
       ...["mpmc-64B", "object", "bulk-1MiB", "mutex", "mutex-contended", "lock-handover", "rwlock-read"],
       ...["semaphore", "condition", "posix-semaphore", "posix-queue", "sysv-semaphore", "sysv-queue", "web-locks"],
-      ...["attach", "import", "idle"],
+      ...["struct-fields", "mapped-view", "attach", "import", "idle"],
     ]);
     for (const { call, contenders } of BENCHMARKS) {
       assert.notEqual(call, "");

@@ -103,8 +103,26 @@ function removeIfSame({ descriptor, path }: OpenFile): void {
   if (named !== undefined && named.ino === own.ino && named.dev === own.dev) unlinkSync(path);
 }
 
+/** Nothing is taken out of a file for a map that cannot be had. */
+function checkBeforeEmptying({ mode, access, capacity }: FileWish): void {
+  if (mode !== "create") return;
+  if (!writesFile(access))
+    throw new ArgumentError(
+      "ERR_INVALID_ARGUMENT",
+      `the mode "create" empties the file, which the access "${access}" does not allow; open it with the mode "open"`,
+      { actual: access },
+    );
+  if (capacity === 0)
+    throw new ArgumentError(
+      "ERR_INVALID_ARGUMENT",
+      'the mode "create" empties the file: say which capacity it is to get',
+      { actual: capacity },
+    );
+}
+
 /** Opens a file and gives it the length that is asked for. Answers it with its capacity. */
 export function* openFile(file: unknown, wish: FileWish): Steps<{ source: MapSource; capacity: number }> {
+  checkBeforeEmptying(wish);
   const opened = open(file, wish);
   try {
     const capacity = yield* fit(opened, wish);

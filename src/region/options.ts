@@ -57,6 +57,14 @@ export type AnonymousOptions = Pick<RegionOptions, "size" | "maxSize" | "maxMemb
 export type DescriptorOptions = Pick<RegionOptions, "label" | "shared"> & WaitOptions;
 
 /** Options checked and completed; `given` tells which ones a joiner wants compared. */
+/** What to remove, of regions that no living process uses. */
+export interface CleanOptions {
+  /** Also those of lifetime `"kernel"`. Default: false. */
+  readonly kernel?: boolean;
+  /** Only the region of this name. Default: all. */
+  readonly name?: string;
+}
+
 export interface CheckedOptions {
   readonly sizeBytes: number;
   readonly maxSizeBytes: number;

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import * as words from "#words";
 import { ArgumentError, ShmkitError } from "../base/errors.js";
-import { flag, knownOptions, wholeNumber } from "../base/arguments.js";
+import { flag, knownOptions, regionName, wholeNumber } from "../base/arguments.js";
 import { deadlineOf, now, onlyWaitOptions, timeoutError, type WaitOptions } from "../base/deadline.js";
 import { checkResult } from "../base/system-errors.js";
 import { formatBytes, sizeBytes, type Size } from "../base/sizes.js";
@@ -21,6 +21,7 @@ import {
   checkDescriptorOptions,
   checkOptions,
   checkReaderOptions,
+  type CleanOptions,
   wantsReader,
   type AnonymousOptions,
   type DescriptorOptions,
@@ -231,17 +232,18 @@ export class Region extends RegionObjects implements AsyncDisposable {
   }
 
   /**
-   * Removes regions that no living process uses; of lifetime `"kernel"` only with `kernel: true` (default false). Leaves alone what it may not
-   * touch or cannot understand. Resolves to the names removed.
+   * Removes regions that no living process uses; of lifetime `"kernel"` only with `kernel: true`. Leaves alone what it may
+   * not touch or cannot understand. Resolves to the names removed.
+   * @throws ERR_INVALID_NAME, ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
    */
-  static async clean(options?: { kernel?: boolean }): Promise<string[]> {
+  static async clean(options?: CleanOptions): Promise<string[]> {
     const removed: string[] = [];
     for (const { name, steps } of cleaning(options, "Region.clean"))
       if (await run(steps, `cleaning ${name}`, CLEANING).catch(unlessShmkit)) removed.push(name);
     return removed;
   }
   /** {@link clean}, blocking the thread. */
-  static cleanSync(options?: { kernel?: boolean }): string[] {
+  static cleanSync(options?: CleanOptions): string[] {
     const removed: string[] = [];
     for (const { name, steps } of cleaning(options, "Region.cleanSync"))
       try {
@@ -554,11 +556,13 @@ const MAX_DESCRIPTOR = 2 ** 31 - 1;
 const CLEANING: WaitOptions = { timeoutMs: 1000 };
 
 function* cleaning(
-  options: { kernel?: boolean } | undefined,
+  options: CleanOptions | undefined,
   where: string,
 ): Generator<{ name: string; steps: Steps<boolean> }, void, void> {
-  const kernel = flag(knownOptions(options, ["kernel"], where).kernel, "kernel");
-  for (const name of regionNames()) yield { name, steps: clean(name, kernel) };
+  const known = knownOptions(options, ["kernel", "name"], where);
+  const kernel = flag(known.kernel, "kernel");
+  const names = known.name === undefined ? regionNames() : [regionName(known.name)];
+  for (const name of names) yield { name, steps: clean(name, kernel) };
 }
 
 function unlessShmkit(error: unknown): false {

@@ -18,6 +18,7 @@ export interface PeerResult {
 export interface StartedPeer {
   readonly said: Promise<string>;
   readonly ended: Promise<PeerResult>;
+  readonly pid: number;
   readonly kill: () => void;
 }
 
@@ -61,6 +62,6 @@ export class PosixPeer {
       this.children.delete(child);
       return { code: code as number | null, output: output.trim() };
     });
-    return { said, ended, kill: () => child.kill("SIGKILL") };
+    return { said, ended, pid: child.pid!, kill: () => child.kill("SIGKILL") };
   }
 }

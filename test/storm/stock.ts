@@ -15,7 +15,7 @@ export async function takeSyncStock(
   objects: SyncObjects,
 ): Promise<{ sync: SyncRemains; problem: string | undefined }> {
   const { gate, places, tickets, tokens, countdown, pulse, mail, meeting } = objects;
-  const { takeovers: _told, ...left } = gate.statistics();
+  const { takeovers: _told, contended: _waited, ...left } = gate.statistics();
   const { held, pending } = await region.locks.query();
   const { arrived, expected } = meeting.statistics();
   pulse.set();

@@ -124,9 +124,9 @@ async function judgeRegions(
   for (const region of regions) judged.set(region, obstacleOfRegion(region, options));
   const removable = [...judged].filter(([, obstacle]) => obstacle === undefined).map(([region]) => region);
   if (options.dryRun || removable.length === 0) return judged;
-  const cleaned = await Region.clean();
   for (const region of removable)
-    if (!cleaned.includes(region.name)) judged.set(region, "somebody has joined or removed it meanwhile");
+    if ((await Region.clean({ name: region.name })).length === 0)
+      judged.set(region, "somebody has joined or removed it meanwhile");
   return judged;
 }
 
