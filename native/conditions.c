@@ -59,6 +59,7 @@ static struct placed *call_condition(struct call *call) {
   for (size_t i = 0; i < sizeof difference; i++) is_sound = is_sound && (bytes[i] & difference[i]) == of_several[i];
   /* Reading it found out whether the page is gone. */
   if (mapping_is_lost(condition->mapping)) call_refuse(call, -EIO);
+  else if (!condition->mapping->writable) call_refuse(call, -EROFS);
   else if (!is_sound) call_refuse(call, -EINVAL);
   return call->stopped ? NULL : condition;
 }

@@ -353,7 +353,9 @@ static int64_t lock(const struct call *call, const struct placed *mutex, double 
 
 struct placed *call_mutex(struct call *call, size_t index) {
   struct placed *mutex = call_placed(call, index, "mutex", PLACED_MUTEX);
-  int failure = call->stopped ? 0 : check_contents(mutex);
+  if (call->stopped) return NULL;
+  /* Its pages may have become this process's own since it was found. */
+  int failure = mutex->mapping->writable ? check_contents(mutex) : -EROFS;
   if (failure != 0) call_refuse(call, failure);
   return call->stopped ? NULL : mutex;
 }

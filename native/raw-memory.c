@@ -116,11 +116,17 @@ int64_t raw_protect(struct call *call) {
   if (call->stopped) return 0;
   int failure = check_protection(protection);
   if (failure != 0 || is_private(pages.mapping) || pages.length == 0) return failure;
-  /* What becomes this process's own cannot be unlocked for others any more. */
-  if ((protection & PROT_WRITE) == 0 && atomic_load(&pages.mapping->locked) > 0) return -EBUSY;
+  /* A mutex that is locked is replaced neither by this process's own pages nor by others' of the same place. */
+  if (atomic_load(&pages.mapping->locked) > 0) return -EBUSY;
+  bool is_whole = pages.begin == pages.mapping->base && pages.length >= pages.mapping->usable;
   int64_t offset = pages.mapping->file_offset + (pages.begin - pages.mapping->base);
   void *mapped = map_pages(pages.begin, pages.length, (int)protection, MAP_FIXED | MAP_SHARED, pages.mapping->file, offset);
-  if (mapped != MAP_FAILED) return 0;
+  if (mapped != MAP_FAILED) {
+    /* A part of this process's own is enough: what is there keeps nobody out. */
+    if ((protection & PROT_WRITE) == 0) pages.mapping->writable = false;
+    else if (is_whole) pages.mapping->writable = true;
+    return 0;
+  }
   failure = errno;
   /* Some kernels take the old pages away before they find that there can be no new ones. */
   unsigned char resident;

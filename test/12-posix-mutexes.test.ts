@@ -433,8 +433,15 @@ describe("damage", () => {
     pthread_mutex_lockSync(mutex);
     failsWithCode("EBUSY", () => munmap(memory));
     failsWithCode("EBUSY", () => mprotect(memory, PROT_READ));
+    failsWithCode("EBUSY", () => mprotect(memory, PROT_READ | PROT_WRITE));
     pthread_mutex_unlock(mutex);
     mprotect(memory, PROT_READ);
+    // Pages of this process's own would keep nobody out.
+    failsWithCode("EROFS", () => pthread_mutex_trylock(mutex));
+    failsWithCode("EROFS", () => pthread_mutex_at(place));
+    mprotect(memory, PROT_READ | PROT_WRITE);
+    assert.equal(pthread_mutex_trylock(mutex), "locked");
+    pthread_mutex_unlock(mutex);
     munmap(memory);
   });
 });

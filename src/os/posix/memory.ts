@@ -62,7 +62,7 @@ export function msyncSync(memory: Mapped, flags = MS_SYNC): void {
  * Changes what may be done with a shared mapping: mprotect(2). Without PROT_WRITE, pages become copies of this process from
  * the moment it writes to them. A private mapping stays as it is: nobody else sees what is written to it anyway.
  * @throws SystemCallError EACCES when the file is not open for writing, EINVAL, ENOTSUP without PROT_READ and PROT_WRITE, EBUSY
- * without PROT_WRITE while a thread of this process has a mutex in the mapping
+ * while a thread of this process has a mutex in the mapping locked
  */
 export function mprotect(memory: Mapped, prot: number): void {
   const { memory: raw, offset, length } = rangeOf(memory, "mprotect");
