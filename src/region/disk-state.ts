@@ -139,9 +139,12 @@ export function* seal(descriptor: number, path: string): Steps<void> {
     words.store(segment.words, HEADER.diskState, DiskState.inOrder);
     yield* written(segment, PAGE_BYTES);
   } finally {
-    segment?.close();
-    unlockAttach(descriptor);
-    yield { closing: descriptor };
+    try {
+      segment?.close();
+    } finally {
+      unlockAttach(descriptor);
+      yield { closing: descriptor };
+    }
   }
 }
 
