@@ -7,6 +7,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   readSync,
   rmSync,
   statSync,
@@ -33,11 +34,24 @@ import {
   uint8,
   type MapAccess,
 } from "shmkit";
+import { munmap, pthread_mutex_init, pthread_mutex_trylock, pthread_mutex_unlock } from "shmkit/posix";
 import { failsWith, failureOf, loose } from "./helpers/argument-failures.js";
 import { uniqueRegionName } from "./helpers/leftovers.js";
+import { failsWithCode } from "./helpers/system-call-failure.js";
 
 const folder = mkdtempSync(join(tmpdir(), "shmkit-mapped-"));
 after(() => rmSync(folder, { recursive: true }));
+
+/** Of the descriptors that this process has. */
+const openPaths = (): string[] =>
+  readdirSync("/proc/self/fd").flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${fd}`)];
+    } catch {
+      // That of the listing itself.
+      return [];
+    }
+  });
 
 let files = 0;
 function fileOf(contents: string | number): string {
@@ -230,6 +244,24 @@ describe("files", () => {
     assert.ok(statSync(path).blocks * 512 < GIB / 1024);
   });
 
+  test("a view that cannot be unmapped now stays open, and is closed afterwards", async () => {
+    const path = fileOf(8192);
+    const map = MemoryMappedFile.createFromFileSync(path);
+    const view = map.createViewAccessor();
+    const mutex = pthread_mutex_init(view.bytes);
+    assert.equal(pthread_mutex_trylock(mutex), "locked");
+    failsWithCode("EBUSY", () => view.close());
+    assert.equal(view.readInt8(8000), 0);
+    pthread_mutex_unlock(mutex);
+    view.close();
+    assert.equal(await code(() => view.readInt8(0)), "ERR_CLOSED");
+    const unmapped = map.createViewAccessor();
+    munmap(unmapped.bytes);
+    unmapped.close();
+    map.close();
+    assert.equal(openPaths().includes(path), false, "the file is closed with the last of them");
+  });
+
   test("cut off under a view: an error from the first call on, and no crash", async () => {
     const path = fileOf(300_000);
     const map = MemoryMappedFile.createFromFileSync(path);
@@ -402,6 +434,17 @@ describe("streams", () => {
       back.close();
       assert.equal(await code(() => back.read(word)), "ERR_CLOSED");
       await assert.rejects(text(back[readable]() as never), { code: "ERR_CLOSED" });
+    }
+    // What is no bytes is not taken for none.
+    for (const chunk of [new ArrayBuffer(4), new DataView(new ArrayBuffer(4)), "text", {}]) {
+      await failsWith(() => out.write(chunk as never), "ERR_INVALID_ARGUMENT");
+      await assert.rejects(
+        out
+          .writable()
+          .getWriter()
+          .write(chunk as never),
+        { code: "ERR_INVALID_ARGUMENT" },
+      );
     }
     // The end: all of a chunk or nothing.
     out.position = contents.length - 3;

@@ -5,8 +5,7 @@ import { ShareableList, SharedMemory, type ShareableValue } from "shmkit";
 import { failsWith, failureOf, loose } from "./helpers/argument-failures.js";
 import { uniqueRegionName } from "./helpers/leftovers.js";
 import { hasPython, PythonProcess, runPython } from "./helpers/python.js";
-// Fails a file that leaves a name behind.
-import "./helpers/process-member.js";
+import { ProcessMember } from "./helpers/process-member.js";
 
 const nameIt = (): string => uniqueRegionName("list");
 
@@ -66,6 +65,39 @@ describe("a list", () => {
       file.toString("latin1", 48),
       `text${"\0".repeat(12)}q${"\0".repeat(7)}8s${"\0".repeat(6)}xxxxxx?x\0\u0001\u0003`,
     );
+  });
+
+  test("is whole as soon as anybody can open it", async () => {
+    const name = nameIt();
+    const member = await ProcessMember.start();
+    let hasEnded = false;
+    const making = member
+      .run(({ shmkit }, name) => {
+        for (let round = 0; round < 300; round++) {
+          const made = shmkit.ShareableList.createSync([1, "two", null], name);
+          made.close();
+          made.memory.unlink();
+        }
+      }, name)
+      .finally(() => (hasEnded = true));
+    let opened = 0;
+    while (!hasEnded) {
+      for (let look = 0; look < 100; look++) {
+        let found: ShareableList;
+        try {
+          found = ShareableList.openSync(name);
+        } catch (error) {
+          assert.equal((error as { code: string }).code, "ERR_NOT_FOUND");
+          continue;
+        }
+        assert.deepEqual([...found], [1, "two", null]);
+        found.close();
+        opened++;
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await making;
+    assert.ok(opened > 0, "it was opened in between");
   });
 
   test("of nothing, and without a name", async () => {

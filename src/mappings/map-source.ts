@@ -29,4 +29,10 @@ export class MapSource {
 }
 
 /** Closes what nobody refers to any more. */
-const forgotten = new FinalizationRegistry<() => void>((leave) => leave());
+const forgotten = new FinalizationRegistry<() => void>((leave) => {
+  try {
+    leave();
+  } catch {
+    // Nobody is there to be told, and an error here would end the process.
+  }
+});

@@ -1,6 +1,6 @@
 import type { Readable, Writable } from "node:stream";
-import { ArgumentRangeError } from "../base/errors.js";
-import { wholeNumber } from "../base/arguments.js";
+import { ArgumentError, ArgumentRangeError } from "../base/errors.js";
+import { show, wholeNumber } from "../base/arguments.js";
 import type { MappedView } from "./mapped-view.js";
 
 const CHUNK_BYTES = 65536;
@@ -49,6 +49,8 @@ export class MappedStream {
 
   /** Writes on: all of it, or nothing when it does not fit any more. @throws as {@link MappedView} */
   write(bytes: Uint8Array): void {
+    if (!(bytes instanceof Uint8Array))
+      throw new ArgumentError("ERR_INVALID_ARGUMENT", `bytes must be a Uint8Array, not ${show(bytes)}`);
     this.view.check();
     if (bytes.length > this.length - this.at)
       throw new ArgumentRangeError(

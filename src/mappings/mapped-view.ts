@@ -35,6 +35,9 @@ export interface ViewPlan {
 /** Views begin at a page in the file. */
 const PAGE_BYTES = 65536;
 
+/** Who has only the bytes of a view keeps the file as well, and the name. */
+const sources = new WeakMap<ArrayBufferLike, MapSource>();
+
 function mapped({ source, size, access }: ViewPlan, begin: number, pointerOffset: number): ArrayBuffer {
   const { prot, flags } = RIGHTS[access];
   try {
@@ -83,6 +86,7 @@ export class MappedView {
     this.capacity = size;
     this.access = access;
     this.bytes = new Uint8Array(memory, this.pointerOffset, size);
+    sources.set(memory, source);
     this.data = new DataView(memory, this.pointerOffset, size);
     this.status = rangeOf(memory, "mmap").memory.status;
     this.readEnd = RIGHTS[access].reads ? size : 0;
@@ -448,12 +452,20 @@ export class MappedView {
     throw error;
   }
 
-  /** Unmaps it; afterwards {@link bytes} reads zeroes. Idempotent. */
+  /**
+   * Unmaps it; afterwards {@link bytes} reads zeroes. Idempotent.
+   * @throws SystemCallError EBUSY while this process has a mutex of `shmkit/posix` in it locked: then it stays open
+   */
   close(): void {
     if (this.isClosed) return;
+    try {
+      munmap(this.bytes.buffer);
+    } catch (error) {
+      // Refused, it stays open; but somebody may have unmapped its bytes already.
+      if (!(error instanceof ArgumentError)) throw error;
+    }
     this.readEnd = 0;
     this.writeEnd = 0;
-    munmap(this.bytes.buffer);
     this.source.release();
   }
 

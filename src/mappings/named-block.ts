@@ -140,13 +140,21 @@ export function cleanBlocks(): string[] {
     if (!file.startsWith(PREFIX)) continue;
     const path = `${DIRECTORY}/${file}`;
     const descriptor = native.openExisting(path, true);
-    // Somebody else's, or gone meanwhile.
+    // Not to be opened, or gone meanwhile.
     if (descriptor < 0) continue;
-    if (tryLockAttach(descriptor, path) && !anybodyAlive(descriptor)) {
-      unlinkIfSame(descriptor, path, true);
-      removed.push(file.slice(PREFIX.length));
+    try {
+      if (cleanBlock(descriptor, path)) removed.push(file.slice(PREFIX.length));
+    } finally {
+      native.close(descriptor);
     }
-    native.close(descriptor);
   }
   return removed;
+}
+
+/** Removes one that nobody uses, unless it is somebody else's: root may open those, too. */
+function cleanBlock(descriptor: number, path: string): boolean {
+  if (statOf(descriptor, path).uid !== native.effectiveUid()) return false;
+  if (!tryLockAttach(descriptor, path) || anybodyAlive(descriptor)) return false;
+  unlinkIfSame(descriptor, path, true);
+  return true;
 }

@@ -129,7 +129,11 @@ export function* openFile(file: unknown, wish: FileWish): Steps<{ source: MapSou
     const { descriptor, path } = opened;
     return { source: new MapSource(descriptor, path, () => closeSync(descriptor)), capacity };
   } catch (error) {
-    if (opened.created) removeIfSame(opened);
+    try {
+      if (opened.created) removeIfSame(opened);
+    } catch {
+      // What went wrong first is what is told.
+    }
     closeSync(opened.descriptor);
     throw error;
   }

@@ -1,4 +1,4 @@
-import { show } from "../base/arguments.js";
+import { show, wholeNumber } from "../base/arguments.js";
 import { ArgumentError, ArgumentRangeError } from "../base/errors.js";
 
 /**
@@ -19,6 +19,7 @@ export type ShareableValue = number | bigint | boolean | string | Uint8Array | n
 export const WORD = 8;
 /** The longest size whose format `%ds` has 8 characters. */
 const MAX_SLOT_BYTES = 9_999_992;
+const MAX_LENGTH = 2 ** 32;
 
 export const Format = { integer: "q", float: "d", boolean: "xxxxxxx?", nothing: "xxxxxx?x" } as const;
 
@@ -97,7 +98,7 @@ export function encode(value: unknown, asFloat: boolean): Encoded {
 }
 
 /** Bytes of the place that a value gets when its list is made. @throws ERR_OUT_OF_RANGE */
-export function slotBytes({ format, bytes }: Encoded): number {
+function slotBytes({ format, bytes }: Encoded): number {
   if (format !== undefined) return WORD;
   const size = WORD * (Math.floor(bytes.length / WORD) + 1);
   if (size <= MAX_SLOT_BYTES) return size;
@@ -109,7 +110,7 @@ export function slotBytes({ format, bytes }: Encoded): number {
 }
 
 /** The format of a value in a place of that size. */
-export const formatIn = ({ format }: Encoded, size: number): string => format ?? `${size}s`;
+const formatIn = ({ format }: Encoded, size: number): string => format ?? `${size}s`;
 
 /** Where the parts of a list are, from its number of values and the bytes of all of them. */
 export function placesOf(length: number, valueBytes: number) {
@@ -117,6 +118,47 @@ export function placesOf(length: number, valueBytes: number) {
   const formats = values + valueBytes;
   const codes = formats + WORD * length;
   return { values, formats, codes, end: codes + length };
+}
+
+/** Where one value of a list is, and how long its place. */
+export interface Place {
+  readonly index: number;
+  readonly begin: number;
+  readonly size: number;
+}
+
+/** Writes a value into the bytes of a list. */
+export function writeValue(
+  bytes: Uint8Array,
+  { formats, codes }: ReturnType<typeof placesOf>,
+  { index, begin, size }: Place,
+  value: Encoded,
+): void {
+  const at = formats + index * WORD;
+  bytes.fill(0, at, at + WORD);
+  bytes.set(Buffer.from(formatIn(value, size), "latin1"), at);
+  bytes[codes + index] = value.code;
+  bytes.fill(0, begin, begin + (value.format === undefined ? size : WORD));
+  bytes.set(value.bytes, begin);
+}
+
+/** All bytes of a list of some values. @throws ERR_OUT_OF_RANGE */
+export function listBytes(values: readonly Encoded[]): Uint8Array {
+  const sizes = values.map(slotBytes);
+  const places = placesOf(
+    wholeNumber(values.length, "the number of values", 0, MAX_LENGTH),
+    sizes.reduce((sum, size) => sum + size, 0),
+  );
+  const bytes = new Uint8Array(places.end);
+  const view = new DataView(bytes.buffer);
+  view.setBigInt64(0, BigInt(values.length), true);
+  let offset = 0;
+  for (const [index, value] of values.entries()) {
+    writeValue(bytes, places, { index, begin: places.values + offset, size: sizes[index] }, value);
+    offset += sizes[index];
+    view.setBigInt64((index + 2) * WORD, BigInt(offset), true);
+  }
+  return bytes;
 }
 
 function unfilled(bytes: Uint8Array): Uint8Array {

@@ -4,16 +4,14 @@ import {
   decode,
   encode,
   Format,
-  formatIn,
+  listBytes,
   placesOf,
-  slotBytes,
   WORD,
+  writeValue,
   type Encoded,
   type ShareableValue,
 } from "./shareable-list-layout.js";
 import { SharedMemory } from "./shared-memory.js";
-
-const MAX_LENGTH = 2 ** 32;
 
 /**
  * A list of values in shared memory, as Python's `multiprocessing.shared_memory.ShareableList`: of fixed length, with places of
@@ -41,7 +39,7 @@ export class ShareableList implements Iterable<ShareableValue>, Disposable {
   /** How many values it has. */
   readonly length: number;
   /** Where each place begins, and where the last one ends: what it was when the list was opened. */
-  private readonly offsets: readonly number[];
+  private readonly offsets: Float64Array;
   private readonly places: ReturnType<typeof placesOf>;
   private readonly bytes: Uint8Array;
 
@@ -60,13 +58,11 @@ export class ShareableList implements Iterable<ShareableValue>, Disposable {
    * @throws ERR_NOT_ENCODABLE, ERR_OUT_OF_RANGE (an integer of more than 64 bits, a text of 10 MB), and as {@link SharedMemory.create}
    */
   static async create(values: Iterable<ShareableValue>, name?: string): Promise<ShareableList> {
-    const encoded = encodeAll(values);
-    return ShareableList.filled(await SharedMemory.create(name, { size: bytesOf(encoded) }), encoded);
+    return ShareableList.in(await SharedMemory.of(name, listBytes(encodeAll(values))));
   }
   /** {@link create}, blocking the thread. */
   static createSync(values: Iterable<ShareableValue>, name?: string): ShareableList {
-    const encoded = encodeAll(values);
-    return ShareableList.filled(SharedMemory.createSync(name, { size: bytesOf(encoded) }), encoded);
+    return ShareableList.in(SharedMemory.ofSync(name, listBytes(encodeAll(values))));
   }
 
   /** Opens a list that exists. @throws ERR_CORRUPT when the memory holds none, and as {@link SharedMemory.open} */
@@ -85,19 +81,6 @@ export class ShareableList implements Iterable<ShareableValue>, Disposable {
       memory.close();
       throw error;
     }
-  }
-
-  private static filled(memory: SharedMemory, encoded: readonly Encoded[]): ShareableList {
-    const view = new DataView(memory.buffer);
-    view.setBigInt64(0, BigInt(encoded.length), true);
-    let offset = 0;
-    for (const [index, value] of encoded.entries()) {
-      offset += slotBytes(value);
-      view.setBigInt64((index + 2) * WORD, BigInt(offset), true);
-    }
-    const list = new ShareableList(memory);
-    for (const [index, value] of encoded.entries()) list.write(index, value);
-    return list;
   }
 
   /**
@@ -128,7 +111,7 @@ export class ShareableList implements Iterable<ShareableValue>, Disposable {
   set(index: number, value: ShareableValue): void {
     const at = this.indexOf(index);
     const encoded = encode(value, this.kindOf(at).format === Format.float);
-    const { size } = this.placeOf(at);
+    const { begin, size } = this.placeOf(at);
     if (encoded.bytes.length > size)
       throw new ArgumentRangeError(
         "ERR_OUT_OF_RANGE",
@@ -136,7 +119,7 @@ export class ShareableList implements Iterable<ShareableValue>, Disposable {
         { expected: size, actual: encoded.bytes.length },
       );
     this.memory.checkUsable();
-    this.write(at, encoded);
+    writeValue(this.bytes, this.places, { index: at, begin, size }, encoded);
     this.memory.checkUsable();
   }
 
@@ -171,29 +154,22 @@ export class ShareableList implements Iterable<ShareableValue>, Disposable {
     const text = Buffer.from(this.bytes.slice(at, at + WORD)).toString("latin1");
     return { code: this.bytes[this.places.codes + index], format: text.replace(/\0+$/, "") };
   }
-
-  private write(index: number, encoded: Encoded): void {
-    const { begin, size } = this.placeOf(index);
-    const at = this.places.formats + index * WORD;
-    this.bytes.fill(0, at, at + WORD);
-    this.bytes.set(Buffer.from(formatIn(encoded, size), "latin1"), at);
-    this.bytes[this.places.codes + index] = encoded.code;
-    this.bytes.fill(0, begin, begin + (encoded.format === undefined ? size : WORD));
-    this.bytes.set(encoded.bytes, begin);
-  }
 }
 
 const noList = ({ name, path }: SharedMemory): ShmkitError =>
   new ShmkitError("ERR_CORRUPT", `${name} holds no list: its lengths do not fit its size`, { path });
 
 /** The offsets of a list, copied first and checked then: whoever may write to it may write anything. */
-function offsetsOf(memory: SharedMemory): number[] {
+function offsetsOf(memory: SharedMemory): Float64Array {
   const view = new DataView(memory.buffer);
   const length = memory.size < 2 * WORD ? -1 : Number(view.getBigInt64(0, true));
   if (length < 0 || placesOf(length, 0).end > memory.size) throw noList(memory);
-  const offsets = Array.from({ length: length + 1 }, (_, i) => Number(view.getBigInt64((i + 1) * WORD, true)));
-  for (const [i, offset] of offsets.entries())
-    if (i === 0 ? offset !== 0 : offset < offsets[i - 1] + WORD) throw noList(memory);
+  // No array of numbers: of what somebody else has written that would be too long, the process would end.
+  const offsets = new Float64Array(length + 1);
+  for (let i = 0; i <= length; i++) {
+    offsets[i] = Number(view.getBigInt64((i + 1) * WORD, true));
+    if (i === 0 ? offsets[i] !== 0 : offsets[i] < offsets[i - 1] + WORD) throw noList(memory);
+  }
   return offsets;
 }
 
@@ -204,11 +180,4 @@ function encodeAll(values: unknown): Encoded[] {
       actual: values,
     });
   return Array.from(iterable, (value) => encode(value, false));
-}
-
-function bytesOf(encoded: readonly Encoded[]): number {
-  return placesOf(
-    wholeNumber(encoded.length, "the number of values", 0, MAX_LENGTH),
-    encoded.reduce((sum, value) => sum + slotBytes(value), 0),
-  ).end;
 }

@@ -46,6 +46,8 @@ export interface Wanted {
   readonly sizeBytes: number;
   readonly mode: number;
   readonly shared: boolean;
+  /** What is in it before it has its name. Default: zeroes. */
+  readonly contents?: Uint8Array;
 }
 
 const WHAT = "shared memory";
@@ -68,6 +70,14 @@ export function wantedBy(options: SharedMemoryOptions | undefined, where: string
     shared: flag(given.shared, "shared"),
   };
 }
+
+/** One that has these bytes from the beginning. */
+export const wantedOf = (contents: Uint8Array): Wanted => ({
+  sizeBytes: contents.length,
+  mode: 0o600,
+  shared: false,
+  contents,
+});
 
 /** Makes one that must not exist; without a name it gets one that is free. */
 export function* create(given: string | undefined, wanted: Wanted): Steps<Block> {
@@ -116,6 +126,7 @@ function* make(given: string, wanted: Wanted): Steps<Block | undefined> {
     const facts = statOf(descriptor, path);
     const buffer = map(descriptor, facts, path, wanted.shared, false);
     range = rangeOf(buffer, "mmap");
+    if (wanted.contents !== undefined) new Uint8Array(buffer).set(wanted.contents);
     const named = nameFile(file, path);
     if (named !== -ERRNO.exists) checkResult(named, "link", path);
     if (named === 0) return { name, path, descriptor, facts, buffer, range, created: true, readOnly: false };

@@ -11,6 +11,7 @@ import {
   open,
   openOrCreate,
   wantedBy,
+  wantedOf,
   type Block,
   type SharedMemoryOpenOptions,
   type SharedMemoryOptions,
@@ -93,6 +94,15 @@ export class SharedMemory implements Disposable {
   /** {@link create}, blocking the thread: a third of a second per GiB. */
   static createSync(name: string | undefined, options: SharedMemoryOptions): SharedMemory {
     return new SharedMemory(runSync(create(name, wantedBy(options, "SharedMemory.createSync")), CREATING, undefined));
+  }
+
+  /** @internal Made of bytes, which are in it before it has its name. @throws as {@link create} */
+  static async of(name: string | undefined, contents: Uint8Array): Promise<SharedMemory> {
+    return new SharedMemory(await run(create(name, wantedOf(contents)), CREATING, undefined));
+  }
+  /** @internal */
+  static ofSync(name: string | undefined, contents: Uint8Array): SharedMemory {
+    return new SharedMemory(runSync(create(name, wantedOf(contents)), CREATING, undefined));
   }
 
   /**
