@@ -167,7 +167,6 @@ export class Stream {
   async leave(patience: Patience): Promise<number> {
     const { region, mutex, pipe, self } = this;
     const guard = await mutex.lock(patience.options());
-    let last: boolean;
     let broken: number;
     try {
       const members = region.members();
@@ -176,13 +175,14 @@ export class Stream {
       guard.set(WORD.broken, broken);
       for (const { word, alive, member } of parties) if (!alive || member === self) guard.set(word, 0);
       guard.commit();
-      last = isOver(pipe) && !parties.some(({ alive, member }) => alive && member !== self);
+      const last = isOver(pipe) && !parties.some(({ alive, member }) => alive && member !== self);
       if (last && !members.some((member) => member.alive && keyOf(member) !== self))
         await region.pipes.remove(pipe.name, patience.options());
+      // While it is locked: whoever had it afterwards would take part in a stream by a mutex that goes away.
+      if (last) await region.mutexes.remove(mutex.name, patience.options());
     } finally {
       guard.release();
     }
-    if (last) await region.mutexes.remove(mutex.name, patience.options());
     pipe.detach();
     mutex.detach();
     return broken;
