@@ -75,6 +75,24 @@ const sentAndClosed = scenario("pipe-sent-and-closed", "pipe", 2, (world) => {
   return { roles: [receiver, closer], model: answering({ receive: [1, undefined] }) };
 });
 
+/** A pipe shows itself done with only when nothing can come any more, although its figures are read one by one. */
+const doneWith = scenario("statistics-done-with", "pipe", 3, (world) => {
+  const [b, a, c] = pipes(world, { capacity: 2, maxLeased: 1 });
+  const closer: Role = {
+    name: "closer",
+    run: (call) => {
+      call({ name: "send" }, () => void a.sendSync(message(1)));
+      call({ name: "close" }, () => void a.closeSync());
+    },
+  };
+  const worker = once("worker", { name: "give back" }, () => void c.tryReceive({ lease: true })?.nack());
+  const reader = once("reader", { name: "look" }, () => {
+    const { closed, depth, leased } = b.statistics();
+    return closed && depth === 0 && leased === 0;
+  });
+  return { roles: [reader, closer, worker], model: answering({ look: [false] }) };
+});
+
 const CLOSING: Model<boolean> = {
   initial: false,
   step: (isClosed, { name }, answer) => {
@@ -315,6 +333,7 @@ export const WEAK_SCENARIOS: readonly Scenario[] = [
   figures("statistics-sent", [], (pipe) => pipe.trySend(message(1))),
   figures("statistics-received", [1, 2], (pipe) => pipe.tryReceive()),
   sentAndClosed,
+  doneWith,
   closerDies,
   hinted,
   firstName,

@@ -119,8 +119,16 @@ export class Work {
   /** Shows how it goes, kills one worker in the middle and puts another in its place; resolves when all batches are done. */
   private async direct(region: Region, batches: Pipe<Uint8Array>, workers: readonly [Child, Child]): Promise<void> {
     const steady = workers[0].succeeds();
-    const failed = new Promise<never>((_, reject) => void steady.catch(reject));
     let other: Promise<void> | undefined;
+    let killed = false;
+    const busy = workers[1].succeeds().catch((error: unknown) => {
+      if (!killed) throw error;
+    });
+    const failed = new Promise<never>((_, reject) => {
+      void steady.catch(reject);
+      void busy.catch(reject);
+    });
+    void failed.catch(() => undefined);
     let holding = false;
     let released = false;
     void workers[1].says().then(
@@ -132,6 +140,7 @@ export class Work {
     for (let statistics = batches.statistics(); !isDone(statistics); statistics = batches.statistics()) {
       await Promise.race([sleep(LOOK_MS, undefined, { signal: this.signal }), failed]);
       if (holding && other === undefined) {
+        killed = true;
         await this.killWorker(region, batches, workers[1]);
         const replacement = this.startWorker(region.name, 3, Number.POSITIVE_INFINITY);
         other = replacement.succeeds();
@@ -149,7 +158,7 @@ export class Work {
       drawnAt = now;
       drawnBytes = statistics.receivedBytes;
     }
-    await Promise.all([steady, other ?? workers[1].succeeds()]);
+    await Promise.all([steady, other ?? busy]);
   }
 
   private async killWorker(region: Region, batches: Pipe<Uint8Array>, victim: Child): Promise<void> {
