@@ -268,6 +268,13 @@ describe("System V semaphores", () => {
     await removed;
     failsWith("EINVAL", "semctl", () => semctl(id, 0, GETVAL));
     failsWith("EINVAL", "semop", () => semopSync(id, [{ sem_num: 0, sem_op: 1 }]));
+    // Before the thread that is to wait has begun.
+    for (let round = 0; round < 20; round++) {
+      const short = semaphores();
+      const waiting = assert.rejects(semop(short, [{ sem_num: 0, sem_op: -1 }]), { code: "EIDRM" });
+      semctl(short, 0, IPC_RMID);
+      await waiting;
+    }
   });
 
   test("SEM_UNDO gives back what a process that ends has taken; a wait on another thread undoes nothing early", async () => {
@@ -396,6 +403,13 @@ describe("System V message queues", () => {
     failsWith("EINVAL", "msgrcv", () => msgrcvSync(id, 64));
     failsWith("EINVAL", "msgsnd", () => msgsndSync(id, 1, bytes("x")));
     failsWith("EINVAL", "msgctl", () => msgctl(id, IPC_STAT));
+    // Before the thread that is to wait has begun.
+    for (let round = 0; round < 20; round++) {
+      const short = queue();
+      const receiving = assert.rejects(msgrcv(short, 64), { code: "EIDRM" });
+      msgctl(short, IPC_RMID);
+      await receiving;
+    }
   });
 
   test("a program in C answers", async () => {

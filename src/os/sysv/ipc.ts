@@ -1,6 +1,10 @@
+import { constants } from "node:os";
 import { native } from "../../native/addon.js";
 import { IPC_FIELDS, IpcField } from "../../native/contract.js";
+import type { BlockingCall } from "../blocking-call.js";
 import { answerOf, nameOf } from "../system-call-error.js";
+
+const { EIDRM, EINVAL } = constants.errno;
 
 /** Who owns an object of System V's, and who may use it; `struct ipc_perm` in C. */
 export interface IpcPerm {
@@ -51,3 +55,19 @@ export const RIGHTS = 0o777;
 
 /** A time of the system's, seconds since 1970; undefined for never. */
 export const timeOf = (seconds: number): Date | undefined => (seconds === 0 ? undefined : new Date(seconds * 1000));
+
+/**
+ * A call that ends with EIDRM when its object is removed while it waits. The system says EINVAL where the removal comes between
+ * two waits, or before the thread that waits has begun; but the attempt had found the object, and nothing wrong with the call.
+ */
+export function endingWhenRemoved<T>(call: BlockingCall<T>): BlockingCall<T> {
+  const named = <R>(result: R): R | number => (result === -EINVAL ? -EIDRM : result);
+  return {
+    ...call,
+    park: (timeoutMs) => named(call.park(timeoutMs)),
+    start: () => {
+      const started = call.start();
+      return typeof started === "number" ? started : { id: started.id, promise: started.promise.then(named) };
+    },
+  };
+}

@@ -6,7 +6,7 @@ import type { NativeMessage, PendingCall } from "../../native/contract.js";
 import { callAsync, callSync, mustWaitFor, type BlockingCall } from "../blocking-call.js";
 import { answerOf, SystemCallError } from "../system-call-error.js";
 import { IPC_NOWAIT, IPC_RMID, IPC_SET, IPC_STAT, MSG_COPY } from "./constants.js";
-import { RIGHTS, statOf, timeOf, type IpcChange, type IpcPerm } from "./ipc.js";
+import { endingWhenRemoved, RIGHTS, statOf, timeOf, type IpcChange, type IpcPerm } from "./ipc.js";
 
 const { EAGAIN, EINVAL, ENOMSG } = constants.errno;
 
@@ -55,12 +55,12 @@ export function msgget(key: number, msgflg: number): number {
 function sending(msqid: number, type: number, message: Uint8Array, msgflg: number): BlockingCall {
   const neverWaits = (msgflg & IPC_NOWAIT) !== 0;
   const attempt = (): number => native.msgsnd(msqid, type, message, msgflg, 0);
-  return {
+  return endingWhenRemoved({
     syscall: "msgsnd",
     attempt: neverWaits ? attempt : () => mustWaitFor(attempt(), EAGAIN),
     park: (timeoutMs) => native.msgsnd(msqid, type, message, msgflg, timeoutMs),
     start: () => native.msgsnd_async(msqid, type, message, msgflg),
-  };
+  });
 }
 
 /**
@@ -106,12 +106,12 @@ function receiving(msqid: number, msgsz: number, msgtyp: number, msgflg: number)
     if (length < 0) return neverWaits || timeoutMs > 0 ? length : mustWaitFor(length, ENOMSG);
     return { type: found[0], data: target.subarray(0, length) };
   };
-  return {
+  return endingWhenRemoved({
     syscall: "msgrcv",
     attempt: () => receive(0),
     park: receive,
     start: () => received(native.msgrcv_async(msqid, msgsz, msgtyp, msgflg)),
-  };
+  });
 }
 
 function received(started: PendingCall<NativeMessage> | number): PendingCall<SysvMessage> | number {

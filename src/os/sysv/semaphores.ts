@@ -5,7 +5,7 @@ import { native } from "../../native/addon.js";
 import { callAsync, callSync, mustWaitFor, type BlockingCall } from "../blocking-call.js";
 import { answerOf } from "../system-call-error.js";
 import { GETALL, IPC_NOWAIT, IPC_SET, IPC_STAT, SETALL, SETVAL } from "./constants.js";
-import { RIGHTS, statOf, timeOf, type IpcChange, type IpcPerm } from "./ipc.js";
+import { endingWhenRemoved, RIGHTS, statOf, timeOf, type IpcChange, type IpcPerm } from "./ipc.js";
 
 const { EAGAIN } = constants.errno;
 
@@ -53,12 +53,12 @@ function operating(semid: number, sops: readonly SemBuf[]): BlockingCall {
   );
   const neverWaits = sops.every(({ sem_flg = 0 }) => (sem_flg & IPC_NOWAIT) !== 0);
   const attempt = (): number => native.semop(semid, numbers, sops.length);
-  return {
+  return endingWhenRemoved({
     syscall: "semop",
     attempt: neverWaits ? attempt : () => mustWaitFor(attempt(), EAGAIN),
     park: (timeoutMs) => native.semop_park(semid, numbers, sops.length, timeoutMs),
     start: () => native.semop_async(semid, numbers, sops.length),
-  };
+  });
 }
 
 /**
