@@ -9,6 +9,7 @@ import type { MemberDeath, Region } from "shmkit";
 import { uniqueRegionName } from "../helpers/leftovers.js";
 import type { Ending, MemberOptions, ProcessMember } from "../helpers/driven-member.js";
 import { exchangeBytes, exchangeValues } from "./exchange.js";
+import { MEMORY } from "./memory.js";
 import { holdEverything, inherit, SYNCHRONISATION } from "./synchronisation.js";
 import type { WorkerBeginning } from "./worker-main.js";
 
@@ -469,6 +470,7 @@ export const SMOKE: Readonly<Record<string, Check>> = {
   ...Object.fromEntries(
     Object.entries(SYNCHRONISATION).map(([name, exchange]) => [name, ({ a, b }: Place) => exchange(a, b, name)]),
   ),
+  ...Object.fromEntries(Object.entries(MEMORY).map(([name, exchange]) => [name, ({ a, b }: Place) => exchange(a, b)])),
   "a killed member's part in each of these": killedWithEverything,
   "worker threads that end and are terminated": workerThreads,
   "processes that end without closing": endsWithoutClosing,
