@@ -67,7 +67,7 @@ const namedMap: Exchange = async (a, b) => {
   await a.run(({ kept }) => {
     for (const one of kept.get("maps") as import("shmkit").MappedView[]) one.close();
   });
-  await assert.rejects(take(name), /ERR_NOT_FOUND/);
+  await assert.rejects(take(name), /nobody uses it any more/);
 };
 
 const blocks: Exchange = async (a, b) => {
