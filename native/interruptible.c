@@ -14,8 +14,12 @@
 #include "exports.h"
 #include "thread.h"
 
-/* How often a thread is interrupted before an environment that ends leaves it to itself. */
-#define LAST_INTERRUPTIONS 10
+/*
+ * How often a thread is interrupted before an environment that ends leaves it to itself: for a second, since one that does not get
+ * to run could still be handed a message, which would be lost. Of a wake-up there is nothing to lose, and it may hang for ever.
+ */
+#define LAST_INTERRUPTIONS 2000
+#define LAST_INTERRUPTIONS_OF_A_WAKE_UP 10
 #define INTERRUPTION_PAUSE_NS 500000
 
 #define LONGEST_JOIN_MS 100.0
@@ -102,14 +106,16 @@ static void *run(void *data) {
   wanted->thread = pthread_self();
   wanted->running = true;
   pthread_mutex_unlock(&wanted->lock);
+  atomic_store(&wanted->stage, STAGE_CALLS);
+  futex_wake(&wanted->stage, SLEEPER_ANY);
   sigemptyset(&ours);
   sigaddset(&ours, interruption);
   pthread_sigmask(SIG_UNBLOCK, &ours, NULL);
   do {
     wanted->result = atomic_load(&wanted->interrupted) ? -ECANCELED : wanted->attempt(wanted);
   } while (wanted->result == -EINTR);
-  atomic_store(&wanted->ended, 1);
-  futex_wake(&wanted->ended, SLEEPER_ANY);
+  atomic_store(&wanted->stage, STAGE_ENDED);
+  futex_wake(&wanted->stage, SLEEPER_ANY);
   /* One hold goes to the event loop, and one lasts until the lock is given back. */
   atomic_fetch_add(&wanted->holders, 1);
   if (!post(wanted)) release(wanted);
@@ -229,10 +235,13 @@ int64_t join_call(struct call *call) {
   double milliseconds = fmin(call_number(call, 1, "timeoutMs", 0), LONGEST_JOIN_MS);
   if (call->stopped || wanted == NULL) return 0;
   const struct timespec timeout = {.tv_nsec = (long)(milliseconds * 1e6)};
-  while (atomic_load(&wanted->ended) == 0) {
-    if (futex_wait(&wanted->ended, 0, SLEEPER_SYNC, &timeout) == -ETIMEDOUT) return -ETIMEDOUT;
+  for (;;) {
+    uint32_t stage = atomic_load(&wanted->stage);
+    if (stage == STAGE_ENDED) return 0;
+    int answer = futex_wait(&wanted->stage, stage, SLEEPER_SYNC, &timeout);
+    /* However long it takes until the thread runs: the timeout is that of its call. */
+    if (answer == -ETIMEDOUT && stage != STAGE_STARTS) return -ETIMEDOUT;
   }
-  return 0;
 }
 
 void interruptible_end_all(struct environment *environment) {
@@ -242,7 +251,8 @@ void interruptible_end_all(struct environment *environment) {
     if (done != NULL) napi_release_threadsafe_function(done, napi_tsfn_abort);
     interrupt(wanted);
     /* A signal between the thread's last look and its system call is lost. */
-    for (int times = 0; times < LAST_INTERRUPTIONS && is_running(wanted); times++) {
+    int most = wanted->is_unreferenced ? LAST_INTERRUPTIONS_OF_A_WAKE_UP : LAST_INTERRUPTIONS;
+    for (int times = 0; times < most && is_running(wanted); times++) {
       const struct timespec pause = {.tv_nsec = INTERRUPTION_PAUSE_NS};
       nanosleep(&pause, NULL);
       interrupt(wanted);

@@ -14,6 +14,9 @@
 struct call;
 struct environment;
 
+/* How far the thread is. */
+enum stage { STAGE_STARTS, STAGE_CALLS, STAGE_ENDED };
+
 struct interruptible {
   /* One system call; -EINTR when a signal ended it. On its own thread. */
   int64_t (*attempt)(struct interruptible *wanted);
@@ -38,8 +41,8 @@ struct interruptible {
   pthread_t thread;
   bool running;
   atomic_bool interrupted;
-  /* A futex: 1 once the thread has made its call. */
-  atomic_uint_least32_t ended;
+  /* A futex: one of enum stage. */
+  atomic_uint_least32_t stage;
 };
 
 /*
