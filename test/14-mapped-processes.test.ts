@@ -10,6 +10,7 @@ import { MemoryMappedFile } from "shmkit";
 import { failureOf } from "./helpers/argument-failures.js";
 import { run } from "./helpers/cli-process.js";
 import { uniqueRegionName } from "./helpers/leftovers.js";
+import { listenTo } from "./helpers/spoken.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const children = new Set<ChildProcess>();
@@ -31,10 +32,10 @@ class Other {
       ${statements}`;
     this.child = spawn(process.execPath, ["--input-type=module", "-e", program], {
       cwd: ROOT,
-      stdio: ["ignore", "pipe", "inherit"],
+      stdio: ["ignore", "pipe", "pipe"],
     });
     children.add(this.child);
-    this.said = once(this.child.stdout!, "data").then(([chunk]) => String(chunk).trim());
+    this.said = listenTo(this.child).first;
   }
 
   async kill(): Promise<void> {

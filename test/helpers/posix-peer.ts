@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
+import { listenTo } from "./spoken.js";
 
 const SOURCE = fileURLToPath(new URL("../../../test/fixtures/posix-peer.c", import.meta.url));
 
@@ -50,18 +51,16 @@ export class PosixPeer {
     return this.start(args, inherited).ended;
   }
 
-  /** The same; `said` is of its first words. */
+  /** The same; `said` is of its first words, and rejects when it ends without any. */
   start(args: readonly string[], inherited: readonly number[] = []): StartedPeer {
-    const stdio: StdioOptions = ["ignore", "pipe", "inherit", ...inherited];
+    const stdio: StdioOptions = ["ignore", "pipe", "pipe", ...inherited];
     const child = spawn(this.program, args, { stdio });
     this.children.add(child);
-    let output = "";
-    child.stdout!.setEncoding("utf8").on("data", (text: string) => (output += text));
-    const said = once(child.stdout!, "data").then(() => output.trim());
+    const spoken = listenTo(child);
     const ended = once(child, "close").then(([code]: unknown[]) => {
       this.children.delete(child);
-      return { code: code as number | null, output: output.trim() };
+      return { code: code as number | null, output: spoken.output.trim() };
     });
-    return { said, ended, pid: child.pid!, kill: () => child.kill("SIGKILL") };
+    return { said: spoken.first, ended, pid: child.pid!, kill: () => child.kill("SIGKILL") };
   }
 }
