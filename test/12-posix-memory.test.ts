@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { constants, existsSync, openSync, readFileSync, statSync } from "node:fs";
+import { constants, existsSync, openSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { afterEach, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
@@ -368,16 +368,30 @@ describe("mmap and munmap", () => {
   });
 
   test("a worker that ends leaves nothing open", async () => {
-    const before = statSync("/proc/self/fd").nlink;
+    const open = (): number =>
+      readdirSync("/proc/self/fd").filter((fd) => {
+        try {
+          return readlinkSync(`/proc/self/fd/${fd}`).includes("of a worker");
+        } catch {
+          return false;
+        }
+      }).length;
     const worker = new Worker(
       `import("shmkit/posix").then((posix) => {
         const fd = posix.memfd_create("of a worker");
         posix.ftruncate(fd, 4096);
         new Uint8Array(posix.mmap(4096, posix.PROT_READ | posix.PROT_WRITE, posix.MAP_SHARED, fd)).fill(1);
+        const { parentPort } = require("node:worker_threads");
+        parentPort.once("message", () => undefined);
+        parentPort.postMessage("open");
       })`,
       { eval: true },
     );
-    assert.equal(await new Promise((resolve) => worker.once("exit", resolve)), 0);
-    assert.equal(statSync("/proc/self/fd").nlink, before);
+    const ended = new Promise((resolve) => worker.once("exit", resolve));
+    await new Promise((resolve) => worker.once("message", resolve));
+    assert.ok(open() > 0);
+    worker.postMessage("end");
+    assert.equal(await ended, 0);
+    assert.equal(open(), 0);
   });
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync, truncateSync } from "node:fs";
+import { truncateSync } from "node:fs";
 import { afterEach, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
@@ -37,22 +37,13 @@ import {
 import { leftovers, uniqueRegionName } from "./helpers/leftovers.js";
 import { PosixPeer } from "./helpers/posix-peer.js";
 import { failsWithCode } from "./helpers/system-call-failure.js";
+import { waitingThreads } from "./helpers/waiting-threads.js";
 
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
 
 const PAGE = 4096;
 const peer = new PosixPeer();
-
-/** Threads of this process that wait in a call of the addon. */
-const waitingThreads = (): number =>
-  readdirSync("/proc/self/task").filter((id) => {
-    try {
-      return readFileSync(`/proc/self/task/${id}/comm`, "utf8") === "shmkit-call\n";
-    } catch {
-      return false;
-    }
-  }).length;
 
 function named(value = 0): { name: string; sem: Semaphore } {
   const name = `/${uniqueRegionName("sem")}`;
@@ -280,7 +271,7 @@ describe("waiting", () => {
       if (output === "") setTimeout(() => sem_post(sem), 20);
       output += text;
     });
-    assert.deepEqual(await once(child, "exit"), [0, null]);
+    assert.deepEqual(await once(child, "close"), [0, null]);
     assert.equal(output, "waiting\ndone\n");
     for (const form of ["sem_wait", "sem_waitSync"]) {
       const worker = new Worker(
