@@ -31,6 +31,7 @@ const COMMANDS = {
   fuzz: (args) => ["build/test/fuzz/main.js", ...args],
   docs: (args) => ["node_modules/typedoc/bin/typedoc", ...args],
   matrix: (args) => ["build/test/matrix/main.js", ...args],
+  conformance: (args) => ["build/test/conformance/main.js", ...args],
   prebuilds: (args) => ["scripts/prebuild-addons.mjs", ...args],
   prepack: () => ["scripts/npm-pack.mjs", "before"],
 };
