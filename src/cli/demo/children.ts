@@ -25,9 +25,17 @@ export class Child {
     return this.process.signalCode !== null;
   }
 
-  /** Resolves when it has ended well; rejects when it has not. */
+  /** Resolves when it has ended well; rejects when it has not, or when the command is interrupted. */
   async succeeds(): Promise<void> {
-    await this.ended;
+    this.signal.throwIfAborted();
+    await new Promise<void>((resolve, reject) => {
+      const interrupted = (): void => reject(this.signal.reason as Error);
+      this.signal.addEventListener("abort", interrupted, { once: true });
+      void this.ended.then(() => {
+        this.signal.removeEventListener("abort", interrupted);
+        resolve();
+      });
+    });
     if (this.process.exitCode !== 0) throw this.failure();
   }
 
