@@ -110,7 +110,7 @@ complete -c shmkit -n '__fish_seen_subcommand_from struct' -l help -s h -d 'show
 complete -c shmkit -f -n __fish_use_subcommand -a example -d 'short programs that show how processes share memory, to be read and copied'
 complete -c shmkit -n '__fish_seen_subcommand_from example' -l json -s j -d 'errors of shmkit as JSON, on standard error'
 complete -c shmkit -n '__fish_seen_subcommand_from example' -l help -s h -d 'show this help'
-complete -c shmkit -n '__fish_seen_subcommand_from example' -f -a 'serverside middleside clientside counter producer-consumer brighten process-a process-b process-c'
+complete -c shmkit -n '__fish_seen_subcommand_from example' -f -a 'serverside middleside clientside counter producer-consumer deque sysv brighten process-a process-b process-c'
 complete -c shmkit -f -n __fish_use_subcommand -a completion -d 'print a shell\'s completion of shmkit commands'
 complete -c shmkit -n '__fish_seen_subcommand_from completion' -l json -s j -d 'errors of shmkit as JSON, on standard error'
 complete -c shmkit -n '__fish_seen_subcommand_from completion' -l help -s h -d 'show this help'

@@ -5,10 +5,12 @@ import { CommandError } from "../exit-codes.js";
 import { brighten } from "../examples/brighten.js";
 import { clientside } from "../examples/clientside.js";
 import { counter } from "../examples/counter.js";
+import { dequeue, enqueue } from "../examples/deque.js";
 import { LOCKS, type LockName } from "../examples/locks.js";
 import { middleside } from "../examples/middleside.js";
 import { MAX_NUMBERS, producerConsumer } from "../examples/producer-consumer.js";
 import { serverside } from "../examples/serverside.js";
+import { sysv } from "../examples/sysv.js";
 import { processA, processBOrC } from "../examples/three-processes.js";
 
 type Print = (value: unknown) => Promise<void>;
@@ -49,11 +51,24 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
     usage: "[PRODUCERS CONSUMERS [NUMBERS]]",
     arguments: [0, 3],
     run: ([producers = "2", consumers = "2", numbers = "5000"], signal, print) => {
-      const count = atLeast(1000, numbers);
-      if (count > MAX_NUMBERS) throw wrongUsage(`expected at most ${MAX_NUMBERS} numbers, not ${numbers}`);
+      const count = manyNumbers(1000, numbers);
       const children = new Children(signal);
       return producerConsumer(atLeast(1, producers), atLeast(1, consumers), count, children, signal, print);
     },
+  },
+  deque: {
+    usage: "(enqueue [KEY [NUMBER...]] | dequeue [KEY [COUNT]])",
+    arguments: [1, Number.POSITIVE_INFINITY],
+    run: ([side, key = "SharedRingBuffer", ...numbers], signal, print) => {
+      if (side === "dequeue" && numbers.length <= 1) return dequeue(key, atLeast(1, numbers[0] ?? "1"), signal, print);
+      if (side !== "enqueue") throw wrongUsage("expected deque enqueue or deque dequeue");
+      return enqueue(key, numbers.length === 0 ? [3] : numbers.map(int32Of), signal, print);
+    },
+  },
+  sysv: {
+    usage: "[NUMBERS]",
+    arguments: [0, 1],
+    run: ([numbers = "500"], signal, print) => sysv(manyNumbers(10, numbers), new Children(signal), print),
   },
   brighten: {
     usage: "FILE AMOUNT [OFFSET [LENGTH]]",
@@ -83,6 +98,14 @@ producer-consumer: PRODUCERS (2) put NUMBERS (5000) numbers into a bounded buffe
 and add them up, with a mutex and two condition variables. One of each is killed on the way, and another one takes its place;
 every number must be taken once.
 
+deque: a queue of four numbers in shared memory, after a program for Qt. One process enqueues each NUMBER (3), another dequeues
+COUNT (1) of them. Start them in any order, in two terminals; the first makes the memory KEY (SharedRingBuffer) and the last
+takes it away.
+
+sysv: as producer-consumer, with the mechanisms of System V and of the C library: a producer and a consumer of NUMBERS (500)
+numbers share a segment, in which there are a process-shared, robust mutex and two conditions. Both are killed while they have
+the mutex, which the next one is told (EOWNERDEAD).
+
 brighten: adds AMOUNT to every channel of the pixels in FILE, four 16-bit numbers each, from OFFSET (0) on, LENGTH bytes or all
 that follow; an example of .NET's documentation. The file may be larger than memory, and several processes may work on parts of it.
 
@@ -96,6 +119,8 @@ A wrong number of arguments is exit code 1, as in the originals.`,
     "shmkit example serverside demo 1000000 first 4 & shmkit example middleside demo first second 4 & shmkit example clientside demo second",
     "shmkit example counter semaphore",
     "shmkit example producer-consumer 3 2",
+    "shmkit example sysv 1000",
+    "shmkit example deque dequeue & shmkit example deque enqueue",
     "truncate --size=5G image.data; shmkit example brighten image.data 10 4294967296 8000000",
     "shmkit example process-b map & shmkit example process-c map & shmkit example process-a map",
   ],
@@ -124,6 +149,18 @@ function wholeNumber(text: string): number {
 function atLeast(minimum: number, text: string): number {
   const number = wholeNumber(text);
   if (number < minimum) throw wrongUsage(`expected a whole number of at least ${minimum}, not ${text}`);
+  return number;
+}
+
+function manyNumbers(minimum: number, text: string): number {
+  const numbers = atLeast(minimum, text);
+  if (numbers > MAX_NUMBERS) throw wrongUsage(`expected at most ${MAX_NUMBERS} numbers, not ${text}`);
+  return numbers;
+}
+
+function int32Of(text: string): number {
+  const number = Number(text);
+  if (!/^-?\d+$/.test(text) || number !== (number | 0)) throw wrongUsage(`expected a number of 32 bits, not ${text}`);
   return number;
 }
 
