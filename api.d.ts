@@ -553,6 +553,11 @@ export interface MemoryRange {
 
 export type MemoryUse = "header" | "members" | "deaths" | "pageMap" | "directory" | "object" | "block" | "free" | "reserved";
 
+export interface MessageCodec<T = unknown> {
+    encode(message: T): Uint8Array;
+    decode(bytes: Uint8Array): T;
+}
+
 export class Mutex {
     lock(options?: LockOptions): Promise<MutexGuard>;
     lockSync(options?: LockOptions): MutexGuard;
@@ -683,12 +688,16 @@ export class Pipe<T = unknown> {
 }
 
 export interface PipeCollection extends Collection<PipeOptions, Pipe> {
-    create<T = unknown>(name: string, options?: PipeOptions & WaitOptions): Promise<Pipe<T>>;
-    createSync<T = unknown>(name: string, options?: PipeOptions & WaitOptions): Pipe<T>;
-    open<T = unknown>(name: string, options?: OpenOptions): Promise<Pipe<T>>;
-    openSync<T = unknown>(name: string, options?: OpenOptions): Pipe<T>;
-    openOrCreate<T = unknown>(name: string, options?: PipeOptions & WaitOptions): Promise<Pipe<T>>;
-    openOrCreateSync<T = unknown>(name: string, options?: PipeOptions & WaitOptions): Pipe<T>;
+    create<T = unknown>(name: string, options?: PipeOptions & PipeHandleOptions<T> & WaitOptions): Promise<Pipe<T>>;
+    createSync<T = unknown>(name: string, options?: PipeOptions & PipeHandleOptions<T> & WaitOptions): Pipe<T>;
+    open<T = unknown>(name: string, options?: PipeHandleOptions<T> & OpenOptions): Promise<Pipe<T>>;
+    openSync<T = unknown>(name: string, options?: PipeHandleOptions<T> & OpenOptions): Pipe<T>;
+    openOrCreate<T = unknown>(name: string, options?: PipeOptions & PipeHandleOptions<T> & WaitOptions): Promise<Pipe<T>>;
+    openOrCreateSync<T = unknown>(name: string, options?: PipeOptions & PipeHandleOptions<T> & WaitOptions): Pipe<T>;
+}
+
+export interface PipeHandleOptions<T = unknown> {
+    codec?: MessageCodec<T>;
 }
 
 export interface PipeOptions {
@@ -822,8 +831,8 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     readonly onces: Collection<OnceOptions, Once>;
     readonly flags: Collection<FlagOptions, Flag>;
     readonly rateLimiters: Collection<RateLimiterOptions, RateLimiter>;
-    pipe<T = unknown>(name: string, options?: PipeOptions & WaitOptions): Promise<Pipe<T>>;
-    pipeSync<T = unknown>(name: string, options?: PipeOptions & WaitOptions): Pipe<T>;
+    pipe<T = unknown>(name: string, options?: PipeOptions & PipeHandleOptions<T> & WaitOptions): Promise<Pipe<T>>;
+    pipeSync<T = unknown>(name: string, options?: PipeOptions & PipeHandleOptions<T> & WaitOptions): Pipe<T>;
     counter(name: string, options?: WaitOptions): Promise<Counter>;
     counterSync(name: string, options?: WaitOptions): Counter;
     mutex(name: string, options?: MutexOptions & WaitOptions): Promise<Mutex>;

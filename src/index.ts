@@ -37,7 +37,8 @@ export { Pipe, type ProcessOptions, type ReceiveOptions } from "./channels/pipe.
 export { select, selectSync, trySelect, type Selected } from "./channels/select.js";
 export { Lease } from "./channels/lease.js";
 export type { PipeReadableOptions, StreamMode, PipeWritableOptions } from "./channels/stream-options.js";
-export type { PipeOptions } from "./channels/pipe-options.js";
+export type { MessageCodec } from "./channels/message-codec.js";
+export type { PipeHandleOptions, PipeOptions } from "./channels/pipe-options.js";
 export type { PipeStatistics } from "./channels/pipe-statistics.js";
 export { Counter, Counter as AtomicInt64, type Integer } from "./values/counter.js";
 export { Condition, type ConditionStatistics, type ConditionWaitOptions } from "./sync/condition.js";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Lease, Pipe } from "shmkit";
+import { array, int16, select, string, struct, type Lease, type MessageCodec, type Pipe } from "shmkit";
 import { testRegion } from "./helpers/process-regions.js";
 
 interface Job {
@@ -52,5 +52,29 @@ describe("types", () => {
     await made[0].send({ url: "y" });
     typed<Lease<Job>>()(await made[0].receive({ lease: true })).ack();
     typed<Pipe>()(await region.pipes.open("more"));
+  });
+
+  test("pipes with a codec are of the type of what it encodes", async (t) => {
+    const region = await testRegion(t, "types");
+    const Point = struct({ at: array(int16, 2), name: string(8) });
+    type Point = { at: number[]; name: string };
+    const points = typed<Pipe<Point>>()(await region.pipe("points", { codec: Point, capacity: 4 }));
+    typed<Pipe<Point>>()(region.pipeSync("points", { codec: Point }));
+    typed<Pipe<Point>>()(await region.pipes.openOrCreate("points", { codec: Point }));
+    typed<Pipe<Point>>()(region.pipes.openSync("points", { codec: Point, wait: true }));
+    typed<Pipe<Point>>()(await region.pipes.create("more points", { codec: Point }));
+    const dates: MessageCodec<Date> = {
+      encode: (date) => new TextEncoder().encode(date.toISOString()),
+      decode: (bytes) => new Date(new TextDecoder().decode(bytes)),
+    };
+    typed<Pipe<Date>>()(await region.pipe("dates", { codec: dates }));
+    // @ts-expect-error the codec is of dates
+    await region.pipe<string>("dates", { codec: dates });
+    const point: Point = { at: [1, 2], name: "a" };
+    await points.send(point);
+    // @ts-expect-error it has no depth
+    assert.throws(() => points.trySend({ ...point, depth: 1 }), { code: "ERR_NOT_ENCODABLE" });
+    typed<Lease<Point>>()(await points.receive({ lease: true })).nack();
+    assert.deepEqual(typed<Point>()((await select([points])).value), point);
   });
 });

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { open, type Region } from "shmkit";
+import { array, int32, open, struct, type Region } from "shmkit";
 import { compileC } from "../benchmarks/tools.js";
 import { uniqueRegionName } from "./helpers/leftovers.js";
 
@@ -56,7 +56,26 @@ async function inRegion(work: (app: Region, name: string) => Promise<void>): Pro
   }
 }
 
+/** What {@link message} makes, as a struct. */
+const Message = struct({ number: int32, isLast: int32, rest: array(int32, MESSAGE_WORDS - 3), check: int32 });
+
 describe("a member written in C", () => {
+  test("answers messages that a struct encodes", async () => {
+    await inRegion(async (app, name) => {
+      const there = await app.pipe("there", { capacity: 4, codec: Message });
+      const back = await app.pipe("back", { capacity: 4, codec: Message });
+      const { ended } = peer("parked-round-trip", "far", name);
+      const rest = new Array<number>(MESSAGE_WORDS - 3).fill(0);
+      for (let number = 0; number < 20; number++) {
+        const sent = { number, isLast: 0, rest, check: ~number };
+        await there.send(sent);
+        assert.deepEqual(await back.receive(), sent);
+      }
+      await there.send({ number: 20, isLast: 1, rest, check: ~20 });
+      assert.deepEqual(await ended, { how: 0, errors: "", output: "" });
+    });
+  });
+
   test("answers on the same pipes, asleep on both sides", async () => {
     await inRegion(async (app, name) => {
       const there = await app.pipe("there", { capacity: 4 });

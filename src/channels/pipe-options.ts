@@ -4,7 +4,17 @@ import type { ObjectPlan } from "../heap/directory.js";
 import { PAGE_WORDS } from "../heap/page-heap.js";
 import { LEASE_HEADER_BYTES, PIPE_BYTES, RECORD_HEADER_BYTES } from "../layout/pipe.js";
 import type { Member } from "../members/member.js";
+import { checkCodec, type MessageCodec } from "./message-codec.js";
 import { PIPE_WORD } from "./pipe-words.js";
+
+/** Options of a handle of a pipe: of this process alone, others are not told. */
+export interface PipeHandleOptions<T = unknown> {
+  /**
+   * What makes bytes of its messages, and messages of its bytes: a struct, or whatever has `encode` and `decode`. Default:
+   * values travel as MessagePack. The handle keeps it: opened again here, the same must be given, or none.
+   */
+  codec?: MessageCodec<T>;
+}
 
 /** Options of a pipe. Joining an existing pipe, those given must be the same. */
 export interface PipeOptions {
@@ -28,7 +38,8 @@ function recordBytes(capacity: number): number {
 const leaseBytesFor = (inlineLimit: number): number => Math.ceil((LEASE_HEADER_BYTES + inlineLimit) / 64) * 64;
 
 /** @internal */
-export function pipePlan(member: Member, options: PipeOptions): ObjectPlan {
+export function pipePlan(member: Member, options: PipeOptions & PipeHandleOptions): ObjectPlan {
+  checkCodec(options.codec);
   const capacity = options.capacity === undefined ? 1024 : wholeNumber(options.capacity, "capacity", 1, 2 ** 24);
   const maxLeased = options.maxLeased === undefined ? 256 : wholeNumber(options.maxLeased, "maxLeased", 1, 2 ** 16);
   const record = recordBytes(capacity);

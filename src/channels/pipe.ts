@@ -12,10 +12,12 @@ import { LocalQueue, type Waitable, type Waits } from "../members/waits.js";
 import { decode, encode } from "./codec.js";
 import { Lease } from "./lease.js";
 import { LeaseTable } from "./lease-table.js";
+import { decodeWith, encodeWith, Undecoded, type MessageCodec } from "./message-codec.js";
+import type { PipeHandleOptions } from "./pipe-options.js";
 import { checkBytes, isKnownPlain, lengthOf, plainBytes } from "./plain-bytes.js";
 import { readShape, type PipeShape } from "./pipe-shape.js";
 import { readPipeStatistics, type PipeStatistics } from "./pipe-statistics.js";
-import { END, Receiver, SCRATCH, type End } from "./receiver.js";
+import { END, Receiver, SCRATCH, type End, type LeasedBytes } from "./receiver.js";
 import { nodeReadable, nodeWritable } from "./node-streams.js";
 import { Sender } from "./sender.js";
 import type { PipeReadableOptions, PipeWritableOptions } from "./stream-options.js";
@@ -39,7 +41,7 @@ const RECEIVE_OPTIONS = [...WAIT_OPTIONS, "lease"] as const;
 
 /**
  * A bounded queue between processes: many senders, many receivers, each message to one receiver, order kept per sender.
- * Values travel as MessagePack, a `Uint8Array` as its bytes. Senders wait while the pipe is full; nothing is dropped. A
+ * Values travel as MessagePack, a `Uint8Array` as its bytes; with a `codec`, messages as the bytes it makes. Senders wait while the pipe is full; nothing is dropped. A
  * sender or receiver that dies at any instruction leaves the pipe working and the other messages in order.
  * @see [Pipes](../../docs/guide/pipes.md); the MessagePack specification
  * @example
@@ -64,12 +66,14 @@ export class Pipe<T = unknown> extends NamedObject {
   private readonly receives = new LocalQueue();
   /** Apart from receives: waiting for a lease slot must not hold those up. */
   private readonly leasings = new LocalQueue();
-  private readonly receiving: Waitable<T>;
-  private readonly leasing: Waitable<Lease<T>>;
+  private readonly receiving: Waitable<T | Undecoded>;
+  private readonly leasing: Waitable<Lease<T> | Undecoded>;
+  private readonly codec: MessageCodec<T> | undefined;
 
   /** @internal */
-  constructor(context: ObjectContext, ref: ObjectRef) {
+  constructor(context: ObjectContext, ref: ObjectRef, { codec }: PipeHandleOptions<T>) {
     super(context, ref);
+    this.codec = codec;
     const { member, heap, directory } = context;
     this.shape = readShape(member, heap, ref.page, this.address);
     this.sender = new Sender(member, heap, directory, this.shape, ref.entry, this.address);
@@ -82,6 +86,17 @@ export class Pipe<T = unknown> extends NamedObject {
   /** Messages the pipe holds before senders wait. */
   get capacity(): number {
     return this.shape.capacity;
+  }
+
+  /** @internal */
+  override checkReopened({ codec }: PipeHandleOptions): void {
+    if (codec === undefined || codec === this.codec) return;
+    const has = this.codec === undefined ? "no codec" : "another codec";
+    throw new ShmkitError(
+      "ERR_OPTIONS_DIFFER",
+      `${this.address} is open here with ${has}; give all who open it in this process the same one`,
+      { path: this.address, expected: codec, actual: this.codec },
+    );
   }
 
   // Sending.
@@ -110,7 +125,7 @@ export class Pipe<T = unknown> extends NamedObject {
     this.context.waits.sync(this.sending(message, options), options);
   }
 
-  /** {@link sendSync} for bytes, without the look at what it is. Bytes are copied. */
+  /** {@link sendSync} for bytes, without the look at what it is, and past a codec. Bytes are copied. */
   sendBytesSync(bytes: Uint8Array, options?: WaitOptions): void {
     this.check();
     const isKnown = isKnownPlain(bytes);
@@ -131,9 +146,10 @@ export class Pipe<T = unknown> extends NamedObject {
 
   private sending(message: T, options?: WaitOptions): Waitable<void> {
     onlyWaitOptions(options, "send");
-    if (message instanceof Uint8Array) {
-      const length = lengthOf(message);
-      return this.sendingBytes(plainBytes(message, length), 0, length, RecordKind.bytes);
+    const bytes: unknown = this.codec === undefined ? message : encodeWith(this.codec, message, this.address);
+    if (bytes instanceof Uint8Array) {
+      const length = lengthOf(bytes);
+      return this.sendingBytes(plainBytes(bytes, length), 0, length, RecordKind.bytes);
     }
     const encoded = encode(message);
     return this.sendingBytes(encoded, encoded.start, encoded.end - encoded.start, RecordKind.value);
@@ -165,8 +181,9 @@ export class Pipe<T = unknown> extends NamedObject {
   receive(options?: ReceiveOptions): Promise<T>;
   receive(options?: ReceiveOptions): Promise<T | Lease<T>> {
     try {
-      const { waits } = this.context;
-      return isLeasing(options, "receive") ? waits.async(this.leasing, options) : waits.async(this.receiving, options);
+      return isLeasing(options, "receive")
+        ? this.received(this.leasing, options)
+        : this.received(this.receiving, options);
     } catch (error) {
       return rejected(error);
     }
@@ -178,8 +195,8 @@ export class Pipe<T = unknown> extends NamedObject {
   tryReceive(options?: { lease?: boolean }): T | Lease<T> | undefined {
     const waits = this.context.waits;
     const leasing = flag(knownOptions(options, ["lease"], "tryReceive").lease, "lease");
-    const result = leasing ? waits.try(this.leasing) : waits.try(this.receiving);
-    return result === BLOCKED ? undefined : result;
+    const taken = leasing ? waits.try(this.leasing) : waits.try(this.receiving);
+    return taken === BLOCKED ? undefined : this.decoded(taken);
   }
 
   /** {@link receive}, blocking the thread: spins first, then sleeps. */
@@ -187,11 +204,13 @@ export class Pipe<T = unknown> extends NamedObject {
   receiveSync(options?: ReceiveOptions): T;
   receiveSync(options?: ReceiveOptions): T | Lease<T> {
     const waits = this.context.waits;
-    return isLeasing(options, "receiveSync") ? waits.sync(this.leasing, options) : waits.sync(this.receiving, options);
+    return this.decoded(
+      isLeasing(options, "receiveSync") ? waits.sync(this.leasing, options) : waits.sync(this.receiving, options),
+    );
   }
 
   /**
-   * Receives the bytes of the next message (encoded, if a value was sent) into `target`; resolves to their number.
+   * Receives the bytes of the next message (encoded, if a value was sent, and past a codec) into `target`; resolves to their number.
    * @throws ERR_OUT_OF_RANGE when the target is too small: the message stays. Others as {@link receive}.
    */
   receiveInto(target: Uint8Array, options?: WaitOptions): Promise<number> {
@@ -222,26 +241,56 @@ export class Pipe<T = unknown> extends NamedObject {
     );
   }
 
-  /** @internal What a selection waits for, and how. */
+  private received<R>(waitable: Waitable<R | Undecoded>, options: WaitOptions | undefined): Promise<R | T | Lease<T>> {
+    const taken = this.context.waits.async(waitable, options);
+    return this.codec === undefined ? (taken as Promise<R>) : taken.then((one) => this.decoded(one));
+  }
+
+  /** @internal What was taken, as its user gets it. With a codec, this runs it. @throws ERR_BAD_MESSAGE */
+  decoded<R>(taken: R | Undecoded): R | T | Lease<T> {
+    if (this.codec === undefined || !(taken instanceof Undecoded)) return taken as R;
+    const { lease } = taken;
+    try {
+      const message = decodeWith(this.codec, taken, this.address);
+      return lease === undefined ? message : new Lease(this, lease, message);
+    } catch (error) {
+      if (lease !== undefined) this.dropUndecodable(lease);
+      throw error;
+    }
+  }
+
+  /** The error carries the bytes; given back, the message would stop every worker in turn. */
+  private dropUndecodable({ index, sequence }: LeasedBytes): void {
+    try {
+      this.settleLease(index, sequence, true);
+    } catch (error) {
+      // It went back with the handle, which the codec has given up.
+      if (!(error instanceof ShmkitError)) throw error;
+    }
+  }
+
+  /** @internal What a selection waits for, and how; to be {@link decoded}. */
   receivingBy(leasing: boolean): { waits: Waits; waitable: Waitable<unknown> } {
     return { waits: this.context.waits, waitable: leasing ? this.leasing : this.receiving };
   }
 
-  private attemptReceive(): T | Blocked {
+  private attemptReceive(): T | Undecoded | Blocked {
     const taken = this.ended(this.receiver.attempt(undefined));
     if (taken === BLOCKED) return BLOCKED;
+    if (this.codec !== undefined)
+      return new Undecoded(typeof taken === "number" ? SCRATCH.slice(0, taken) : taken, this.receiver.kind, undefined);
     if (typeof taken === "number") return decode(SCRATCH, taken) as T;
     return this.valueFrom(taken, this.receiver.kind);
   }
 
-  private attemptLease(): Lease<T> | Blocked {
+  private attemptLease(): Lease<T> | Undecoded | Blocked {
     const taken = this.ended(this.receiver.attemptLease());
     if (taken === BLOCKED) return BLOCKED;
+    if (this.codec !== undefined) return new Undecoded(taken.bytes, taken.kind, taken);
     try {
       return new Lease(this, taken, this.valueFrom(taken.bytes, taken.kind));
     } catch (error) {
-      // The error carries the bytes; given back, the message would stop every worker in turn.
-      this.receiver.acknowledge(taken.index, taken.sequence);
+      this.dropUndecodable(taken);
       throw error;
     }
   }

@@ -52,7 +52,7 @@ export function select<const Pipes extends readonly Pipe[]>(
 ): Promise<Selected<Pipes>>;
 export function select(pipes: readonly Pipe[], options?: ReceiveOptions): Promise<unknown> {
   try {
-    return new Selection(pipes, options, "select").wait(options);
+    return new Selection(pipes, options, "select").wait(options).then(decoded);
   } catch (error) {
     return rejected(error);
   }
@@ -70,7 +70,7 @@ export function trySelect<const Pipes extends readonly Pipe[]>(
 export function trySelect(pipes: readonly Pipe[], options?: { lease?: boolean }): unknown {
   knownOptions(options, ["lease"], "trySelect");
   const taken = new Selection(pipes, options, "trySelect").now();
-  return taken === BLOCKED ? undefined : taken;
+  return taken === BLOCKED ? undefined : decoded(taken);
 }
 
 /** {@link select}, blocking the thread: the pipes must be of one region, as opened once. */
@@ -83,7 +83,7 @@ export function selectSync<const Pipes extends readonly Pipe[]>(
   options?: ReceiveOptions,
 ): Selected<Pipes>;
 export function selectSync(pipes: readonly Pipe[], options?: ReceiveOptions): unknown {
-  return new Selection(pipes, options, "selectSync").waitSync(options);
+  return decoded(new Selection(pipes, options, "selectSync").waitSync(options));
 }
 
 interface Taken {
@@ -91,6 +91,9 @@ interface Taken {
   readonly pipe: Pipe;
   readonly value: unknown;
 }
+
+/** Once the matter is settled, since codecs are the user's code. @throws ERR_BAD_MESSAGE */
+const decoded = ({ index, pipe, value }: Taken): Taken => ({ index, pipe, value: pipe.decoded(value) });
 
 /** A way to receive from one of the pipes. */
 interface Leg {

@@ -108,6 +108,11 @@ export abstract class NamedObject {
     return;
   }
 
+  /** @internal Opened again with these options. @throws ERR_OPTIONS_DIFFER if this handle cannot have them */
+  checkReopened(_options: object): void {
+    return;
+  }
+
   /** What a kind gives back before it is detached. */
   protected beforeDetach(): void {
     return;

@@ -99,32 +99,34 @@ export class Collection<Options extends object, O extends NamedObject> {
     name: string,
     mode: OpenMode,
     options: (Options & OpenOptions) | undefined,
-  ): { plan: ObjectPlan; wait: boolean } {
+  ): { plan: ObjectPlan; wait: boolean; own: Options } {
     this.host.check();
     objectName(name);
-    const own = mode === "open" ? ["wait"] : this.face.optionNames;
+    const names = mode === "open" ? ["wait", ...this.face.handleOptionNames] : this.face.optionNames;
     const {
       timeoutMs: _timeoutMs,
       signal: _signal,
       wait,
       ...rest
-    } = knownOptions(options, [...own, ...WAIT_OPTIONS], `${this.face.kind} ${mode}`);
-    return { plan: this.face.plan(this.host.context.member, rest as unknown as Options), wait: flag(wait, "wait") };
+    } = knownOptions(options, [...names, ...WAIT_OPTIONS], `${this.face.kind} ${mode}`);
+    const own = rest as unknown as Options;
+    return { plan: this.face.plan(this.host.context.member, own), wait: flag(wait, "wait"), own };
   }
 
-  private opening(name: string, mode: OpenMode, plan: ObjectPlan, wait: boolean): Waitable<O> {
-    return this.host.context.directory.opening(name, plan, mode, wait, (ref) =>
-      this.host.handle(ref, () => new this.face.make(this.host.context, ref)),
-    );
+  private opening(name: string, mode: OpenMode, options: (Options & OpenOptions) | undefined): Waitable<O> {
+    const { plan, wait, own } = this.prepare(name, mode, options);
+    return this.host.context.directory.opening(name, plan, mode, wait, (ref) => {
+      const handle = this.host.handle(ref, () => new this.face.make(this.host.context, ref, own));
+      handle.checkReopened(own);
+      return handle;
+    });
   }
 
   private async async(name: string, mode: OpenMode, options?: Options & OpenOptions): Promise<O> {
-    const { plan, wait } = this.prepare(name, mode, options);
-    return this.host.context.waits.async(this.opening(name, mode, plan, wait), options);
+    return this.host.context.waits.async(this.opening(name, mode, options), options);
   }
 
   private sync(name: string, mode: OpenMode, options?: Options & OpenOptions): O {
-    const { plan, wait } = this.prepare(name, mode, options);
-    return this.host.context.waits.sync(this.opening(name, mode, plan, wait), options);
+    return this.host.context.waits.sync(this.opening(name, mode, options), options);
   }
 }

@@ -1,5 +1,5 @@
 import { Pipe } from "../channels/pipe.js";
-import { pipePlan, type PipeOptions } from "../channels/pipe-options.js";
+import { pipePlan, type PipeHandleOptions, type PipeOptions } from "../channels/pipe-options.js";
 import type { ObjectPlan, ObjectRef } from "../heap/directory.js";
 import type { NamedObject, ObjectContext } from "../heap/named-object.js";
 import type { Kind } from "../layout/heap.js";
@@ -34,8 +34,10 @@ export type FlagOptions = Record<never, never>;
 export interface KindFace<Options extends object, O extends NamedObject> {
   readonly kind: Kind;
   readonly optionNames: readonly string[];
+  /** Those among them that a handle has and not the object: also for opening what exists. */
+  readonly handleOptionNames: readonly string[];
   readonly plan: (member: Member, options: Options) => ObjectPlan;
-  readonly make: new (context: ObjectContext, ref: ObjectRef) => O;
+  readonly make: new (context: ObjectContext, ref: ObjectRef, options: Options) => O;
 }
 
 const face = <Options extends object, O extends NamedObject>(
@@ -43,11 +45,18 @@ const face = <Options extends object, O extends NamedObject>(
   make: KindFace<Options, O>["make"],
   plan: KindFace<Options, O>["plan"],
   optionNames: readonly string[] = [],
-): KindFace<Options, O> => ({ kind, optionNames, plan, make });
+  handleOptionNames: readonly string[] = [],
+): KindFace<Options, O> => ({
+  kind,
+  optionNames: [...optionNames, ...handleOptionNames],
+  handleOptionNames,
+  plan,
+  make,
+});
 
 /** Every kind that users make by name: one collection each. */
 export const FACES = {
-  pipe: face<PipeOptions, Pipe>("pipe", Pipe, pipePlan, ["capacity", "maxLeased"]),
+  pipe: face<PipeOptions & PipeHandleOptions, Pipe>("pipe", Pipe, pipePlan, ["capacity", "maxLeased"], ["codec"]),
   counter: face<CounterOptions, Counter>("counter", Counter, counterPlan),
   mutex: face<MutexOptions, Mutex>("mutex", Mutex, mutexPlan, MUTEX_OPTIONS),
   semaphore: face<SemaphoreOptions, Semaphore>("semaphore", Semaphore, semaphorePlan, ["permits"]),

@@ -2,7 +2,7 @@ import { EventEmitter } from "node:events";
 import { ShmkitError } from "../base/errors.js";
 import type { WaitOptions } from "../base/deadline.js";
 import type { Pipe } from "../channels/pipe.js";
-import type { PipeOptions } from "../channels/pipe-options.js";
+import type { PipeHandleOptions, PipeOptions } from "../channels/pipe-options.js";
 import type { ObjectRef } from "../heap/directory.js";
 import type { NamedObject, ObjectContext } from "../heap/named-object.js";
 import type { MemberDeath } from "../members/deaths.js";
@@ -150,14 +150,25 @@ export class RegionObjects extends EventEmitter<RegionEvents> {
 
   /**
    * Opens a pipe, or makes it: any process may be first. Shorthand for `pipes.openOrCreate`. `T` is what its messages are,
-   * which nothing checks at run time.
+   * which nothing checks at run time; with a `codec` it is what that encodes and decodes.
    * @throws as {@link Collection.openOrCreate}
+   * @example
+   * ```ts
+   * import { float64, open, string, struct } from "shmkit";
+   *
+   * const Reading = struct({ sensor: string(8), value: float64 });
+   * const app = await open("api-codec");
+   * const readings = await app.pipe("readings", { codec: Reading });
+   * await readings.send({ sensor: "boiler", value: 71.5 }); // 16 bytes, as C and Python have them
+   * console.log((await readings.receive()).value); // 71.5
+   * await app.close();
+   * ```
    */
-  pipe<T = unknown>(name: string, options?: PipeOptions & WaitOptions): Promise<Pipe<T>> {
+  pipe<T = unknown>(name: string, options?: PipeOptions & PipeHandleOptions<T> & WaitOptions): Promise<Pipe<T>> {
     return this.pipes.openOrCreate<T>(name, options);
   }
   /** {@link pipe}, blocking the thread. */
-  pipeSync<T = unknown>(name: string, options?: PipeOptions & WaitOptions): Pipe<T> {
+  pipeSync<T = unknown>(name: string, options?: PipeOptions & PipeHandleOptions<T> & WaitOptions): Pipe<T> {
     return this.pipes.openOrCreateSync<T>(name, options);
   }
 
