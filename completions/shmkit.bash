@@ -26,7 +26,7 @@ _shmkit() {
       doctor) words="--json --help" ;;
       bench) words="--time --json --help" ;;
       struct) words="--json --c --python --help" ;;
-      example) words="--json --help" ;;
+      example) words="--reset --json --help" ;;
       completion) words="--json --help" ;;
     esac
   else
@@ -43,7 +43,7 @@ _shmkit() {
       clean) words="" ;;
       doctor) words="" ;;
       bench) words="" ;;
-      example) words="serverside middleside clientside counter producer-consumer deque sysv brighten process-a process-b process-c" ;;
+      example) words="serverside middleside clientside counter producer-consumer deque sysv persistence brighten process-a process-b process-c" ;;
       completion) words="bash zsh fish" ;;
     esac
   fi

@@ -11,6 +11,7 @@ import { middleside } from "../examples/middleside.js";
 import { MAX_NUMBERS, producerConsumer } from "../examples/producer-consumer.js";
 import { serverside } from "../examples/serverside.js";
 import { sysv } from "../examples/sysv.js";
+import { persistence } from "../examples/persistence.js";
 import { processA, processBOrC } from "../examples/three-processes.js";
 
 type Print = (value: unknown) => Promise<void>;
@@ -20,7 +21,9 @@ interface Program {
   readonly usage: string;
   /** Fewest and most of them. */
   readonly arguments: readonly [minimum: number, maximum: number];
-  run(args: readonly string[], signal: AbortSignal, print: Print): Promise<void>;
+  /** Whether it knows --reset. */
+  readonly resets?: true;
+  run(args: readonly string[], signal: AbortSignal, print: Print, reset: boolean): Promise<void>;
 }
 
 const PROGRAMS: Readonly<Record<string, Program>> = {
@@ -70,6 +73,12 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
     arguments: [0, 1],
     run: ([numbers = "500"], signal, print) => sysv(manyNumbers(10, numbers), new Children(signal), print),
   },
+  persistence: {
+    usage: "FILE [STEPS] [--reset]",
+    arguments: [1, 2],
+    resets: true,
+    run: ([file, steps = "1000"], signal, print, reset) => persistence(file, atLeast(0, steps), reset, signal, print),
+  },
   brighten: {
     usage: "FILE AMOUNT [OFFSET [LENGTH]]",
     arguments: [2, 4],
@@ -106,6 +115,10 @@ sysv: as producer-consumer, with the mechanisms of System V and of the C library
 numbers share a segment, in which there are a process-shared, robust mutex and two conditions. Both are killed while they have
 the mutex, which the next one is told (EOWNERDEAD).
 
+persistence: sends and works off STEPS (1000) messages through a region in FILE, which stays. Started again it goes on where it
+was, also after kill -9 in the middle of work: it says how often it was started, what is done and what waits, and that nothing
+is missing. --reset begins anew.
+
 brighten: adds AMOUNT to every channel of the pixels in FILE, four 16-bit numbers each, from OFFSET (0) on, LENGTH bytes or all
 that follow; an example of .NET's documentation. The file may be larger than memory, and several processes may work on parts of it.
 
@@ -113,7 +126,10 @@ process-a, process-b, process-c: the three processes of .NET's documentation of 
 mutex, each writes a Boolean under the mutex, and when all have, A reads and verifies them. Start them in any order.
 
 A wrong number of arguments is exit code 1, as in the originals.`,
-  options: { json: { type: "boolean", short: "j", about: "errors of shmkit as JSON, on standard error" } },
+  options: {
+    reset: { type: "boolean", about: "of persistence: begin anew" },
+    json: { type: "boolean", short: "j", about: "errors of shmkit as JSON, on standard error" },
+  },
   exitCodes: [1, 4, 5, 141],
   examples: [
     "shmkit example serverside demo 1000000 first 4 & shmkit example middleside demo first second 4 & shmkit example clientside demo second",
@@ -121,6 +137,7 @@ A wrong number of arguments is exit code 1, as in the originals.`,
     "shmkit example producer-consumer 3 2",
     "shmkit example sysv 1000",
     "shmkit example deque dequeue & shmkit example deque enqueue",
+    "shmkit example persistence work.shm; shmkit example persistence work.shm",
     "truncate --size=5G image.data; shmkit example brighten image.data 10 4294967296 8000000",
     "shmkit example process-b map & shmkit example process-c map & shmkit example process-a map",
   ],
@@ -129,14 +146,18 @@ A wrong number of arguments is exit code 1, as in the originals.`,
   run: example,
 };
 
-async function example({ positionals: [name, ...args], signal, terminal }: Invocation): Promise<void> {
+async function example(invocation: Invocation): Promise<void> {
+  const { signal, terminal } = invocation;
+  const [name, ...args] = invocation.positionals;
   const program = Object.hasOwn(PROGRAMS, name ?? "") ? PROGRAMS[name] : undefined;
   const [minimum, maximum] = program?.arguments ?? [0, -1];
   if (program === undefined || args.length < minimum || args.length > maximum)
     throw wrongUsage(`usage: ${usageLines(command).join(" | ")}`);
-  await program.run(args, signal, (value) =>
-    terminal.line(typeof value === "string" ? value : inspect(value, { breakLength: Number.POSITIVE_INFINITY })),
-  );
+  const reset = invocation.flag("reset");
+  if (reset && program.resets !== true) throw wrongUsage(`${name} has nothing to --reset`);
+  const print: Print = (value) =>
+    terminal.line(typeof value === "string" ? value : inspect(value, { breakLength: Number.POSITIVE_INFINITY }));
+  await program.run(args, signal, print, reset);
 }
 
 const wrongUsage = (message: string): CommandError => new CommandError("ERR_USAGE", message, 1);
