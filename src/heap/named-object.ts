@@ -100,6 +100,8 @@ export abstract class NamedObject {
     const givenUp = (): ShmkitError =>
       new ShmkitError("ERR_CLOSED", `${this.address} was given up while waiting`, { path: this.address });
     this.context.waits.rejectOf(this, givenUp);
+    // What was cut off may give back what it had, which must not be looked at before.
+    if (this.member.inOperation) this.member.onInterrupted();
     this.beforeDetach();
   }
 

@@ -459,6 +459,11 @@ const LEASING: CrashOperation[] = [
   onPipe("lease what is in a block", ["Pipe.tryReceive"], {}, (stage) =>
     tryLeases(stage.fill(bytes(1, BLOCK), object(2))),
   ),
+  // Nothing comes between the cut and the look at what is held.
+  onPipe("lease, and give the handle up when cut off", ["Pipe.tryReceive"], {}, (stage) => ({
+    ...tryLeases(stage.fill(bytes(1, 100), object(2))),
+    goOn: () => stage.mine.detach(),
+  })),
   onPipe("lease past the end of the ring", ["Pipe.tryReceive"], {}, (stage) =>
     tryLeases(stage.startAt(6, stage.ringUnits - 5).fill(bytes(1, 300), bytes(2, 10))),
   ),

@@ -262,6 +262,10 @@ const GIVING: CrashOperation[] = [
       effect: (witness) => (effect(witness) === true ? false : undefined),
     });
   }),
+  on("end reading, and give the handle up when cut off", ["RwLockGuard.release"], (stage) => {
+    const guard = stage.mineIs("tryLockShared");
+    return scene(stage, () => guard.release(), { claims: ["rwlock.unlock"], goOn: () => stage.mine.detach() });
+  }),
   on("end writing while others wait", ["RwLockGuard.release"], (stage) => {
     const guard = stage.mineIs("tryLock");
     return whileOthersWait(stage, () => guard.release());

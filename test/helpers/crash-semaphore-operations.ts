@@ -261,6 +261,9 @@ const GIVING: CrashOperation[] = [
   on("dispose of a lease", ["SemaphoreLease.[Symbol.dispose]"], (stage) =>
     givesBack(stage, (lease) => lease[Symbol.dispose](), { mayBeVoid: true }),
   ),
+  on("release, and give the handle up when cut off", ["SemaphoreLease.release"], (stage) =>
+    givesBack(stage, (lease) => lease.release(), { goOn: () => stage.mine.detach() }),
+  ),
   on("release one of two", ["SemaphoreLease.release"], (stage) => {
     stage.held();
     return {
