@@ -24,6 +24,7 @@ import {
 import { uniqueRegionName } from "./helpers/leftovers.js";
 import { PosixPeer } from "./helpers/posix-peer.js";
 import { failsWithCode } from "./helpers/system-call-failure.js";
+import { waitingThreads } from "./helpers/waiting-threads.js";
 
 const peer = new PosixPeer();
 const made: { name: string; queue: number }[] = [];
@@ -177,6 +178,7 @@ describe("message queues", () => {
       await new Promise((resolve) => worker.once("message", resolve));
       await sleep(5);
       await worker.terminate();
+      assert.equal(waitingThreads(), 0, "nobody is left who could receive");
     }
     await mq_send(queue, bytes("still there"));
     assert.equal(mq_getattr(queue).mq_curmsgs, 1);

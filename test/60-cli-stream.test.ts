@@ -357,10 +357,13 @@ describe("nothing hangs for ever", () => {
       const text = lines(50_000);
       const first = start(["recv", `${region}/x`], { unread: true });
       const sending = start(["send", `${region}/x`], { input: text });
-      // It has written something, and is in the middle of something else.
+      // It has written something, and is in the middle of something else: what it had received at a look, it has not all now.
+      let before = 0;
       await until(() => {
         const pipe = pipeOf(region);
-        return pipe !== undefined && pipe.waitingSenders === 1 && pipe.leased > 0 && pipe.received > pipe.leased;
+        const isSo = pipe !== undefined && pipe.waitingSenders === 1 && pipe.leased > 0 && before > pipe.leased;
+        before = pipe?.received ?? 0;
+        return isSo;
       });
       first.kill(signal);
       const begun = (await first.ended).text;
