@@ -101,10 +101,10 @@ describe("a stopped receiver", () => {
     const stage = await scene(t);
     const { region, member } = stage;
     const pipe = await region.pipe<number>("p", { capacity: 10 });
-    const working = member.run(async ({ region: own, say }) =>
+    const working = member.run(async ({ region: own, say, kept }) =>
       (await own.pipe<number>("p")).process(async (number, lease) => {
         say(number);
-        if (number === 0) await new Promise((resolve) => setTimeout(resolve, 30));
+        if (number === 0) await new Promise<void>((resolve) => kept.set("goOn", resolve));
         return lease;
       }),
     );
@@ -119,6 +119,7 @@ describe("a stopped receiver", () => {
     assert.equal(await pipe.receive(), 3);
     assert.equal(pipe.tryReceive(), undefined, "the lease does not come back");
     member.continue();
+    await member.run(({ kept }) => (kept.get("goOn") as () => void)());
     await pipe.drain();
     await pipe.send(4);
     assert.equal(await member.next(), 4);

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
@@ -165,7 +165,7 @@ export class ProcessMember {
   /** SIGSTOP; resolves when the kernel has stopped every thread. */
   async stop(): Promise<void> {
     process.kill(this.pid, "SIGSTOP");
-    while (processState(this.pid) !== "T") await sleep(1);
+    while (!isStopped(this.pid)) await sleep(1);
   }
 
   /** SIGCONT. */
@@ -213,11 +213,15 @@ function endedError({ code, signal, output }: Ending): Error {
   return Object.assign(new Error(`the member has ended (${how})\n${output}`), { code: "ENDED", signal });
 }
 
-/** State letter of a process, as in ps: T when stopped. */
-export function processState(pid: number): string {
+/** State letter of a process, or of a thread by its path in /proc, as in ps: T when stopped. */
+export function processState(pid: number | string): string {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   return stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3);
 }
+
+/** Whether the kernel has stopped every thread of a process. */
+const isStopped = (pid: number): boolean =>
+  readdirSync(`/proc/${pid}/task`).every((thread) => processState(`${pid}/task/${thread}`) === "T");
 
 /** Resolves once `condition` holds. Never gives up: the watchdog of the test file does. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
