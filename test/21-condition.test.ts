@@ -90,7 +90,9 @@ describe("a condition", () => {
       const guard = await mutex.lock();
       const options = { timeoutMs: 20, relockTimeoutMs: 10 };
       const waiting = wait === "wait" ? condition.wait(guard, options) : condition.waitFor(guard, () => false, options);
-      const held = await theirs.lock();
+      // In turns of promises alone: it must not have the mutex again by its deadline.
+      while (waits(condition) === 0) await Promise.resolve();
+      const held = theirs.tryLock()!;
       await assert.rejects(waiting, code("ERR_TIMEOUT"));
       assert.throws(() => guard.get(0), code("ERR_NOT_HELD"));
       held.release();
