@@ -12,7 +12,11 @@ import { MAX_NUMBERS, producerConsumer } from "../examples/producer-consumer.js"
 import { serverside } from "../examples/serverside.js";
 import { sysv } from "../examples/sysv.js";
 import { persistence } from "../examples/persistence.js";
+import { picture } from "../examples/picture.js";
 import { processA, processBOrC } from "../examples/three-processes.js";
+
+/** 30 GB. */
+const MAX_PICTURE_SIDE = 100_000;
 
 type Print = (value: unknown) => Promise<void>;
 
@@ -86,6 +90,12 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
       await brighten(file, wholeNumber(amount), wholeNumber(offset), wholeNumber(length), print);
     },
   },
+  picture: {
+    usage: "FOLDER [WIDTH [HEIGHT]]",
+    arguments: [1, 3],
+    run: ([folder, width = "1600", height = "1200"], signal, print) =>
+      picture(folder, pictureSide(width), pictureSide(height), new Children(signal), signal, print),
+  },
   "process-a": { usage: "MAP", arguments: [1, 1], run: ([map], signal, print) => processA(map, signal, print) },
   "process-b": { usage: "MAP", arguments: [1, 1], run: ([map], signal, print) => processBOrC("B", map, signal, print) },
   "process-c": { usage: "MAP", arguments: [1, 1], run: ([map], signal, print) => processBOrC("C", map, signal, print) },
@@ -122,6 +132,10 @@ is missing. --reset begins anew.
 brighten: adds AMOUNT to every channel of the pixels in FILE, four 16-bit numbers each, from OFFSET (0) on, LENGTH bytes or all
 that follow; an example of .NET's documentation. The file may be larger than memory, and several processes may work on parts of it.
 
+picture: makes a picture of WIDTH × HEIGHT pixels (1600 × 1200) in FOLDER, as large as the disk allows; two processes brighten two
+parts of it through views, and every pixel is compared with what one process computes. before.png and after.png are to be looked
+at.
+
 process-a, process-b, process-c: the three processes of .NET's documentation of memory-mapped files. A makes MAP and a named
 mutex, each writes a Boolean under the mutex, and when all have, A reads and verifies them. Start them in any order.
 
@@ -138,6 +152,7 @@ A wrong number of arguments is exit code 1, as in the originals.`,
     "shmkit example sysv 1000",
     "shmkit example deque dequeue & shmkit example deque enqueue",
     "shmkit example persistence work.shm; shmkit example persistence work.shm",
+    "shmkit example picture /tmp/picture 40000 30000",
     "truncate --size=5G image.data; shmkit example brighten image.data 10 4294967296 8000000",
     "shmkit example process-b map & shmkit example process-c map & shmkit example process-a map",
   ],
@@ -177,6 +192,12 @@ function manyNumbers(minimum: number, text: string): number {
   const numbers = atLeast(minimum, text);
   if (numbers > MAX_NUMBERS) throw wrongUsage(`expected at most ${MAX_NUMBERS} numbers, not ${text}`);
   return numbers;
+}
+
+function pictureSide(text: string): number {
+  const pixels = atLeast(4, text);
+  if (pixels > MAX_PICTURE_SIDE) throw wrongUsage(`expected at most ${MAX_PICTURE_SIDE} pixels, not ${text}`);
+  return pixels;
 }
 
 function int32Of(text: string): number {
