@@ -7,6 +7,8 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { Region } from "shmkit";
 import { LineSplitter } from "#src/cli/input.js";
+import { Patience } from "#src/cli/patience.js";
+import { Stream } from "#src/cli/stream.js";
 import { CLI, run, start, until } from "./helpers/cli-process.js";
 import { joined, regionName } from "./helpers/cli-regions.js";
 
@@ -256,6 +258,35 @@ describe("one after the other", () => {
       assert.deepEqual(region.pipes.list(), ["x"]);
       assert.deepEqual(region.mutexes.list(), []);
     }
+  });
+
+  test("whoever comes just when the last party leaves is seen by those who come later", async () => {
+    const leaving = await joined();
+    const coming = await joined("coming", leaving.name);
+    const patience = Patience.of("10s", new AbortController().signal);
+    const send = (region: Region): Promise<Stream> =>
+      Stream.send(region, "x", { content: "lines", endless: false, capacity: undefined, usualCapacity: 4 }, patience);
+    const last = await send(leaving);
+    await last.finishSending(true, patience);
+
+    let sending: Promise<Stream> | undefined;
+    const { mutexes } = leaving;
+    const remove = mutexes.remove.bind(mutexes);
+    // The other one comes before the mutex goes: it has to wait for it, or would have it now.
+    mutexes.remove = async (name, options): Promise<boolean> => {
+      const mutex = await coming.mutexes.open(name);
+      let isThere = false;
+      sending = send(coming).finally(() => (isThere = true));
+      await until(() => isThere || mutex.statistics().waiting.length > 0);
+      return remove(name, options);
+    };
+    await last.leave(patience);
+
+    const next = await sending!;
+    const receiver = await Stream.receive(leaving, "x", patience);
+    await next.waitForReceiver(patience);
+    await next.finishSending(true, patience);
+    for (const stream of [receiver, next]) assert.equal(await stream.leave(patience), 0);
   });
 
   test("a stream whose parties were all killed after its end is replaced", async () => {

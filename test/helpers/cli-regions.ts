@@ -11,9 +11,9 @@ export function regionName(label?: string): string {
   return named.at(-1)!;
 }
 
-/** A region of this process, which is closed after the test. */
-export async function joined(label?: string): Promise<Region> {
-  opened.push(await open(regionName(label), { size: "1MiB", label: "tester" }));
+/** A region of this process, which is closed after the test; by the name of one that is there, another member of that. */
+export async function joined(label?: string, name = regionName(label)): Promise<Region> {
+  opened.push(await open(name, { size: "1MiB", label: "tester" }));
   return opened.at(-1)!;
 }
 
