@@ -511,9 +511,10 @@ test("a walk through damaged words ends", async (t) => {
 });
 
 describe("nobody is told", { concurrency: true }, () => {
-  test("who waits for tasks of its own thread, or for somebody who does not wait", async (t) => {
+  test("who waits for its own thread, or for somebody who does not wait", async (t) => {
     const name = uniqueRegionName("deadlock-none");
     const region = await joinRegion(t, name);
+    const again = await joinRegion(t, name);
     const other = await holder(name, "theirs");
     const mine = await region.mutex("mine");
     const theirs = await region.mutex("theirs");
@@ -521,6 +522,12 @@ describe("nobody is told", { concurrency: true }, () => {
     const own = mine.lock({ timeoutMs: 1e9 });
     await assert.rejects(theirs.lock({ timeoutMs: 2500 }), { code: "ERR_TIMEOUT" });
     assert.throws(() => theirs.lockSync({ timeoutMs: 300 }), { code: "ERR_TIMEOUT" });
+    const throughAnother = await again.mutex("mine");
+    assert.throws(() => throughAnother.lockSync({ timeoutMs: 300 }), { code: "ERR_TIMEOUT" });
+    const semaphore = await region.semaphore("mine too");
+    const lease = await semaphore.acquire();
+    assert.throws(() => semaphore.acquireSync({ timeoutMs: 300 }), { code: "ERR_TIMEOUT" });
+    lease.release();
     guard.release();
     (await own).release();
     await other.kill();

@@ -32,7 +32,7 @@ export interface MemberDeath {
   readonly generation: number;
   /** Process id in the dead member's own PID namespace, for people. */
   readonly pid: number;
-  /** Its worker thread's number in its process, 0 for the main thread. */
+  /** Its thread's number in the kernel (gettid(2)); that of a main thread is the pid. */
   readonly threadId: number;
   /** The label it had given itself, by default the name of its script. */
   readonly label: string;

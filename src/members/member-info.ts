@@ -13,7 +13,7 @@ export interface MemberInfo {
   readonly generation: number;
   /** Process id in the member's own PID namespace, for people. */
   readonly pid: number;
-  /** Its worker thread's number in its process (`worker_threads.threadId`), 0 for the main thread. */
+  /** Its thread's number in the kernel (gettid(2)): that of a main thread is the pid. */
   readonly threadId: number;
   /** The label it gave itself, by default the name of its script. */
   readonly label: string;
