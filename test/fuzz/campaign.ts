@@ -3,9 +3,25 @@ import { type ChildProcess, fork } from "node:child_process";
 import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { leftovers } from "../helpers/leftovers.js";
+import { removeSystemObjects } from "./system-scene.js";
 import type { CaseReport } from "./victim-main.js";
 
-const MAIN = fileURLToPath(new URL("victim-main.js", import.meta.url));
+/** What a campaign is about: the program that runs its cases, and what that leaves when it is killed over one. */
+export interface Subject {
+  readonly main: string;
+  readonly removeLeft: (pid: number) => void;
+}
+
+/** Damaged regions and hostile messages. */
+export const REGIONS: Subject = {
+  main: "victim-main.js",
+  removeLeft: (pid) => {
+    for (const name of leftovers()) if (name.includes(`-${pid}-`)) rmSync(`/dev/shm/${name}`, { force: true });
+  },
+};
+/** Sequences of calls of the system's own mechanisms, and of what is mapped as it is. */
+export const SYSTEM: Subject = { main: "system-victim-main.js", removeLeft: removeSystemObjects };
+
 /** A case takes a fraction of a second; whoever is still at it after this hangs. */
 const WATCHDOG_MS = 60_000;
 /** After so many a new process begins, so that what one keeps cannot add up. */
@@ -34,8 +50,11 @@ export class Victim {
   cases = 0;
   private output = "";
 
-  constructor() {
-    this.process = fork(MAIN, { stdio: ["ignore", "pipe", "pipe", "ipc"], serialization: "advanced" });
+  constructor(private readonly subject: Subject = REGIONS) {
+    this.process = fork(fileURLToPath(new URL(subject.main, import.meta.url)), {
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      serialization: "advanced",
+    });
     for (const stream of [this.process.stdout!, this.process.stderr!])
       stream.setEncoding("utf8").on("data", (text: string) => (this.output += text));
   }
@@ -43,6 +62,7 @@ export class Victim {
   /** Runs a case; rejects when the process ends over it. */
   run(seed: number): Promise<CaseReport> {
     this.cases++;
+    this.output = "";
     return new Promise((resolve, reject) => {
       let hangs = false;
       const watchdog = setTimeout(() => {
@@ -51,7 +71,7 @@ export class Victim {
       }, WATCHDOG_MS);
       const done = (): void => {
         clearTimeout(watchdog);
-        this.process.removeAllListeners();
+        this.process.removeAllListeners("message").removeAllListeners("close");
       };
       this.process.on("message", (report: CaseReport) => {
         done();
@@ -66,15 +86,26 @@ export class Victim {
     });
   }
 
-  /** Ends it, and takes away the region that it was killed over. */
+  /** Lets it end by itself. @throws when it ends in another way */
+  async leave(): Promise<void> {
+    const watchdog = setTimeout(() => this.process.kill("SIGKILL"), WATCHDOG_MS);
+    const ended = new Promise<[number | null, string | null]>((resolve) =>
+      this.process.on("exit", (code, signal) => resolve([code, signal])),
+    );
+    this.process.disconnect();
+    const [code, signal] = await ended;
+    clearTimeout(watchdog);
+    if (code !== 0) throw new Error(`the process ended (${signal ?? code}) when it was to leave\n${this.output}`);
+  }
+
+  /** Ends it, and takes away what it was killed over. */
   async end(): Promise<void> {
     if (this.process.exitCode === null && this.process.signalCode === null) {
       const ended = new Promise((resolve) => this.process.on("exit", resolve));
       this.process.kill("SIGKILL");
       await ended;
     }
-    for (const name of leftovers())
-      if (name.includes(`-${this.process.pid}-`)) rmSync(`/dev/shm/${name}`, { force: true });
+    this.subject.removeLeft(this.process.pid!);
   }
 }
 
@@ -83,28 +114,34 @@ export async function runCampaign(
   seed: number,
   goesOn: (report: FuzzReport) => boolean,
   signal?: AbortSignal,
+  subject: Subject = REGIONS,
 ): Promise<FuzzReport> {
   const report: FuzzReport = { seed, cases: 0, calls: 0, endings: {}, structures: {}, faults: [] };
-  let victim = new Victim();
+  let victim = new Victim(subject);
   const isAborted = (): boolean => signal?.aborted === true;
   const stop = (): void => void victim.process.kill("SIGKILL");
   signal?.addEventListener("abort", stop);
   try {
     for (; goesOn(report) && !isAborted(); report.cases++) {
       const caseSeed = seed + report.cases;
-      if (victim.cases >= CASES_PER_VICTIM) {
-        await victim.end();
-        victim = new Victim();
-      }
       try {
+        if (victim.cases >= CASES_PER_VICTIM) {
+          await victim.leave();
+          await victim.end();
+          victim = new Victim(subject);
+        }
         include(report, await victim.run(caseSeed));
       } catch (error) {
         if (isAborted()) break;
         report.faults.push({ seed: caseSeed, what: (error as Error).message, hits: [] });
         await victim.end();
-        victim = new Victim();
+        victim = new Victim(subject);
       }
     }
+    if (!isAborted())
+      await victim.leave().catch((error: unknown) => {
+        report.faults.push({ seed: seed + report.cases - 1, what: (error as Error).message, hits: [] });
+      });
   } finally {
     signal?.removeEventListener("abort", stop);
     await victim.end();
