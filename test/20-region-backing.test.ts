@@ -5,6 +5,7 @@ import { Region } from "shmkit";
 import { native } from "#src/native/addon.js";
 import { uniqueRegionName } from "./helpers/leftovers.js";
 import { SMALL, testRegion } from "./helpers/process-regions.js";
+import { turnAmongTheDead } from "./helpers/turns.js";
 
 /** Backing that takes a while and no memory. */
 function slowBacking(t: TestContext): { readonly steps: number } {
@@ -68,6 +69,7 @@ describe("backing memory", () => {
 
 describe("forms that block", () => {
   test("listSync and cleanSync, as list and clean", async (t) => {
+    await turnAmongTheDead(t);
     const region = await testRegion(t, "listed", SMALL);
     const named = (infos: readonly { readonly name: string }[]) => infos.filter(({ name }) => name === region.name);
     assert.deepEqual(named(Region.listSync()), named(await Region.list()));

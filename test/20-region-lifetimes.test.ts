@@ -5,6 +5,7 @@ import { Region, open } from "shmkit";
 import { uniqueRegionName } from "./helpers/leftovers.js";
 import { ProcessMember } from "./helpers/process-member.js";
 import { pathOf, SMALL } from "./helpers/process-regions.js";
+import { turnAmongTheDead } from "./helpers/turns.js";
 
 describe("lifetimes", () => {
   test("process: gone with the last member, whoever that is", async () => {
@@ -62,7 +63,8 @@ describe("lifetimes", () => {
     assert.equal(await Region.remove(name), true);
   });
 
-  test("when all members were killed, the next open, create, list or clean finds none", async () => {
+  test("when all members were killed, the next open, create, list or clean finds none", async (t) => {
+    await turnAmongTheDead(t);
     const nexts: Record<string, (name: string) => unknown> = {
       open: async (name) => {
         const region = await open(name, SMALL);

@@ -19,6 +19,7 @@ import { Region, open } from "shmkit";
 import { uniqueRegionName } from "./helpers/leftovers.js";
 import { ProcessMember } from "./helpers/process-member.js";
 import { joinRegion, pathOf, SMALL, testRegion } from "./helpers/process-regions.js";
+import { turnAmongTheDead } from "./helpers/turns.js";
 
 describe("looking from outside", () => {
   test("inspect tells what is there, and leaves no trace", async (t) => {
@@ -149,7 +150,8 @@ describe("looking from outside", () => {
     await member.finish();
   });
 
-  test("what is no region is neither listed nor cleaned", async () => {
+  test("what is no region is neither listed nor cleaned", async (t) => {
+    await turnAmongTheDead(t);
     const names = ["zeroes", "text", "empty", "link", "folder", "fifo"].map((label) => uniqueRegionName(label));
     const [zeroes, text, empty, link, folder, fifo] = names.map(pathOf) as [
       string,
@@ -200,7 +202,8 @@ describe("looking from outside", () => {
     assert.equal(await Region.remove(name), true);
   });
 
-  test("names in shared memory that are no region names do no harm", async () => {
+  test("names in shared memory that are no region names do no harm", async (t) => {
+    await turnAmongTheDead(t);
     const path = `/dev/shm/shmkit.-${uniqueRegionName()} ä`;
     writeFileSync(path, new Uint8Array(4096));
     await Region.list();

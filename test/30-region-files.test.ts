@@ -14,6 +14,7 @@ import { uniqueRegionName } from "./helpers/leftovers.js";
 import { ownSharedMemory, refusal } from "./helpers/namespaces.js";
 import { ProcessMember } from "./helpers/process-member.js";
 import { Random } from "./helpers/process-random.js";
+import { turnAmongTheDead } from "./helpers/turns.js";
 
 /** Regions on disk: named by a path, there until they are removed. */
 
@@ -36,6 +37,7 @@ async function lyingRegion(t: TestContext): Promise<string> {
 
 describe("a region on disk", () => {
   test("stays with everything in it, whoever leaves, until it is removed", async (t) => {
+    await turnAmongTheDead(t);
     const path = await lyingRegion(t);
     assert.equal(statSync(path).mode & 0o777, 0o600);
     await assert.rejects(Region.create(path, DISK), { code: "ERR_EXISTS" });

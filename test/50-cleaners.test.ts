@@ -8,6 +8,7 @@ import { uniqueRegionName } from "./helpers/leftovers.js";
 import { ProcessMember, type Script } from "./helpers/process-member.js";
 import { Random } from "./helpers/process-random.js";
 import { SMALL } from "./helpers/process-regions.js";
+import { turnAmongTheDead } from "./helpers/turns.js";
 
 /** Whoever looks at a region whose members were all killed removes it, and may be killed in the middle of that. */
 
@@ -55,6 +56,7 @@ describe("SIGKILL at random moments", () => {
   };
 
   test("of those who clean up, make and remove: in the end nothing is left, or one that works", async (t) => {
+    await turnAmongTheDead(t);
     const random = new Random(21);
     let left = 0;
     let cleaned = 0;
@@ -84,7 +86,8 @@ describe("SIGKILL at random moments", () => {
     t.diagnostic(`${cleaned} of ${cleaned + left} were gone when the cleaners were killed`);
   });
 
-  test("of shmkit clean and shmkit ls: the next one finishes", async () => {
+  test("of shmkit clean and shmkit ls: the next one finishes", async (t) => {
+    await turnAmongTheDead(t);
     const random = new Random(22);
     const names = Array.from({ length: 6 }, () => uniqueRegionName("dead"));
     for (let round = 0; round < 2; round++) {
@@ -101,6 +104,7 @@ describe("SIGKILL at random moments", () => {
   });
 
   test("of those who join, leave and clean in turns: never two regions of a name in use", async (t) => {
+    await turnAmongTheDead(t);
     const name = uniqueRegionName("one");
     const random = new Random(23);
     /** While it is in a region, the name is that region's. */

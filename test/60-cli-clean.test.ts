@@ -7,6 +7,7 @@ import { CLI, run, start, until } from "./helpers/cli-process.js";
 import { joined, regionName } from "./helpers/cli-regions.js";
 import { leftovers } from "./helpers/leftovers.js";
 import { canPlayUsers } from "./helpers/other-users.js";
+import { turnAmongTheDead } from "./helpers/turns.js";
 
 const CLI_COMMAND = `"${process.execPath}" "${CLI}"`;
 
@@ -34,7 +35,8 @@ async function killedRegion(): Promise<string> {
 }
 
 describe("clean", () => {
-  test("says what it would remove, then removes it and says why; kernel regions only when told to", async () => {
+  test("says what it would remove, then removes it and says why; kernel regions only when told to", async (t) => {
+    await turnAmongTheDead(t);
     const used = await joined("used");
     const killed = await killedRegion();
     const kept = await Region.create(regionName("kept"), { size: "1MiB", lifetime: "kernel" });

@@ -10,6 +10,7 @@ import { treeLines } from "#src/cli/tree.js";
 import { run } from "./helpers/cli-process.js";
 import { joined, regionName } from "./helpers/cli-regions.js";
 import { Random } from "./helpers/process-random.js";
+import { turnAmongTheDead } from "./helpers/turns.js";
 
 describe("hex dumps", () => {
   test("look as hexdump -C, and repeated lines are one star", () => {
@@ -150,7 +151,8 @@ describe("inspect", () => {
     assert.match((await run(["inspect", region.name])).text, /\\x1b\[31m\\x0a/);
   });
 
-  test("damaged regions are shown, or end in a typed error", async () => {
+  test("damaged regions are shown, or end in a typed error", async (t) => {
+    await turnAmongTheDead(t);
     const region = await Region.create(regionName("damaged"), { size: "256KiB", maxSize: "1MiB", maxMembers: 8 });
     const pipe = await region.pipe("jobs", { capacity: 4 });
     await pipe.send(new Uint8Array(20_000));

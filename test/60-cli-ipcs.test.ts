@@ -55,6 +55,7 @@ import { problems, type Schema } from "./helpers/json-schema.js";
 import { leftovers, uniqueRegionName } from "./helpers/leftovers.js";
 import { refusal } from "./helpers/namespaces.js";
 import { canPlayUsers } from "./helpers/other-users.js";
+import { turnAmongTheDead } from "./helpers/turns.js";
 
 const made: (() => void)[] = [];
 const RIGHTS = 0o640;
@@ -489,7 +490,8 @@ describe("ipcrm --orphans", () => {
     assert.ok(!systemV().segments.some(({ id }) => id === orphan));
   });
 
-  test("leaves a region to the library: one with a living member stays, one of the dead goes", async () => {
+  test("leaves a region to the library: one with a living member stays, one of the dead goes", async (t) => {
+    await turnAmongTheDead(t);
     const alive = await joined("alive");
     const name = regionName("dead");
     const member = start(["send", `${name}/x`], { input: "line\n" });
