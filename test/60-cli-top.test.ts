@@ -198,7 +198,7 @@ describe("top without a terminal", () => {
     const app = await joined("once");
     const jobs = await app.pipe("jobs", { capacity: 10 });
     const guard = await (await app.mutex("door")).lock();
-    const showing = run(["top", app.name, "--interval", "200ms"]);
+    const showing = run(["top", app.name, "--interval", "1s"]);
     let over = false;
     void showing.then(() => (over = true));
     while (!over) {

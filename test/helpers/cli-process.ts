@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { after } from "node:test";
@@ -112,7 +112,13 @@ export function isRunning(pid: number): boolean {
   }
 }
 
-/** Processes that a process has started. */
+/** Processes that a process has started; none once it has ended. */
 export function childrenOf(pid: number): number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+  const path = `/proc/${pid}/task/${pid}/children`;
+  try {
+    return readFileSync(path, "utf8").split(" ").filter(Boolean).map(Number);
+  } catch (error) {
+    if (existsSync(path)) throw error;
+    return [];
+  }
 }
