@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import * as shmkit from "shmkit";
 import { array, BitFields, bits, bytes, string, struct, Struct, type FieldLayout, type FieldType } from "shmkit";
 import { failsWith } from "./helpers/argument-failures.js";
+import { executableFolder } from "./helpers/executable-folder.js";
 import { Random } from "./helpers/process-random.js";
+import { hasPython } from "./helpers/python.js";
 
 const NUMBERS = [
   "int8",
@@ -25,7 +26,7 @@ const NUMBERS = [
 const UNITS = ["int8", "uint8", "int16", "uint16", "int32", "uint32"] as const;
 const STRUCTS = 80;
 
-const folder = mkdtempSync(join(tmpdir(), "shmkit-abi-"));
+const folder = executableFolder("shmkit-abi-");
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 // That a packed struct gives one in it less than it is aligned to is what it was made for.
@@ -184,11 +185,7 @@ test("names: those that C keeps for itself, structs without one, and the same on
 });
 
 test("random structs lie in Python's ctypes as they do here, and hold the same values", (context) => {
-  const version = spawnSync("python3", ["--version"]);
-  if (version.error !== undefined) {
-    context.diagnostic("there is no python3 here, so nothing was checked: users of the package need none");
-    return;
-  }
+  if (!hasPython(context)) return;
   const structs = randomStructs(3);
   const big = struct(
     { a: shmkit.int16, b: array(shmkit.float64, 2), c: string(4), d: shmkit.uint8 },

@@ -3,7 +3,6 @@ import {
   closeSync,
   existsSync,
   ftruncateSync,
-  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -16,7 +15,6 @@ import {
   writeSync,
 } from "node:fs";
 import { open } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
@@ -36,10 +34,11 @@ import {
 } from "shmkit";
 import { munmap, pthread_mutex_init, pthread_mutex_trylock, pthread_mutex_unlock } from "shmkit/posix";
 import { failsWith, failureOf, loose } from "./helpers/argument-failures.js";
+import { executableFolder } from "./helpers/executable-folder.js";
 import { uniqueRegionName } from "./helpers/leftovers.js";
 import { failsWithCode } from "./helpers/system-call-failure.js";
 
-const folder = mkdtempSync(join(tmpdir(), "shmkit-mapped-"));
+const folder = executableFolder("shmkit-mapped-");
 after(() => rmSync(folder, { recursive: true }));
 
 /** Of the descriptors that this process has. */

@@ -276,7 +276,7 @@ print(json.dumps([repr(value) for value in values]))
 print(values.format)
 values.shm.close()
 values.shm.unlink()`);
-    const name = (await python.line())!;
+    const name = await python.line();
     const opened = await ShareableList.open(name);
     assert.deepEqual(
       [...opened],
@@ -289,7 +289,7 @@ values.shm.unlink()`);
     opened.set(6, "日本語");
     opened.set(8, null);
     opened.set(2, false);
-    assert.deepEqual(JSON.parse((await python.line())!), [
+    assert.deepEqual(JSON.parse(await python.line()), [
       "'was 1'",
       "4.0",
       "False",

@@ -57,8 +57,8 @@ print(shm.buf[0])
 shm.close()
 shm.unlink()`);
   const name = await python.line();
-  assert.match(name ?? "", /^psm_[0-9a-f]{8}$/);
-  const memory = await SharedMemory.open(name!);
+  assert.match(name, /^psm_[0-9a-f]{8}$/);
+  const memory = await SharedMemory.open(name);
   const bytes = new Uint8Array(memory.buffer);
   assert.deepEqual([memory.size, bytes[4096], memory.created, memory.attachCount], [4097, 77, false, 2]);
   bytes[0] = 8;

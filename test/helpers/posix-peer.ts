@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn, spawnSync, type StdioOptions } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
+import { executableFolder } from "./executable-folder.js";
 import { listenTo } from "./spoken.js";
 
 const SOURCE = fileURLToPath(new URL("../../../test/fixtures/posix-peer.c", import.meta.url));
@@ -25,7 +25,7 @@ export interface StartedPeer {
 
 /** A program in C that uses the system's own calls, for as long as a test file runs. */
 export class PosixPeer {
-  private readonly folder = mkdtempSync(join(tmpdir(), "shmkit-peer-"));
+  private readonly folder = executableFolder("shmkit-peer-");
   private readonly program = join(this.folder, "peer");
   private readonly children = new Set<ChildProcess>();
 
