@@ -152,6 +152,20 @@ const systemRoundTrip = (name: string): Benchmark => ({
   contenders: [...shmkit(PAIR, "system.js"), cLimit("system", name)],
 });
 
+/** A file of some size, read by copying it or where it is mapped. */
+const copyOrMap = (size: string): Benchmark => ({
+  name: `copy-or-map-${size}`,
+  call: "createViewAccessor/bytes",
+  unit: "ns",
+  better: "lower",
+  contenders: [
+    ...shmkit(["map"], "copy-or-map.js"),
+    node("shmkit-kept", "copy-or-map.js", ["map-kept"]),
+    node("read", "copy-or-map.js", ["read"]),
+    node("read-fresh", "copy-or-map.js", ["read-fresh"]),
+  ],
+});
+
 export const BENCHMARKS: readonly Benchmark[] = [
   {
     name: "spin-round-trip",
@@ -362,6 +376,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
       node("typed-array", "memory.js", ["array"]),
     ],
   },
+  ...["4KiB", "64KiB", "1MiB", "16MiB"].map(copyOrMap),
   {
     name: "attach",
     call: "open",

@@ -68,6 +68,20 @@ describe("npm run bench", () => {
     assert.equal(again.output, output);
   });
 
+  test("compares copies of a file with views of it, by size", async () => {
+    const [json, contenders] = [join(folder, "copy-or-map.json"), ["shmkit", "shmkit-kept", "read", "read-fresh"]];
+    const names = ["copy-or-map-4KiB", "copy-or-map-16MiB"];
+    const args = ["--quick", "--rounds", "1", "--only", names.join(","), "--contenders", contenders.join(",")];
+    const { code, output } = await bench([...args, "--json", json]);
+    assert.equal(code, 0, output);
+    const [small, large] = (JSON.parse(readFileSync(json, "utf8")) as Results).results;
+    assert.deepEqual([small.name, large.name], names);
+    for (const contender of contenders) {
+      const [of4KiB, of16MiB] = [small, large].map((result) => (result.contenders[contender] as Figures).median);
+      assert.ok(of4KiB > 0 && of4KiB < of16MiB, `${contender}: ${of4KiB} ns for 4 KiB, ${of16MiB} for 16 MiB`);
+    }
+  });
+
   test("says how it is used", async () => {
     const help = await bench(["--help"]);
     assert.equal(help.code, 0);
@@ -100,7 +114,8 @@ describe("npm run bench", () => {
       ...["spin-round-trip", "parked-round-trip", "wake-latency", "spsc-64B", "spsc-64B-fresh", "spsc-64B-await"],
       ...["mpmc-64B", "object", "bulk-1MiB", "mutex", "mutex-contended", "lock-handover", "rwlock-read"],
       ...["semaphore", "condition", "posix-semaphore", "posix-queue", "sysv-semaphore", "sysv-queue", "web-locks"],
-      ...["struct-fields", "mapped-view", "attach", "import", "idle"],
+      ...["struct-fields", "mapped-view", "copy-or-map-4KiB", "copy-or-map-64KiB", "copy-or-map-1MiB"],
+      ...["copy-or-map-16MiB", "attach", "import", "idle"],
     ]);
     for (const { call, contenders } of BENCHMARKS) {
       assert.notEqual(call, "");
