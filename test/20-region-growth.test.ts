@@ -26,6 +26,33 @@ describe("growth", () => {
     assert.ok(grown >= 2);
   });
 
+  test("while somebody looks from outside, who looks again as far as it reaches then", async (t) => {
+    const region = await testRegion(t, "grows");
+    const before = Region.inspect(region.name)!;
+    const map = native.map.bind(native);
+    t.after(() => Object.assign(native, { map }));
+    const lengths: number[] = [];
+    Object.assign(native, {
+      map: (descriptor: number, lengthBytes: number, writable: boolean, shared: boolean) => {
+        const mapping = map(descriptor, lengthBytes, writable, shared);
+        // The header has been read, and the view is as long as that says.
+        if (lengths.push(lengthBytes) === 2)
+          for (let i = 0; region.sizeBytes <= before.sizeBytes; i++)
+            region.pipes.createSync(`pipe ${i}`, { capacity: 1000 });
+        return mapping;
+      },
+    });
+    const after = Region.inspect(region.name)!;
+    assert.deepEqual(
+      after.objects.map(({ name }) => name),
+      region.pipes.list(),
+    );
+    assert.equal(after.sizeBytes, region.sizeBytes);
+    assert.ok(after.sizeBytes > before.sizeBytes);
+    assert.equal(lengths.length, 4, "the header and the rest, twice");
+    assert.ok(lengths[3] > lengths[1] && lengths[3] < after.maxSizeBytes);
+  });
+
   test("happens by itself up to maxSize, is seen by everybody at once, and then senders wait", async (t) => {
     const region = await testRegion(t, "growing", { size: "512KiB", maxSize: "4MiB", maxMembers: 4 });
     const member = await ProcessMember.start({ region: region.name });

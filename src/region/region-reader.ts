@@ -146,7 +146,7 @@ export function* openReader(place: Place, options: CheckedOptions): Steps<Region
 }
 
 function lookInside(place: Place, descriptor: number, options: CheckedOptions): RegionView | undefined {
-  const view = viewOf(place, descriptor);
+  const view = viewOf(place, descriptor, "whole");
   try {
     checkOwner(descriptor, place.path, place.name, options.allowOtherUser, TRUST);
     compare(view.header, options, place.name, place.path);

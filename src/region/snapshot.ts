@@ -131,6 +131,12 @@ export function regionNames(): string[] {
     .sort();
 }
 
+/**
+ * How far a view sees: all that the region can become, or what is backed when it begins. V8 counts what is mapped as
+ * memory that it should collect: who looks at regions again and again would collect garbage at each look.
+ */
+type Reach = "whole" | "backed";
+
 /** A region mapped for looking at it: private pages, which follow the shared ones as long as nobody writes to them. */
 export class RegionView {
   private readonly segment: Segment;
@@ -141,18 +147,24 @@ export class RegionView {
   constructor(
     private readonly place: Place,
     readonly descriptor: number,
+    reach: Reach,
   ) {
     const { name, path } = place;
     this.header = inspectHeader(descriptor, path);
-    const { geometry } = this.header;
-    this.segment = this.map();
-    this.membership = new Membership(this.segment, descriptor, geometry, name, -1);
+    const { geometry, committedBytes } = this.header;
+    const maxPages = reach === "whole" ? geometry.maxPages : geometry.heapPage + committedBytes / PAGE_BYTES;
+    this.segment = this.map(maxPages);
+    this.membership = new Membership(this.segment, descriptor, { ...geometry, maxPages }, name, -1);
   }
 
   /** Another mapping of the same: what is written to it is seen by nobody, and not by this view either. */
-  map(): Segment {
-    const length = this.header.geometry.maxPages * PAGE_BYTES;
-    return new Segment(this.descriptor, length, this.place.path, { writable: false, shared: false });
+  map(pages = this.header.geometry.maxPages): Segment {
+    return new Segment(this.descriptor, pages * PAGE_BYTES, this.place.path, { writable: false, shared: false });
+  }
+
+  /** Whether there is more in it by now than this view reaches. */
+  get hasGrown(): boolean {
+    return words.load(this.segment.words, HEADER.committedPages) >>> 0 > this.membership.geometry.maxPages;
   }
 
   info(withMemory: boolean): RegionInfo {
@@ -219,13 +231,18 @@ export class RegionView {
 export function snapshot(name: string, options?: InspectOptions): RegionInfo | undefined {
   const withMemory = memoryOption(options, "Region.inspect");
   const place = placeOf(name);
-  const descriptor = openFile(place, false);
-  if (descriptor === undefined) return undefined;
-  const view = viewOf(place, descriptor);
-  try {
-    return view.info(withMemory);
-  } finally {
-    view.close();
+  for (;;) {
+    const descriptor = openFile(place, false);
+    if (descriptor === undefined) return undefined;
+    const view = viewOf(place, descriptor, withMemory ? "whole" : "backed");
+    try {
+      return view.info(withMemory);
+    } catch (error) {
+      // Something may be where the view does not reach.
+      if (!view.hasGrown) throw error;
+    } finally {
+      view.close();
+    }
   }
 }
 
@@ -233,9 +250,9 @@ export const memoryOption = (options: InspectOptions | undefined, where: string)
   flag(knownOptions(options, ["memory"], where).memory, "memory");
 
 /** A view that closes the descriptor when it cannot be made. */
-export function viewOf(place: Place, descriptor: number): RegionView {
+export function viewOf(place: Place, descriptor: number, reach: Reach): RegionView {
   try {
-    return new RegionView(place, descriptor);
+    return new RegionView(place, descriptor, reach);
   } catch (error) {
     native.close(descriptor);
     throw error;
