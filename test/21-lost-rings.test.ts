@@ -147,27 +147,30 @@ const STORIES: Record<string, (waiter: Region, other: Region) => Promise<Story>>
 describe("a ring that was lost", () => {
   for (const [what, story] of Object.entries(STORIES))
     test(`does not keep who waits for the ${what} longer than until the next look`, async (t) => {
-      const name = uniqueRegionName("lost-ring");
-      const waiter = await joinRegion(t, name);
-      const other = await joinRegion(t, name);
-      const { handle, wait, change } = await story(waiter, other);
-      const { member, waits } = contextOf(handle);
-      let isOver = false;
-      const over = wait.then(() => void (isOver = true));
-      // Until it waits, is armed, and has heard every bell.
-      await pause(20);
-      const { member: ringer } = contextOf(await other.flag("any"));
-      const base = slotWord(member.geometry, member.slot);
-      const [bell, armed] = [base + SLOT.bell, base + SLOT.armed];
-      // As if it had rung already: then it does not ring again.
-      ringer.rungArmed[member.slot] = member.segment.words[armed];
-      ringer.rungBell[member.slot] = member.segment.words[bell];
-      const before = member.segment.words[bell];
-      await change();
-      await pause(5);
-      assert.deepEqual([isOver, member.segment.words[bell]], [false, before], "the ring was lost");
-      // What the timer does once a second.
-      waits.drain(true);
-      await over;
+      for (let isSeen = false; !isSeen;) {
+        const name = uniqueRegionName("lost-ring");
+        const waiter = await joinRegion(t, name);
+        const other = await joinRegion(t, name);
+        const { handle, wait, change } = await story(waiter, other);
+        const { member, waits } = contextOf(handle);
+        let isOver = false;
+        const over = wait.then(() => void (isOver = true));
+        // Until it waits, is armed, and has heard every bell.
+        await pause(20);
+        const { member: ringer } = contextOf(await other.flag("any"));
+        const base = slotWord(member.geometry, member.slot);
+        const [bell, armed] = [base + SLOT.bell, base + SLOT.armed];
+        // As if it had rung already: then it does not ring again.
+        ringer.rungArmed[member.slot] = member.segment.words[armed];
+        ringer.rungBell[member.slot] = member.segment.words[bell];
+        const before = member.segment.words[bell];
+        await change();
+        await pause(5);
+        // A bell from before, and the look of once a second, may have come only now: then no ring was lost, and it goes anew.
+        isSeen = !isOver && member.segment.words[bell] === before;
+        // What the timer does once a second.
+        waits.drain(true);
+        await over;
+      }
     });
 });

@@ -79,11 +79,12 @@ for (const face of ["Web", "Node"])
       const read1 = await read(reader, 10);
       // A full pipe and a waiting writer are not all: the reader has yet to take ahead what it may.
       const atLeast = { sent: 10 + 2 + CAPACITY, leased: 2, waitingSenders: 1 };
+      let now = pipe.statistics();
       await until(() => {
-        const now = pipe.statistics();
+        now = pipe.statistics();
         return now.sent >= atLeast.sent && now.leased >= atLeast.leased && now.waitingSenders === 1;
       });
-      const { sent, leased, waitingSenders } = pipe.statistics();
+      const { sent, leased, waitingSenders } = now;
       assert.deepEqual([read1, { sent, leased, waitingSenders }], [numbers(0, 10), atLeast]);
       const asked = await writer.run(({ kept }) => (kept.get("account") as { asked: number }).asked);
       assert.ok(asked <= sent + 4 + 4, `it holds the source back: ${asked} were asked for, ${sent} sent`);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { describe, test } from "node:test";
 import { Region } from "shmkit";
-import { childrenOf, isRunning, run, start, until, type CliProcess } from "./helpers/cli-process.js";
+import { childrenOf, isRunning, run, start, startUntil, until, type CliProcess } from "./helpers/cli-process.js";
 import { regionName } from "./helpers/cli-regions.js";
 import { ProcessMember } from "./helpers/process-member.js";
 
@@ -69,9 +69,12 @@ const withoutCommas = (text: string): number => Number(text.replaceAll(",", ""))
 
 describe("producers and consumers", () => {
   test("take every number once, whoever of them is killed", async () => {
-    const example = start(["example", "producer-consumer", "1", "2", "10000"]);
-    await until(() => (Region.inspect(`example-${example.pid}`)?.members.length ?? 0) === 4);
-    const [killed] = childrenOf(example.pid);
+    let workers: number[] = [];
+    const example = await startUntil(["example", "producer-consumer", "1", "2", "10000"], ({ pid }) => {
+      workers = childrenOf(pid);
+      return Region.inspect(`example-${pid}`)?.members.length === 4 && workers.length === 3;
+    });
+    const [killed] = workers;
     process.kill(killed, "SIGKILL");
     const { code, text, errors } = await example.ended;
     assert.equal(errors, "");
@@ -87,9 +90,11 @@ describe("producers and consumers", () => {
   });
 
   test("Ctrl-C leaves nothing and nobody", async () => {
-    const example = start(["example", "producer-consumer", "1", "1", "60000"]);
     let workers: number[] = [];
-    await until(() => (workers = childrenOf(example.pid)).length === 2);
+    const example = await startUntil(
+      ["example", "producer-consumer", "1", "1", "60000"],
+      ({ pid }) => (workers = childrenOf(pid)).length === 2,
+    );
     example.kill("SIGINT");
     assert.equal((await example.ended).signal, "SIGINT");
     assert.deepEqual(namesOf(example), []);

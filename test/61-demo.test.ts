@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { changed, listFiles, pieces } from "#src/cli/demo/text-files.js";
 import { addMessage, countWords, differences, toMessage, total, type Tally } from "#src/cli/demo/word-tally.js";
-import { childrenOf, isRunning, run, start, until, type CliProcess } from "./helpers/cli-process.js";
+import { childrenOf, isRunning, run, start, startUntil, until, type CliProcess } from "./helpers/cli-process.js";
 import { turnAmongTheDead } from "./helpers/turns.js";
 
 let folder = "";
@@ -23,19 +23,14 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 const namesOf = (demo: CliProcess): string[] =>
   readdirSync("/dev/shm").filter((name) => name.startsWith(`shmkit.demo-${demo.pid}-`));
 
-/** The demo in a stage, with its processes; begun anew where it was over before anybody looked. */
+/** The demo in a stage, with its processes. */
 async function demoIn(stage: string, part: string): Promise<{ demo: CliProcess; children: number[] }> {
-  for (;;) {
-    const demo = start(["demo", "--only", part, folder]);
-    let children: number[] = [];
-    await until(() => {
-      if (demo.soFar.includes(stage) && namesOf(demo).length > 0) children = childrenOf(demo.pid);
-      return children.length > 0 || demo.hasEnded;
-    });
-    if (!demo.hasEnded) return { demo, children };
-    const { code, errors } = await demo.ended;
-    assert.deepEqual([code, errors], [0, ""]);
-  }
+  let children: number[] = [];
+  const demo = await startUntil(["demo", "--only", part, folder], (begun) => {
+    if (begun.soFar.includes(stage) && namesOf(begun).length > 0) children = childrenOf(begun.pid);
+    return children.length > 0;
+  });
+  return { demo, children };
 }
 
 describe("the demo", () => {

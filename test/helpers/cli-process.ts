@@ -97,6 +97,21 @@ export function run(args: readonly string[], options?: Start): Promise<Ending> {
   return start(args, options).ended;
 }
 
+/** A command in a state that passes by; begun anew where it had ended well before anybody looked. */
+export async function startUntil(
+  args: readonly string[],
+  condition: (started: CliProcess) => boolean,
+): Promise<CliProcess> {
+  for (;;) {
+    const started = start(args);
+    let isSo = false;
+    await until(() => (isSo = condition(started)) || started.hasEnded);
+    if (isSo) return started;
+    const { code, signal, errors } = await started.ended;
+    if (code !== 0) throw new Error(`shmkit ${args.join(" ")} ended (${signal ?? code ?? ""}): ${errors}`);
+  }
+}
+
 /** Resolves once `condition` holds. Never gives up: the runner's watchdog does. */
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await sleep(5);
