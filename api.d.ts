@@ -263,6 +263,11 @@ export interface Facility {
 
 export type FacilityName = "O_TMPFILE" | "fallocate" | "punch hole" | "reopen through /proc" | "link through /proc" | "OFD locks" | "shared mapping" | "pinned lock" | "futex" | "thread" | "inotify" | "SharedArrayBuffer of foreign memory";
 
+export interface FetchTransferOptions extends WaitOptions {
+    onProgress?: (progress: TransferProgress) => void;
+    into?: (chunk: Uint8Array, offset: number, total: number) => void | Promise<void>;
+}
+
 export interface FieldLayout {
     readonly name: string;
     readonly type: string;
@@ -311,7 +316,7 @@ export interface InspectOptions {
 
 export type Integer = number | bigint;
 
-export type Kind = "barrier" | "condition" | "counter" | "event" | "flag" | "latch" | "locks" | "mutex" | "once" | "pipe" | "rate-limiter" | "rwlock" | "semaphore";
+export type Kind = "barrier" | "condition" | "counter" | "event" | "flag" | "latch" | "locks" | "mutex" | "once" | "pipe" | "rate-limiter" | "rwlock" | "segment-pool" | "semaphore";
 
 export class Latch {
     get remaining(): number;
@@ -636,7 +641,7 @@ export interface OpenOptions extends WaitOptions {
     wait?: boolean;
 }
 
-export type OperationName = "barrier.arrive" | "barrier.enrol" | "condition.notify" | "condition.wait" | "counter.update" | "event.reset" | "event.set" | "event.wait" | "flag.update" | "heap.allocate" | "latch.count-down" | "latch.enrol" | "locks.release" | "locks.request" | "mutex.lock" | "mutex.unlock" | "none" | "object.create" | "object.detach" | "object.open" | "object.remove" | "once.begin" | "once.finish" | "pipe.ack" | "pipe.close" | "pipe.lease" | "pipe.lease-returned" | "pipe.nack" | "pipe.receive" | "pipe.receive-returned" | "pipe.send" | "rate-limiter.take" | "rwlock.lock" | "rwlock.unlock" | "semaphore.acquire" | "semaphore.post" | "semaphore.release" | "semaphore.wait";
+export type OperationName = "barrier.arrive" | "barrier.enrol" | "condition.notify" | "condition.wait" | "counter.update" | "event.reset" | "event.set" | "event.wait" | "flag.update" | "heap.allocate" | "latch.count-down" | "latch.enrol" | "locks.release" | "locks.request" | "mutex.lock" | "mutex.unlock" | "none" | "object.create" | "object.detach" | "object.open" | "object.remove" | "once.begin" | "once.finish" | "pipe.ack" | "pipe.close" | "pipe.lease" | "pipe.lease-returned" | "pipe.nack" | "pipe.receive" | "pipe.receive-returned" | "pipe.send" | "rate-limiter.take" | "rwlock.lock" | "rwlock.unlock" | "segment-pool.acquire" | "segment-pool.hand-over" | "segment-pool.release" | "segment-pool.take-over" | "semaphore.acquire" | "semaphore.post" | "semaphore.release" | "semaphore.wait";
 
 export class Pipe<T = unknown> {
     get capacity(): number;
@@ -732,6 +737,14 @@ export interface PipeWritableOptions {
     maxMessageBytes?: number;
     closePipe?: boolean;
     signal?: AbortSignal;
+}
+
+export class PooledSegment {
+    readonly id: number;
+    get bytes(): Uint8Array;
+    release(): void;
+    handOver(): SegmentTicket;
+    [Symbol.dispose](): void;
 }
 
 export interface ProcessOptions {
@@ -833,6 +846,9 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     readonly rateLimiters: Collection<RateLimiterOptions, RateLimiter>;
     pipe<T = unknown>(name: string, options?: PipeOptions & PipeHandleOptions<T> & WaitOptions): Promise<Pipe<T>>;
     pipeSync<T = unknown>(name: string, options?: PipeOptions & PipeHandleOptions<T> & WaitOptions): Pipe<T>;
+    readonly segmentPools: Collection<SegmentPoolOptions, SegmentPool>;
+    pipe<T = unknown>(name: string, options?: PipeOptions & WaitOptions): Promise<Pipe<T>>;
+    pipeSync<T = unknown>(name: string, options?: PipeOptions & WaitOptions): Pipe<T>;
     counter(name: string, options?: WaitOptions): Promise<Counter>;
     counterSync(name: string, options?: WaitOptions): Counter;
     mutex(name: string, options?: MutexOptions & WaitOptions): Promise<Mutex>;
@@ -843,6 +859,8 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     conditionSync(name: string, options?: WaitOptions): Condition;
     rateLimiter(name: string, options?: RateLimiterOptions & WaitOptions): Promise<RateLimiter>;
     rateLimiterSync(name: string, options?: RateLimiterOptions & WaitOptions): RateLimiter;
+    segmentPool(name: string, options?: SegmentPoolOptions & WaitOptions): Promise<SegmentPool>;
+    segmentPoolSync(name: string, options?: SegmentPoolOptions & WaitOptions): SegmentPool;
     rwlock(name: string, options?: WaitOptions): Promise<RwLock>;
     rwlockSync(name: string, options?: WaitOptions): RwLock;
     event(name: string, options?: EventOptions & WaitOptions): Promise<SharedEvent>;
@@ -973,6 +991,47 @@ export class ScalarType<T extends number | bigint | boolean> extends FieldType<T
     readonly size: number;
     readonly alignment: number;
     toString(): string;
+}
+
+export class SegmentPool {
+    get segments(): number;
+    get segmentBytes(): number;
+    acquire(options?: WaitOptions): Promise<PooledSegment>;
+    acquireSync(options?: WaitOptions): PooledSegment;
+    tryAcquire(): PooledSegment | undefined;
+    takeOver(ticket: SegmentTicket): PooledSegment;
+    takeBack(ticket: SegmentTicket, options?: WaitOptions): Promise<PooledSegment>;
+    takeBackSync(ticket: SegmentTicket, options?: WaitOptions): PooledSegment;
+    abandon(ticket: SegmentTicket): void;
+    statistics(): SegmentPoolStatistics;
+    readonly name: string;
+    get address(): string;
+    detach(): void;
+}
+
+export interface SegmentPoolOptions {
+    segments?: number;
+    segmentBytes?: Size;
+}
+
+export interface SegmentPoolStatistics {
+    readonly segments: number;
+    readonly segmentBytes: number;
+    readonly free: number;
+    readonly held: readonly {
+        readonly slot: number;
+        readonly segments: readonly number[];
+    }[];
+    readonly handedOver: readonly number[];
+    readonly waiting: readonly number[];
+    readonly acquired: number;
+    readonly recovered: number;
+    readonly contended: number;
+}
+
+export interface SegmentTicket {
+    readonly id: number;
+    readonly generation: number;
 }
 
 export type Selected<Pipes extends readonly Pipe[], Leasing extends boolean = false> = {
@@ -1210,6 +1269,33 @@ export class TextType extends FieldType<string> {
     toString(): string;
 }
 
+export interface Transfer extends TransferProgress {
+    readonly status: TransferStatus;
+    readonly bytes: Uint8Array;
+    readonly reason?: string;
+}
+
+export type TransferFinder = (key: string) => Uint8Array | TransferSource | undefined | Promise<Uint8Array | TransferSource | undefined>;
+
+export interface TransferProgress {
+    readonly received: number;
+    readonly total: number;
+    readonly rounds: number;
+}
+
+export interface TransferRequest {
+    readonly key: string;
+    readonly segment: SegmentTicket;
+}
+
+export interface TransferSource {
+    readonly length: number;
+    read(target: Uint8Array, offset: number): number | Promise<number>;
+    close?(): void | Promise<void>;
+}
+
+export type TransferStatus = "failed" | "not-found" | "ok";
+
 export type ValuesOf<F extends Fields> = {
     -readonly [K in keyof F]: StructOf<F[K]>;
 };
@@ -1238,6 +1324,8 @@ export function bits<Name extends string>(widths: Readonly<Record<Name, number>>
 export const bool: ScalarType<boolean>;
 
 export const bytes: (size: number) => BytesType;
+
+export function fetchTransfer(pool: SegmentPool, requests: Pipe<TransferRequest>, key: string, options?: FetchTransferOptions): Promise<Transfer>;
 
 export const float16: ScalarType<number>;
 
@@ -1268,6 +1356,8 @@ export function selectSync<const Pipes extends readonly Pipe[]>(pipes: Pipes, op
 }): Selected<Pipes, true>;
 
 export function selectSync<const Pipes extends readonly Pipe[]>(pipes: Pipes, options?: ReceiveOptions): Selected<Pipes>;
+
+export function serveTransfers(pool: SegmentPool, requests: Pipe<TransferRequest>, find: TransferFinder, options?: ProcessOptions): Promise<number>;
 
 export function string(size: number, options?: TextOptions): TextType;
 
@@ -1320,4 +1410,5 @@ interface ObjectFacts {
     readonly once?: OnceStatistics;
     readonly flag?: boolean;
     readonly rateLimiter?: RateLimiterStatistics;
+    readonly segmentPool?: SegmentPoolStatistics;
 }

@@ -15,6 +15,7 @@ import { LOCK, LOCK_BYTES } from "../dist/layout/lock.js";
 import * as lockManager from "../dist/layout/lock-manager.js";
 import * as memberSlot from "../dist/layout/member-slot.js";
 import * as pipe from "../dist/layout/pipe.js";
+import * as segmentPool from "../dist/layout/segment-pool.js";
 import { DIRECTORY, PREFIX } from "../dist/base/file-names.js";
 import { LAYOUT_VERSION } from "../dist/layout/region-header.js";
 import { STRUCTS } from "../dist/layout/structs.js";
@@ -100,6 +101,25 @@ const PACKED = [
       ["owner", 28, lockManager.requestOwner],
     ],
     pack: ({ state, shared, owner }) => lockManager.packRequest(state, shared === 1, owner),
+  },
+  {
+    name: "segment",
+    where: "owner words of segment_pool",
+    bits: [
+      ["owner", 9, segmentPool.segmentOwner],
+      ["handedOver", 1, segmentPool.isHandedOver],
+      ["generation", 22, segmentPool.segmentGeneration],
+    ],
+    pack: ({ owner, handedOver, generation }) => segmentPool.packSegment(generation, owner, handedOver === 1),
+  },
+  {
+    name: "segmentArgument",
+    where: "`argument` of member_slot, of operations on segment_pool",
+    bits: [
+      ["segment", 16, segmentPool.argumentSegment],
+      ["generation", 16, segmentPool.argumentGeneration],
+    ],
+    pack: ({ segment, generation }) => segmentPool.packSegmentArgument(segment, generation),
   },
   {
     name: "recordKind",

@@ -35,12 +35,28 @@ export type { MemberDeath } from "./members/deaths.js";
 export type { DiagnosticEvents, RegionEvent, WaitEvent } from "./members/diagnostics.js";
 export { Pipe, type ProcessOptions, type ReceiveOptions } from "./channels/pipe.js";
 export { select, selectSync, trySelect, type Selected } from "./channels/select.js";
+export {
+  fetchTransfer,
+  type FetchTransferOptions,
+  type Transfer,
+  type TransferProgress,
+} from "./channels/transfer/fetch.js";
+export {
+  serveTransfers,
+  type TransferFinder,
+  type TransferRequest,
+  type TransferSource,
+} from "./channels/transfer/serve.js";
+export type { TransferStatus } from "./channels/transfer/chunk.js";
 export { Lease } from "./channels/lease.js";
 export type { PipeReadableOptions, StreamMode, PipeWritableOptions } from "./channels/stream-options.js";
 export type { MessageCodec } from "./channels/message-codec.js";
 export type { PipeHandleOptions, PipeOptions } from "./channels/pipe-options.js";
 export type { PipeStatistics } from "./channels/pipe-statistics.js";
 export { Counter, Counter as AtomicInt64, type Integer } from "./values/counter.js";
+export { PooledSegment, type SegmentTicket } from "./values/pooled-segment.js";
+export { SegmentPool, type SegmentPoolOptions } from "./values/segment-pool.js";
+export type { SegmentPoolStatistics } from "./values/segment-pool-words.js";
 export { Condition, type ConditionStatistics, type ConditionWaitOptions } from "./sync/condition.js";
 export { RateLimiter, type RateLimiterOptions, type RateLimiterStatistics } from "./sync/rate-limiter.js";
 export { RwLock, RwLockGuard, type RwLockMode } from "./sync/rwlock.js";

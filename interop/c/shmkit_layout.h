@@ -70,6 +70,9 @@
 #define SHMKIT_GATE_ENTERED UINT32_C(0x10000)
 #define SHMKIT_RWLOCK_BYTES 1280
 #define SHMKIT_RWLOCK_READER_BYTES 64
+#define SHMKIT_MAX_SEGMENTS UINT32_C(0x10000)
+#define SHMKIT_SEGMENT_ALIGNMENT 64
+#define SHMKIT_SEGMENT_POOL_BYTES 1536
 #define SHMKIT_SEMAPHORE_BYTES 3584
 
 enum shmkit_notify {
@@ -176,6 +179,7 @@ enum shmkit_kind {
   SHMKIT_KIND_ONCE = 11,
   SHMKIT_KIND_FLAG = 12,
   SHMKIT_KIND_RATE_LIMITER = 13,
+  SHMKIT_KIND_SEGMENT_POOL = 14,
 };
 #define SHMKIT_KIND_NAMES {\
     "none",\
@@ -192,6 +196,7 @@ enum shmkit_kind {
     "once",\
     "flag",\
     "rate-limiter",\
+    "segment-pool",\
 }
 
 enum shmkit_operation {
@@ -233,6 +238,10 @@ enum shmkit_operation {
   SHMKIT_OPERATION_ONCE_FINISH = 35,
   SHMKIT_OPERATION_FLAG_UPDATE = 36,
   SHMKIT_OPERATION_RATE_LIMITER_TAKE = 37,
+  SHMKIT_OPERATION_SEGMENT_POOL_ACQUIRE = 38,
+  SHMKIT_OPERATION_SEGMENT_POOL_RELEASE = 39,
+  SHMKIT_OPERATION_SEGMENT_POOL_HAND_OVER = 40,
+  SHMKIT_OPERATION_SEGMENT_POOL_TAKE_OVER = 41,
 };
 #define SHMKIT_OPERATION_NAMES {\
     "none",\
@@ -273,6 +282,10 @@ enum shmkit_operation {
     "once.finish",\
     "flag.update",\
     "rate-limiter.take",\
+    "segment-pool.acquire",\
+    "segment-pool.release",\
+    "segment-pool.hand-over",\
+    "segment-pool.take-over",\
 }
 
 /* run of page_map_entry */
@@ -319,6 +332,22 @@ enum shmkit_operation {
   ((((uint32_t)(state) & UINT32_C(0x7)) << 0) | \
    (((uint32_t)(shared) & UINT32_C(0x1)) << 3) | \
    (((uint32_t)(owner) & UINT32_C(0xfffffff)) << 4))
+
+/* owner words of segment_pool */
+#define SHMKIT_SEGMENT_OWNER(word) (((uint32_t)(word) >> 0) & UINT32_C(0x1ff))
+#define SHMKIT_SEGMENT_HANDED_OVER(word) (((uint32_t)(word) >> 9) & UINT32_C(0x1))
+#define SHMKIT_SEGMENT_GENERATION(word) (((uint32_t)(word) >> 10) & UINT32_C(0x3fffff))
+#define SHMKIT_SEGMENT_PACK(owner, handed_over, generation) \
+  ((((uint32_t)(owner) & UINT32_C(0x1ff)) << 0) | \
+   (((uint32_t)(handed_over) & UINT32_C(0x1)) << 9) | \
+   (((uint32_t)(generation) & UINT32_C(0x3fffff)) << 10))
+
+/* argument of member_slot, of operations on segment_pool */
+#define SHMKIT_SEGMENT_ARGUMENT_SEGMENT(word) (((uint32_t)(word) >> 0) & UINT32_C(0xffff))
+#define SHMKIT_SEGMENT_ARGUMENT_GENERATION(word) (((uint32_t)(word) >> 16) & UINT32_C(0xffff))
+#define SHMKIT_SEGMENT_ARGUMENT_PACK(segment, generation) \
+  ((((uint32_t)(segment) & UINT32_C(0xffff)) << 0) | \
+   (((uint32_t)(generation) & UINT32_C(0xffff)) << 16))
 
 /* kind of record */
 #define SHMKIT_RECORD_KIND_KIND(word) (((uint32_t)(word) >> 0) & UINT32_C(0xff))
@@ -901,5 +930,27 @@ _Static_assert(offsetof(struct shmkit_rate_limiter, taken) == 404, "rate_limiter
 _Static_assert(offsetof(struct shmkit_rate_limiter, waiters) == 416, "rate_limiter.waiters");
 _Static_assert(offsetof(struct shmkit_rate_limiter, turns) == 512, "rate_limiter.turns");
 _Static_assert(sizeof(struct shmkit_rate_limiter) == 1536, "rate_limiter");
+
+struct shmkit_segment_pool {
+  uint32_t monitor[96];
+  uint32_t segments;
+  uint32_t segment_bytes;
+  uint32_t acquired;
+  uint32_t recovered;
+  uint8_t reserved_400[16];
+  uint32_t waiters[8];
+  uint32_t partners[8];
+  uint8_t reserved_480[32];
+  uint32_t turns[256];
+};
+_Static_assert(offsetof(struct shmkit_segment_pool, monitor) == 0, "segment_pool.monitor");
+_Static_assert(offsetof(struct shmkit_segment_pool, segments) == 384, "segment_pool.segments");
+_Static_assert(offsetof(struct shmkit_segment_pool, segment_bytes) == 388, "segment_pool.segment_bytes");
+_Static_assert(offsetof(struct shmkit_segment_pool, acquired) == 392, "segment_pool.acquired");
+_Static_assert(offsetof(struct shmkit_segment_pool, recovered) == 396, "segment_pool.recovered");
+_Static_assert(offsetof(struct shmkit_segment_pool, waiters) == 416, "segment_pool.waiters");
+_Static_assert(offsetof(struct shmkit_segment_pool, partners) == 448, "segment_pool.partners");
+_Static_assert(offsetof(struct shmkit_segment_pool, turns) == 512, "segment_pool.turns");
+_Static_assert(sizeof(struct shmkit_segment_pool) == 1536, "segment_pool");
 
 #endif

@@ -59,6 +59,9 @@ SET_WORDS = 8
 GATE_ENTERED = 0x10000
 RWLOCK_BYTES = 1280
 RWLOCK_READER_BYTES = 64
+MAX_SEGMENTS = 0x10000
+SEGMENT_ALIGNMENT = 64
+SEGMENT_POOL_BYTES = 1536
 SEMAPHORE_BYTES = 3584
 
 NOTIFY_NONE = 0
@@ -137,6 +140,7 @@ KINDS = (
     "once",
     "flag",
     "rate-limiter",
+    "segment-pool",
 )
 
 OPERATIONS = (
@@ -178,6 +182,10 @@ OPERATIONS = (
     "once.finish",
     "flag.update",
     "rate-limiter.take",
+    "segment-pool.acquire",
+    "segment-pool.release",
+    "segment-pool.hand-over",
+    "segment-pool.take-over",
 )
 
 
@@ -506,6 +514,18 @@ RATE_LIMITER = {
     "turns": Field(512, "I", 256),
 }
 
+SEGMENT_POOL_SIZE = 1536
+SEGMENT_POOL = {
+    "monitor": Field(0, "I", 96),
+    "segments": Field(384, "I", 1),
+    "segment_bytes": Field(388, "I", 1),
+    "acquired": Field(392, "I", 1),
+    "recovered": Field(396, "I", 1),
+    "waiters": Field(416, "I", 8),
+    "partners": Field(448, "I", 8),
+    "turns": Field(512, "I", 256),
+}
+
 
 def run_pages(word: int) -> int:
     return (word >> 0) & 0xfffff
@@ -565,6 +585,26 @@ def request_shared(word: int) -> int:
 
 def request_owner(word: int) -> int:
     return (word >> 4) & 0xfffffff
+
+
+def segment_owner(word: int) -> int:
+    return (word >> 0) & 511
+
+
+def segment_handed_over(word: int) -> int:
+    return (word >> 9) & 1
+
+
+def segment_generation(word: int) -> int:
+    return (word >> 10) & 0x3fffff
+
+
+def segment_argument_segment(word: int) -> int:
+    return (word >> 0) & 65535
+
+
+def segment_argument_generation(word: int) -> int:
+    return (word >> 16) & 65535
 
 
 def record_kind_kind(word: int) -> int:

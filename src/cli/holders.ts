@@ -34,6 +34,7 @@ export function holdersOf({
   once,
   event,
   rateLimiter,
+  segmentPool,
   locks,
 }: ListedObject): Holders | undefined {
   if (mutex !== undefined) {
@@ -74,6 +75,11 @@ export function holdersOf({
     };
   if (event !== undefined) return { holders: [], waiting: event.waiting.flatMap((slot) => at(slot)) };
   if (rateLimiter !== undefined) return { holders: [], waiting: rateLimiter.waiting.flatMap((slot) => at(slot)) };
+  if (segmentPool !== undefined)
+    return {
+      holders: segmentPool.held.map(({ slot, segments }) => ({ slot, ...times(segments.length) })),
+      waiting: segmentPool.waiting.flatMap((slot) => at(slot)),
+    };
   if (locks !== undefined) {
     const party = ({ slot, name, mode }: LockEntry): Party => ({ slot, how: `${printable(name)} ${mode}` });
     return { holders: locks.held.map(party), waiting: locks.pending.map(party) };

@@ -45,6 +45,7 @@ export const KINDS = [
   "once",
   "flag",
   "rate-limiter",
+  "segment-pool",
 ] as const;
 /** What an object is. @useDeclaredType */
 export type Kind = Exclude<(typeof KINDS)[number], "none">;

@@ -77,6 +77,10 @@ export const OPERATIONS = [
   "once.finish",
   "flag.update",
   "rate-limiter.take",
+  "segment-pool.acquire",
+  "segment-pool.release",
+  "segment-pool.hand-over",
+  "segment-pool.take-over",
 ] as const;
 /** What a member does or did last: `KIND.VERB`, or `none`. @useDeclaredType */
 export type OperationName = (typeof OPERATIONS)[number];

@@ -13,6 +13,7 @@ import { MONITOR } from "./monitor.js";
 import { LEASE_SLOT, PIPE, RECORD } from "./pipe.js";
 import { RATE_LIMITER } from "./rate-limiter.js";
 import { RWLOCK, RWLOCK_READER } from "./rwlock.js";
+import { SEGMENT_POOL } from "./segment-pool.js";
 import { SEMAPHORE } from "./semaphore.js";
 import { REGION_HEADER } from "./region-header.js";
 
@@ -42,4 +43,5 @@ export const STRUCTS: readonly Struct[] = [
   ONCE,
   FLAG,
   RATE_LIMITER,
+  SEGMENT_POOL,
 ].map((declared) => declared.struct);

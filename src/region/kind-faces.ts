@@ -15,6 +15,7 @@ import { RateLimiter, rateLimiterPlan, type RateLimiterOptions } from "../sync/r
 import { RwLock, rwlockPlan } from "../sync/rwlock.js";
 import { Semaphore, semaphorePlan, type SemaphoreOptions } from "../sync/semaphore.js";
 import { Counter, counterPlan } from "../values/counter.js";
+import { SegmentPool, segmentPoolPlan, type SegmentPoolOptions } from "../values/segment-pool.js";
 
 /** Options of a {@link Counter}: none yet. */
 export type CounterOptions = Record<never, never>;
@@ -71,5 +72,9 @@ export const FACES = {
     "tokens",
     "intervalMs",
     "burst",
+  ]),
+  segmentPool: face<SegmentPoolOptions, SegmentPool>("segment-pool", SegmentPool, segmentPoolPlan, [
+    "segments",
+    "segmentBytes",
   ]),
 };

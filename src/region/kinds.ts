@@ -13,6 +13,7 @@ import { rateLimiterKind } from "../sync/rate-limiter-kind.js";
 import { rwlockKind } from "../sync/rwlock-kind.js";
 import { semaphoreKind } from "../sync/semaphore-kind.js";
 import { counterKind } from "../values/counter-kind.js";
+import { segmentPoolKind } from "../values/segment-pool-kind.js";
 import type { ObjectFacts } from "./snapshot.js";
 
 /** Every kind of object that a region can hold. */
@@ -30,4 +31,5 @@ export const KIND_TABLE: Readonly<Record<Kind, ObjectKind<ObjectFacts>>> = {
   once: onceKind,
   flag: flagKind,
   "rate-limiter": rateLimiterKind,
+  "segment-pool": segmentPoolKind,
 };

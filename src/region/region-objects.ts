@@ -21,6 +21,7 @@ import type { RateLimiter, RateLimiterOptions } from "../sync/rate-limiter.js";
 import type { RwLock } from "../sync/rwlock.js";
 import type { Semaphore, SemaphoreOptions } from "../sync/semaphore.js";
 import type { Counter } from "../values/counter.js";
+import type { SegmentPool, SegmentPoolOptions } from "../values/segment-pool.js";
 import { Collection, type CollectionHost } from "./collection.js";
 import {
   FACES,
@@ -55,6 +56,7 @@ export const COLLECTIONS = [
   "onces",
   "flags",
   "rateLimiters",
+  "segmentPools",
 ] as const satisfies readonly (keyof RegionObjects)[];
 
 /** What is in an attached region: a collection for each kind of object, and the short forms of opening one. */
@@ -90,6 +92,8 @@ export class RegionObjects extends EventEmitter<RegionEvents> {
   readonly flags: Collection<FlagOptions, Flag>;
   /** Named rate limiters. */
   readonly rateLimiters: Collection<RateLimiterOptions, RateLimiter>;
+  /** Named segment pools. */
+  readonly segmentPools: Collection<SegmentPoolOptions, SegmentPool>;
   private readonly lockTables: LockTableSource;
   protected readonly membership: Membership;
   private readonly handles = new Map<string, NamedObject>();
@@ -124,6 +128,7 @@ export class RegionObjects extends EventEmitter<RegionEvents> {
     this.onces = collection(FACES.once);
     this.flags = collection(FACES.flag);
     this.rateLimiters = collection(FACES.rateLimiter);
+    this.segmentPools = collection(FACES.segmentPool);
     this.lockTables = lockTableSource(host);
     this.locks = LockManager.over(this.lockTables);
   }
@@ -214,6 +219,15 @@ export class RegionObjects extends EventEmitter<RegionEvents> {
   /** {@link rateLimiter}, blocking the thread. */
   rateLimiterSync(name: string, options?: RateLimiterOptions & WaitOptions): RateLimiter {
     return this.rateLimiters.openOrCreateSync(name, options);
+  }
+
+  /** Opens a segment pool, or makes it. Shorthand for `segmentPools.openOrCreate`. @throws as {@link Collection.openOrCreate} */
+  segmentPool(name: string, options?: SegmentPoolOptions & WaitOptions): Promise<SegmentPool> {
+    return this.segmentPools.openOrCreate(name, options);
+  }
+  /** {@link segmentPool}, blocking the thread. */
+  segmentPoolSync(name: string, options?: SegmentPoolOptions & WaitOptions): SegmentPool {
+    return this.segmentPools.openOrCreateSync(name, options);
   }
 
   /** Opens a readers–writer lock, or makes it. Shorthand for `rwlocks.openOrCreate`. @throws as {@link Collection.openOrCreate} */

@@ -20,6 +20,7 @@ import type { LatchStatistics } from "../sync/latch.js";
 import type { OnceStatistics } from "../sync/once.js";
 import type { MutexStatistics } from "../sync/mutex-statistics.js";
 import type { SemaphoreStatistics } from "../sync/semaphore-words.js";
+import type { SegmentPoolStatistics } from "../values/segment-pool-words.js";
 import { statOf } from "../memory/named-file.js";
 import { Segment } from "../memory/segment.js";
 import { inspectHeader, openFile } from "./region-file.js";
@@ -66,6 +67,8 @@ export interface ObjectFacts {
   readonly flag?: boolean;
   /** Of a rate limiter: its figures. */
   readonly rateLimiter?: RateLimiterStatistics;
+  /** Of a segment pool: who has which segments. */
+  readonly segmentPool?: SegmentPoolStatistics;
 }
 
 /** A named object as seen from outside. */

@@ -75,6 +75,7 @@ async function removeObject(regionName: string, name: string, patience: Patience
       once: region.onces,
       flag: region.flags,
       "rate-limiter": region.rateLimiters,
+      "segment-pool": region.segmentPools,
     }[kind];
     return await collection.remove(name, patience.options());
   } finally {
