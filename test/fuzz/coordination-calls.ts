@@ -10,6 +10,7 @@ import {
   type RateLimiter,
   type Region,
   type RwLock,
+  type SegmentPool,
   type Semaphore,
   type SharedEvent,
 } from "shmkit";
@@ -31,6 +32,7 @@ export interface Coordination {
   readonly flag: Flag;
   readonly rwlock: RwLock;
   readonly limiter: RateLimiter;
+  readonly pool: SegmentPool;
 }
 
 export async function openCoordination(region: Region): Promise<Coordination> {
@@ -46,6 +48,7 @@ export async function openCoordination(region: Region): Promise<Coordination> {
     flag: await region.flag("flag", soon),
     rwlock: await region.rwlock("rwlock", soon),
     limiter: await region.rateLimiter("limiter", { tokens: 1000, intervalMs: 1000, ...soon }),
+    pool: await region.segmentPool("pool", { segments: 4, segmentBytes: 64, ...soon }),
   };
 }
 
@@ -59,7 +62,7 @@ export function lookForDeadlock(mutex: Mutex): void {
 
 /** Each by its name for people. */
 export function coordinationCalls(coordination: Coordination): Record<string, () => unknown> {
-  const { condition, gate, semaphore, event, pulse, barrier, latch, once, flag, rwlock, limiter } = coordination;
+  const { condition, gate, semaphore, event, pulse, barrier, latch, once, flag, rwlock, limiter, pool } = coordination;
   return {
     "lease a permit": async () => (await semaphore.acquire(soon)).release(),
     "post and wait": () => [semaphore.post(2), semaphore.waitSync(soon)],
@@ -99,6 +102,19 @@ export function coordinationCalls(coordination: Coordination): Record<string, ()
     "rwlock's statistics": () => rwlock.statistics(),
     "take tokens": () => limiter.take(3, soon),
     "take tokens blocking": () => [limiter.tryTake(), limiter.takeSync(2, soon)],
+    "acquire a segment": async () => {
+      using segment = await pool.acquire(soon);
+      segment.bytes.fill(1);
+    },
+    "hand a segment over": () => {
+      const ticket = pool.acquireSync(soon).handOver();
+      pool.takeOver(ticket).release();
+    },
+    "wait for a segment to come back": async () => {
+      const ticket = (await pool.acquire(soon)).handOver();
+      await pool.takeBack(ticket, soon).finally(() => pool.abandon(ticket));
+    },
+    "pool's statistics": () => pool.statistics(),
     "limiter's statistics": () => limiter.statistics(),
     "wait for a condition": async () => {
       using guard = await gate.lock(soon);

@@ -20,6 +20,7 @@ import { COUNTER, LOCK, MUTEX } from "#src/layout/lock.js";
 import { FIRST_LOCK_REQUESTS, LOCK_MANAGER, LOCK_REQUEST, LOCK_REQUEST_BYTES } from "#src/layout/lock-manager.js";
 import { DEATH_BYTES, DEATH_RECORD, MEMBER_SLOT, SLOT_BYTES } from "#src/layout/member-slot.js";
 import { RATE_LIMITER } from "#src/layout/rate-limiter.js";
+import { SEGMENT_POOL } from "#src/layout/segment-pool.js";
 import { RWLOCK, RWLOCK_BYTES, RWLOCK_READER, RWLOCK_READER_BYTES } from "#src/layout/rwlock.js";
 import { MONITOR } from "#src/layout/monitor.js";
 import { LEASE_SLOT, PIPE, RECORD } from "#src/layout/pipe.js";
@@ -86,6 +87,7 @@ class Finder {
     } else if (kind === "condition") this.add(CONDITION, base);
     else if (kind === "locks") this.locks(base);
     else if (kind === "rate-limiter") this.withMonitor(RATE_LIMITER, base);
+    else if (kind === "segment-pool") this.withMonitor(SEGMENT_POOL, base);
     else if (kind === "rwlock") {
       this.withLock(RWLOCK, base);
       for (let slot = 0; slot < FEW; slot++) this.add(RWLOCK_READER, base + RWLOCK_BYTES + slot * RWLOCK_READER_BYTES);

@@ -303,6 +303,21 @@ export const WITH_OPTIONS: Record<
       },
     ]),
   ),
+  segmentPool: {
+    call: ({ region }, o) => loose(region, "segmentPool")("made", o),
+    misspelt: "segment",
+    meant: "segments",
+  },
+  ...Object.fromEntries(
+    ["acquire", "acquireSync"].map((verb) => [
+      `segmentPool.${verb}`,
+      {
+        call: ({ region }: Things, o: unknown) => loose(region.segmentPoolSync("segmentPool"), verb)(o),
+        misspelt: "timeout",
+        meant: "timeoutMs",
+      },
+    ]),
+  ),
   semaphore: { call: ({ region }, o) => loose(region, "semaphore")("made", o), misspelt: "permit", meant: "permits" },
   ...Object.fromEntries(
     ["acquire", "acquireSync", "wait", "waitSync"].map((verb) => [

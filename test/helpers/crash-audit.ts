@@ -35,6 +35,7 @@ import {
 import { MONITOR } from "#src/layout/monitor.js";
 import { RATE_LIMITER } from "#src/layout/rate-limiter.js";
 import { RWLOCK, RWLOCK_BYTES, RWLOCK_READER, RWLOCK_READER_BYTES } from "#src/layout/rwlock.js";
+import { SEGMENT_POOL, SEGMENT_POOL_BYTES, segmentOwner } from "#src/layout/segment-pool.js";
 import { SEMAPHORE } from "#src/layout/semaphore.js";
 import { Armed, MEMBER_SLOT, SLOT_BYTES, SlotState } from "#src/layout/member-slot.js";
 import {
@@ -238,6 +239,7 @@ class Auditor {
     else if (kind === "once") this.once(base, name);
     else if (kind === "flag") this.flag(base, name);
     else if (kind === "rwlock") this.rwlock(base, name);
+    else if (kind === "segment-pool") this.segmentPool(base, name);
     else {
       assert.equal(kind, "rate-limiter", `${name} is of a known kind`);
       this.rateLimiter(base, name);
@@ -261,6 +263,17 @@ class Auditor {
     this.monitor(base, name);
     this.setOfTheLiving(base + RATE_LIMITER.at.waiters, `waiting for ${name}`);
     this.ofTheLiving(base + RATE_LIMITER.at.turns, `the turn at ${name}`);
+  }
+
+  private segmentPool(base: number, name: string): void {
+    this.monitor(base, name);
+    for (const set of [SEGMENT_POOL.at.waiters, SEGMENT_POOL.at.partners])
+      this.setOfTheLiving(base + set, `waiting for ${name}`);
+    this.ofTheLiving(base + SEGMENT_POOL.at.turns, `the turn at ${name}`);
+    for (let id = 0; id < this.u32(base + SEGMENT_POOL.at.segments); id++) {
+      const owner = segmentOwner(this.u32(base + SEGMENT_POOL_BYTES + 4 * id));
+      if (owner !== 0) assert.ok(this.alive.has(owner - 1), `the owner of segment ${id} of ${name} lives`);
+    }
   }
 
   private rwlock(base: number, name: string): void {

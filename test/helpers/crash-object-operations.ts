@@ -7,6 +7,7 @@ import { passTime, whileParked } from "../instruments/system.js";
 import { handSignal, ignore, refuses } from "./crash-calls.js";
 import type { CrashOperation } from "./crash-explore.js";
 import { bytes, object, PipeStage, type Message } from "./crash-messages.js";
+import { loose } from "./argument-failures.js";
 import { operation, touchMarker, type Scene, type WorldKind } from "./crash-scene.js";
 import type { Actor, World } from "./crash-world.js";
 
@@ -31,6 +32,7 @@ const collections = {
   semaphore: "semaphores",
   rwlock: "rwlocks",
   "rate-limiter": "rateLimiters",
+  "segment-pool": "segmentPools",
 } as const;
 type ObjectKind = keyof typeof collections;
 
@@ -45,6 +47,7 @@ function examine({ region }: Actor, kind: ObjectKind): void {
     guard!.release();
   } else if (kind === "rwlock") region.rwlocks.openSync(NAME).tryLock()!.release();
   else if (kind === "rate-limiter") assert.equal(region.rateLimiters.openSync(NAME).statistics().available, 2);
+  else if (kind === "segment-pool") assert.equal(region.segmentPools.openSync(NAME).statistics().free, 2);
   else if (kind === "semaphore") assert.equal(region.semaphores.openSync(NAME).available, 2);
   else {
     const { capacity, depth, sent, received, leased, highWater } = region.pipes.openSync(NAME).statistics();
@@ -62,6 +65,7 @@ const OPTIONS = {
   semaphore: { permits: 2 },
   rwlock: {},
   "rate-limiter": { tokens: 2 },
+  "segment-pool": { segments: 2, segmentBytes: 64 },
 } as const;
 
 function create({ region }: Actor, kind: ObjectKind, mode: "createSync" | "openOrCreateSync" = "createSync"): void {
@@ -69,6 +73,7 @@ function create({ region }: Actor, kind: ObjectKind, mode: "createSync" | "openO
   else if (kind === "counter") region.counters[mode](NAME);
   else if (kind === "rwlock") region.rwlocks[mode](NAME);
   else if (kind === "rate-limiter") region.rateLimiters[mode](NAME, OPTIONS[kind]);
+  else if (kind === "segment-pool") region.segmentPools[mode](NAME, OPTIONS[kind]);
   else if (kind === "semaphore") region.semaphores[mode](NAME, OPTIONS.semaphore);
   else region.mutexes[mode](NAME, OPTIONS.mutex);
 }
@@ -121,8 +126,18 @@ const held = (world: World, lock: number, scene: () => Scene): Scene => {
   };
 };
 
+const SHORTHANDS = [
+  "pipeSync",
+  "counterSync",
+  "mutexSync",
+  "semaphoreSync",
+  "rwlockSync",
+  "rateLimiterSync",
+  "segmentPoolSync",
+] as const;
+
 const CREATING: CrashOperation[] = [
-  ...(["pipe", "counter", "mutex", "semaphore", "rwlock", "rate-limiter"] as const).map((kind) =>
+  ...(["pipe", "counter", "mutex", "semaphore", "rwlock", "rate-limiter", "segment-pool"] as const).map((kind) =>
     operation(`object create a ${kind}`, ["Collection.createSync"], SMALL, (world) =>
       creates(world, kind, () => create(world.victim, kind)),
     ),
@@ -136,12 +151,11 @@ const CREATING: CrashOperation[] = [
     SMALL,
     (world) => creates(world, "mutex", () => create(world.victim, "mutex", "openOrCreateSync")),
   ),
-  ...(["pipeSync", "counterSync", "mutexSync", "semaphoreSync", "rwlockSync", "rateLimiterSync"] as const).map(
-    (method) =>
-      operation(`object by ${method}`, [`Region.${method}`, `Region.${method.slice(0, -4)}`], SMALL, (world) => {
-        const kind = (method === "rateLimiterSync" ? "rate-limiter" : method.slice(0, -4)) as ObjectKind;
-        return creates(world, kind, () => void world.victim.region[method](NAME, OPTIONS[kind]));
-      }),
+  ...SHORTHANDS.map((method) =>
+    operation(`object by ${method}`, [`Region.${method}`, `Region.${method.slice(0, -4)}`], SMALL, (world) => {
+      const kind = method.slice(0, -4).replace(/[A-Z]/, (letter) => `-${letter.toLowerCase()}`) as ObjectKind;
+      return creates(world, kind, () => void loose(world.victim.region, method)(NAME, OPTIONS[kind]));
+    }),
   ),
   operation("object create with a new segment of the directory", ["Collection.createSync"], CROWDED, (world) =>
     creates(world, "counter", () => create(world.victim, "counter")),

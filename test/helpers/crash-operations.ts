@@ -8,6 +8,7 @@ import { PIPE_OPERATIONS } from "./crash-pipe-operations.js";
 import { REGION_OPERATIONS } from "./crash-region-operations.js";
 import { RATE_LIMITER_OPERATIONS } from "./crash-rate-limiter-operations.js";
 import { RWLOCK_OPERATIONS } from "./crash-rwlock-operations.js";
+import { SEGMENT_POOL_OPERATIONS } from "./crash-segment-pool-operations.js";
 import { SEMAPHORE_OPERATIONS } from "./crash-semaphore-operations.js";
 import { VALUE_OPERATIONS } from "./crash-value-operations.js";
 
@@ -20,6 +21,7 @@ export const CRASH_OPERATIONS: readonly CrashOperation[] = [
   ...LOCK_OPERATIONS,
   ...MEETING_OPERATIONS,
   ...RATE_LIMITER_OPERATIONS,
+  ...SEGMENT_POOL_OPERATIONS,
   ...OBJECT_OPERATIONS,
   ...REGION_OPERATIONS,
 ];

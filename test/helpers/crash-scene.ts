@@ -13,6 +13,7 @@ import {
   type RateLimiter,
   type RegionOptions,
   type RwLock,
+  type SegmentPool,
   type Semaphore,
 } from "shmkit";
 import type { OperationName } from "#src/layout/member-slot.js";
@@ -188,12 +189,25 @@ function useRateLimiter(limiter: RateLimiter): void {
   assert.equal(limiter.statistics().taken, taken + 1);
 }
 
+function useSegmentPool(pool: SegmentPool): void {
+  const { free } = pool.statistics();
+  const segments = Array.from({ length: free }, () => pool.tryAcquire()!);
+  segments.forEach(({ bytes, id }) => bytes.fill(id));
+  assert.ok(
+    segments.every(({ bytes, id }) => bytes.every((byte) => byte === (id & 0xff))),
+    `${pool.name} has segments`,
+  );
+  for (const segment of segments) pool.takeOver(segment.handOver()).release();
+  assert.equal(pool.statistics().free, free);
+}
+
 /** Does everything that can be done, with what there is and with something new. */
 export function useEverything({ region }: Pick<Actor, "region">): void {
   for (const name of region.pipes.list()) usePipe(region.pipes.openSync(name));
   for (const name of region.mutexes.list()) useMutex(region.mutexes.openSync(name));
   for (const name of region.counters.list()) useCounter(region.counters.openSync(name));
   for (const name of region.rateLimiters.list()) useRateLimiter(region.rateLimiters.openSync(name));
+  for (const name of region.segmentPools.list()) useSegmentPool(region.segmentPools.openSync(name));
   for (const name of region.rwlocks.list()) useRwLock(region.rwlocks.openSync(name));
   for (const name of region.semaphores.list()) useSemaphore(region.semaphores.openSync(name));
   usePipe(region.pipes.createSync("newcomer's pipe", { capacity: 1, maxLeased: 1 }));
@@ -206,6 +220,7 @@ export function useEverything({ region }: Pick<Actor, "region">): void {
   useRwLock(region.rwlocks.createSync("newcomer's rwlock"));
   if (hasLocks(region)) useLocks(region);
   useRateLimiter(region.rateLimiters.createSync("newcomer's rate limiter"));
+  useSegmentPool(region.segmentPools.createSync("newcomer's segments", { segments: 2, segmentBytes: 100 }));
 }
 
 function useLocks(region: Region): void {
@@ -222,6 +237,7 @@ function removeEverything({ region, membership }: Actor): void {
   for (const name of region.mutexes.list()) region.mutexes.removeSync(name);
   for (const name of region.counters.list()) region.counters.removeSync(name);
   for (const name of region.rateLimiters.list()) region.rateLimiters.removeSync(name);
+  for (const name of region.segmentPools.list()) region.segmentPools.removeSync(name);
   for (const name of region.rwlocks.list()) region.rwlocks.removeSync(name);
   for (const name of region.semaphores.list()) region.semaphores.removeSync(name);
   for (const name of region.conditions.list()) region.conditions.removeSync(name);

@@ -11,6 +11,7 @@ import { PIPE_SCENARIOS } from "./pipe-scenarios.js";
 import type { Scenario } from "./scenario.js";
 import { RATE_LIMITER_SCENARIOS } from "./rate-limiter-scenarios.js";
 import { RWLOCK_SCENARIOS } from "./rwlock-scenarios.js";
+import { SEGMENT_POOL_SCENARIOS } from "./segment-pool-scenarios.js";
 import { SEMAPHORE_SCENARIOS } from "./semaphore-scenarios.js";
 import { SYNC_SCENARIOS } from "./sync-scenarios.js";
 import { WAIT_SCENARIOS } from "./wait-scenarios.js";
@@ -26,6 +27,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...RWLOCK_SCENARIOS,
   ...MEETING_SCENARIOS,
   ...RATE_LIMITER_SCENARIOS,
+  ...SEGMENT_POOL_SCENARIOS,
   ...PIPE_SCENARIOS,
   ...CLOSE_SCENARIOS,
   ...LEASE_SCENARIOS,

@@ -36,14 +36,16 @@ export const TEST_FILES: readonly string[] = [
   "21-deadlock",
   "21-locks",
   "21-locks-processes",
+  "22-segment-pool",
   "60-cli-lock",
 ];
 
 /** The test files about the file of a mutation: what members synchronise by has its own, by name if there is one. */
 export function testFilesFor(key: string, files: readonly string[] = TEST_FILES): readonly string[] {
   const [, layer, stem] = /^src\/(\w+)\/(?:commands\/)?(\w+)/.exec(key) ?? [];
+  if (/\/(segment-pool|pooled-segment|transfer\/)/.test(key)) return ["22-segment-pool"];
   if (layer === "cli") return files.filter((file) => file === `60-cli-${stem}`);
-  if (layer !== "sync") return files.filter((file) => !/^(21|60)-/.test(file));
+  if (layer !== "sync") return files.filter((file) => !/^(2[12]|60)-/.test(file));
   const named = files.filter((file) => file.startsWith(`21-${stem}`));
   return named.length > 0 ? named : files.filter((file) => file.startsWith("21-"));
 }

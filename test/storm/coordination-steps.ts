@@ -1,5 +1,6 @@
 /** Steps on the objects by which members wait for each other. The model does not follow them: they must end, and leave nothing behind. */
-import { ShmkitError, type Region } from "shmkit";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ShmkitError, type Region, type SegmentTicket } from "shmkit";
 import type { Random } from "../helpers/process-random.js";
 
 type Wait = { timeoutMs: number };
@@ -75,13 +76,36 @@ async function flag(region: Region, random: Random, wait: Wait): Promise<void> {
   await flag.waitFor(random.below(2) === 0, wait);
 }
 
+async function segments(region: Region, random: Random, wait: Wait): Promise<void> {
+  const pool = await region.segmentPool("passing-segments", { segments: 2, segmentBytes: 64, ...wait });
+  const tickets = await region.pipe<SegmentTicket>("passing-tickets", { capacity: 2, ...wait });
+  const sent = tickets.tryReceive();
+  try {
+    using segment = sent === undefined ? await pool.acquire(wait) : pool.takeOver(sent);
+    const { bytes } = segment;
+    const mark = random.below(256);
+    bytes.fill(mark);
+    if (random.below(2) === 0) await sleep(1);
+    if (!bytes.every((byte) => byte === mark)) throw new Error(`segment ${segment.id} is somebody else's as well`);
+    if (random.below(3) > 0) return;
+    const ticket = segment.handOver();
+    if (sent === undefined && !tickets.trySend(ticket)) pool.abandon(ticket);
+    else if (random.below(2) === 0) await pool.takeBack(ticket, wait).then((back) => back.release());
+    else pool.abandon(ticket);
+  } catch (error) {
+    // Whoever handed it over has died or taken it back, or whoever had it did not hand it back.
+    if (!(error instanceof ShmkitError) || error.code !== "ERR_NOT_HELD") throw error;
+  }
+}
+
 /** Where all that members synchronise by is, but for Web Locks. */
 export const coordinationOf = (region: Region) => {
-  const { rwlocks, semaphores, rateLimiters, conditions, events, barriers, latches, onces, flags } = region;
-  return [rwlocks, semaphores, rateLimiters, conditions, events, barriers, latches, onces, flags];
+  const { rwlocks, semaphores, rateLimiters, segmentPools, conditions, events, barriers, latches, onces, flags } =
+    region;
+  return [rwlocks, semaphores, rateLimiters, segmentPools, conditions, events, barriers, latches, onces, flags];
 };
 
-const STEPS = [condition, event, meeting, latch, once, flag];
+const STEPS = [condition, event, meeting, latch, once, flag, segments];
 
 /** One step; that it found nothing in time is no fault. */
 export async function coordinate(region: Region, random: Random, wait: Wait): Promise<void> {
