@@ -3,9 +3,9 @@ import type { PooledSegment } from "../../values/pooled-segment.js";
 import type { SegmentPool } from "../../values/segment-pool.js";
 
 /** What a round of a transfer says, in the order of its codes. */
-const STATUSES = ["ok", "not-found", "failed"] as const;
+const STATUSES: readonly TransferStatus[] = ["ok", "not-found", "failed"];
 /** How a transfer ended: all of it came, there is nothing of that key, or whoever served it could not go on. */
-export type TransferStatus = (typeof STATUSES)[number];
+export type TransferStatus = "ok" | "not-found" | "failed";
 
 /** A round begins with this in the segment, little-endian: status and length of the chunk, u32; length of all, and the chunk's offset in it, f64. The chunk follows. */
 const HEADER_BYTES = 24;
