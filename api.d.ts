@@ -844,11 +844,9 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     readonly onces: Collection<OnceOptions, Once>;
     readonly flags: Collection<FlagOptions, Flag>;
     readonly rateLimiters: Collection<RateLimiterOptions, RateLimiter>;
+    readonly segmentPools: Collection<SegmentPoolOptions, SegmentPool>;
     pipe<T = unknown>(name: string, options?: PipeOptions & PipeHandleOptions<T> & WaitOptions): Promise<Pipe<T>>;
     pipeSync<T = unknown>(name: string, options?: PipeOptions & PipeHandleOptions<T> & WaitOptions): Pipe<T>;
-    readonly segmentPools: Collection<SegmentPoolOptions, SegmentPool>;
-    pipe<T = unknown>(name: string, options?: PipeOptions & WaitOptions): Promise<Pipe<T>>;
-    pipeSync<T = unknown>(name: string, options?: PipeOptions & WaitOptions): Pipe<T>;
     counter(name: string, options?: WaitOptions): Promise<Counter>;
     counterSync(name: string, options?: WaitOptions): Counter;
     mutex(name: string, options?: MutexOptions & WaitOptions): Promise<Mutex>;
@@ -1294,7 +1292,7 @@ export interface TransferSource {
     close?(): void | Promise<void>;
 }
 
-export type TransferStatus = "failed" | "not-found" | "ok";
+export type TransferStatus = "ok" | "not-found" | "failed";
 
 export type ValuesOf<F extends Fields> = {
     -readonly [K in keyof F]: StructOf<F[K]>;
