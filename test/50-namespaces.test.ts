@@ -8,6 +8,7 @@ import { uniqueRegionName } from "./helpers/leftovers.js";
 import { OWN_PIDS, OWN_PROC, refusal } from "./helpers/namespaces.js";
 import { ProcessMember, until, type Script } from "./helpers/process-member.js";
 import { SMALL, testRegion } from "./helpers/process-regions.js";
+import { turnAmongTheDead } from "./helpers/turns.js";
 
 /** Members in PID namespaces of their own: every one of them is process 1, and none can see another. */
 
@@ -92,6 +93,7 @@ for (const [label, through] of Object.entries({
     });
 
     test("see who is alive, whatever the process ids say", async (t) => {
+      await turnAmongTheDead(t);
       const region = await testRegion(t, "namespaces", { ...SMALL, maxMembers: 4, label: "outside" });
       const first = await start(region.name, "first");
       const second = await start(region.name, "second");
@@ -134,8 +136,9 @@ for (const [label, through] of Object.entries({
           (await (await own.mutex("m")).lock()).set(0, 7);
           return own.slot;
         });
-        const inherited = heir.run(async ({ region: own }) => {
+        const inherited = heir.run(async ({ region: own, say }) => {
           const died = new Promise<MemberDeath>((resolve) => own.once("memberDied", resolve));
+          say("listens");
           const lease = await (await own.pipe<string>("jobs")).receive({ lease: true });
           const guard = await (await own.mutex("m")).lock();
           const found = [lease.value, lease.deliveries, guard.abandoned, guard.get(0)];
@@ -144,6 +147,7 @@ for (const [label, through] of Object.entries({
           const { label: whose, pid, slot: whichSlot, interrupted } = await died;
           return { found, death: { whose, pid, whichSlot, interrupted } };
         });
+        assert.equal(await heir.next(), "listens");
         await victim.kill();
         assert.deepEqual(await inherited, {
           found: ["work", 2, true, 0],
@@ -157,7 +161,8 @@ for (const [label, through] of Object.entries({
       await heir.kill();
     });
 
-    test("when all are killed, nothing of the region is left for whoever looks next", async () => {
+    test("when all are killed, nothing of the region is left for whoever looks next", async (t) => {
+      await turnAmongTheDead(t);
       const name = uniqueRegionName("namespaces");
       const members = await Promise.all(["first", "second"].map((who) => start(name, who)));
       await Promise.all(members.map((member) => member.kill()));
