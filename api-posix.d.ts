@@ -6,7 +6,7 @@ export const F_GETFD: number, F_SETFD: number, F_GETFL: number, F_ADD_SEALS: num
 
 export const F_GETLEASE: number, F_SETLEASE: number, F_RDLCK: number, F_WRLCK: number, F_UNLCK: number;
 
-export const F_SEAL_SEAL: number, F_SEAL_SHRINK: number, F_SEAL_GROW: number, F_SEAL_WRITE: number;
+export const F_SEAL_SEAL: number, F_SEAL_SHRINK: number, F_SEAL_GROW: number, F_SEAL_WRITE: number, F_SEAL_FUTURE_WRITE: number;
 
 export const MADV_HUGEPAGE: number, MADV_NOHUGEPAGE: number, MADV_DONTDUMP: number, MADV_DODUMP: number;
 
@@ -16,7 +16,7 @@ export const MADV_NORMAL: number, MADV_RANDOM: number, MADV_SEQUENTIAL: number, 
 
 export const MAP_SHARED: number, MAP_PRIVATE: number, MAP_ANONYMOUS: number, MAP_NORESERVE: number, MAP_POPULATE: number, MAP_LOCKED: number;
 
-export const MFD_CLOEXEC: number, MFD_ALLOW_SEALING: number;
+export const MFD_CLOEXEC: number, MFD_ALLOW_SEALING: number, MFD_NOEXEC_SEAL: number;
 
 export const MS_ASYNC: number, MS_SYNC: number, MS_INVALIDATE: number;
 
@@ -36,7 +36,7 @@ export interface MqMessage {
 
 export const O_RDONLY: number, O_WRONLY: number, O_RDWR: number, O_CREAT: number, O_EXCL: number, O_TRUNC: number, O_NONBLOCK: number, O_CLOEXEC: number;
 
-export const PROT_READ: number, PROT_WRITE: number, PROT_EXEC: number;
+export const PROT_NONE: number, PROT_READ: number, PROT_WRITE: number, PROT_EXEC: number;
 
 export const PTHREAD_MUTEX_NORMAL: number, PTHREAD_MUTEX_RECURSIVE: number, PTHREAD_MUTEX_ERRORCHECK: number;
 
@@ -61,6 +61,8 @@ export class Semaphore {
     readonly name?: string | undefined;
 }
 
+export type SignalOption = Pick<WaitOptions, "signal">;
+
 export interface Stat {
     readonly st_dev: number;
     readonly st_ino: number;
@@ -78,6 +80,11 @@ export class SystemCallError extends Error {
     readonly syscall: string;
     readonly path?: string;
     constructor(errno: number, syscall: string, path?: string);
+}
+
+export interface Timespec {
+    readonly tv_sec: number;
+    readonly tv_nsec: number;
 }
 
 export interface WaitOptions {
@@ -127,6 +134,14 @@ export function mq_sendSync(mqdes: number, message: Uint8Array, priority?: numbe
 export function mq_setattr(mqdes: number, attributes: {
     mq_flags: number;
 }): MqAttributes;
+
+export function mq_timedreceive(mqdes: number, abs_timeout: Timespec, options?: SignalOption): Promise<MqMessage>;
+
+export function mq_timedreceiveSync(mqdes: number, abs_timeout: Timespec): MqMessage;
+
+export function mq_timedsend(mqdes: number, message: Uint8Array, priority: number, abs_timeout: Timespec, options?: SignalOption): Promise<void>;
+
+export function mq_timedsendSync(mqdes: number, message: Uint8Array, priority: number, abs_timeout: Timespec): void;
 
 export function mq_unlink(name: string): void;
 
@@ -187,6 +202,10 @@ export function sem_init(place: Mapped, pshared: boolean, value: number): Semaph
 export function sem_open(name: string, oflag: number, mode?: number, value?: number): Semaphore;
 
 export function sem_post(sem: Semaphore): void;
+
+export function sem_timedwait(sem: Semaphore, abs_timeout: Timespec, options?: SignalOption): Promise<void>;
+
+export function sem_timedwaitSync(sem: Semaphore, abs_timeout: Timespec): void;
 
 export function sem_trywait(sem: Semaphore): void;
 

@@ -33,7 +33,7 @@ export interface MsqidDs {
     readonly msg_ctime: Date | undefined;
 }
 
-export const SHM_RDONLY: number, SHM_LOCK: number, SHM_UNLOCK: number;
+export const SHM_RDONLY: number, SHM_LOCK: number, SHM_UNLOCK: number, SHM_NORESERVE: number;
 
 export interface SemBuf {
     readonly sem_num: number;
@@ -59,6 +59,8 @@ export interface ShmidDs {
     readonly shm_nattch: number;
 }
 
+export type SignalOption = Pick<WaitOptions, "signal">;
+
 export class SystemCallError extends Error {
     readonly code: string;
     readonly errno: number;
@@ -70,6 +72,11 @@ export class SystemCallError extends Error {
 export interface SysvMessage {
     readonly type: number;
     readonly data: Uint8Array;
+}
+
+export interface Timespec {
+    readonly tv_sec: number;
+    readonly tv_nsec: number;
 }
 
 export interface WaitOptions {
@@ -110,6 +117,10 @@ export function semget(key: number, nsems: number, semflg: number): number;
 export function semop(semid: number, sops: readonly SemBuf[], options?: WaitOptions): Promise<void>;
 
 export function semopSync(semid: number, sops: readonly SemBuf[], options?: WaitOptions): void;
+
+export function semtimedop(semid: number, sops: readonly SemBuf[], timeout?: Timespec, options?: SignalOption): Promise<void>;
+
+export function semtimedopSync(semid: number, sops: readonly SemBuf[], timeout?: Timespec): void;
 
 export const shm_is_lost: (memory: ArrayBufferLike | ArrayBufferView) => boolean;
 

@@ -12,6 +12,11 @@
 
 #include "environment.h"
 
+/* Kernel interface, from <linux/memfd.h>, which older headers lack. */
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
 int64_t posix_shm_open(struct call *call) {
   struct text name;
   call_text(call, 0, "name", &name);
@@ -35,7 +40,7 @@ int64_t posix_memfd_create(struct call *call) {
   int64_t flags = call_integer(call, 1, "flags", 0, UINT32_MAX);
   if (call->stopped) return 0;
   /* Pages of another size are mapped and replaced in units that nothing here knows. */
-  if ((flags & ~(int64_t)(MFD_CLOEXEC | MFD_ALLOW_SEALING)) != 0) return -EINVAL;
+  if ((flags & ~(int64_t)(MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL)) != 0) return -EINVAL;
   int descriptor = memfd_create(name.bytes, (unsigned)flags);
   return descriptor < 0 ? -errno : environment_adopt(call->environment, descriptor);
 }

@@ -11,6 +11,7 @@ import {
   F_GET_SEALS,
   F_GETFD,
   F_GETLEASE,
+  F_SEAL_FUTURE_WRITE,
   F_SEAL_GROW,
   F_SEAL_SHRINK,
   F_SEAL_WRITE,
@@ -30,6 +31,7 @@ import {
   memfd_create,
   MFD_ALLOW_SEALING,
   MFD_CLOEXEC,
+  MFD_NOEXEC_SEAL,
   mlock,
   mmap,
   mprotect,
@@ -46,6 +48,7 @@ import {
   posix_fallocate,
   posix_fallocateSync,
   PROT_EXEC,
+  PROT_NONE,
   PROT_READ,
   PROT_WRITE,
   shm_open,
@@ -177,6 +180,41 @@ describe("memfd_create and fcntl", () => {
     const unsealable = memfd_create("not to be sealed");
     failsWith("EPERM", "fcntl", () => fcntl(unsealable, F_ADD_SEALS, F_SEAL_GROW));
     close(unsealable);
+  });
+
+  test("a seal on writes to come leaves the mappings that write already", () => {
+    const fd = memfd_create("sealed", MFD_ALLOW_SEALING);
+    ftruncate(fd, PAGE);
+    const writer = new Uint8Array(mmap(PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd));
+    fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE);
+    failsWith("EPERM", "mmap", () => mmap(PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd));
+    const reader = new Uint8Array(mmap(PAGE, PROT_READ, MAP_SHARED, fd));
+    writer[0] = 7;
+    assert.equal(reader[0], 7);
+    munmap(writer);
+    munmap(reader);
+    close(fd);
+  });
+
+  test("what nobody can execute, where the kernel has it", () => {
+    let fd: number;
+    try {
+      fd = memfd_create("no program", MFD_NOEXEC_SEAL);
+    } catch (error) {
+      // Linux before 6.3.
+      assert.equal((error as { code?: string }).code, "EINVAL");
+      return;
+    }
+    assert.equal(fstat(fd).st_mode & 0o111, 0);
+    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK);
+    close(fd);
+  });
+
+  test("pages of another size, and memory that cannot be accessed, are refused", () => {
+    const [MFD_HUGETLB, MAP_HUGETLB] = [4, 0x40000];
+    failsWith("EINVAL", "memfd_create", () => memfd_create("huge", MFD_HUGETLB));
+    failsWith("EINVAL", "mmap", () => mmap(2 ** 21, PROT_READ, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1));
+    failsWith("ENOTSUP", "mmap", () => mmap(PAGE, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS, -1));
   });
 
   test("a lease is given while nobody else has the file open or mapped; who then opens it ends nobody", async () => {

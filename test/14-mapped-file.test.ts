@@ -36,6 +36,8 @@ import { munmap, pthread_mutex_init, pthread_mutex_trylock, pthread_mutex_unlock
 import { failsWith, failureOf, loose } from "./helpers/argument-failures.js";
 import { executableFolder } from "./helpers/executable-folder.js";
 import { uniqueRegionName } from "./helpers/leftovers.js";
+import { ownSharedMemory, refusal } from "./helpers/namespaces.js";
+import { ProcessMember } from "./helpers/process-member.js";
 import { failsWithCode } from "./helpers/system-call-failure.js";
 
 const folder = executableFolder("shmkit-mapped-");
@@ -121,6 +123,28 @@ describe("files", () => {
     assert.equal(readFileSync(path)[69_999], 7);
     MemoryMappedFile.createFromFileSync(path, { mode: "create", capacity: 10, delayAllocatePages: true }).close();
     assert.deepEqual([...readFileSync(path)], new Array(10).fill(0));
+  });
+
+  test("their pages are there from the beginning, or with delayAllocatePages once they are written", async () => {
+    const capacity = 1_000_000;
+    const allocated = (path: string): number => statSync(path).blocks * 512;
+    for (const delayAllocatePages of [false, true]) {
+      const path = join(folder, `pages-${delayAllocatePages}`);
+      const map = await MemoryMappedFile.createFromFile(path, { mode: "create-new", capacity, delayAllocatePages });
+      if (delayAllocatePages) assert.ok(allocated(path) < capacity / 2);
+      else assert.ok(allocated(path) >= capacity);
+      await map.grow(2 * capacity);
+      if (!delayAllocatePages) assert.ok(allocated(path) >= 2 * capacity);
+      map.close();
+      const name = uniqueRegionName("pages");
+      const block = MemoryMappedFile.createNewSync(name, capacity, { delayAllocatePages });
+      assert.equal(allocated(block.path) >= capacity, !delayAllocatePages);
+      const view = block.createViewAccessor();
+      view.bytes.fill(1);
+      assert.ok(allocated(block.path) >= capacity);
+      view.close();
+      block.close();
+    }
   });
 
   test("every case of .NET's exceptions", async () => {
@@ -490,4 +514,33 @@ test("memory with a name: errors, options and what they leave", async () => {
   seen.close();
   assert.deepEqual(own(), []);
   assert.equal(await code(() => MemoryMappedFile.openExisting(name)), "ERR_NOT_FOUND");
+});
+
+describe("a full /dev/shm", { skip: refusal(ownSharedMemory("size=1m")) }, () => {
+  test("is ERR_NO_SPACE for what is to have its pages, and loses a view of what is not, but not the process", async () => {
+    const member = await ProcessMember.start({ through: ownSharedMemory("size=1m") });
+    const answer = await member.run(async ({ shmkit, load }) => {
+      const { MemoryMappedFile: Maps } = shmkit;
+      const { readdirSync } = (await load("node:fs")) as typeof import("node:fs");
+      const codeOf = (error: unknown): unknown => (error as { code?: string }).code;
+      const capacity = 2 ** 21;
+      const codes: unknown[] = [
+        await Maps.createNew("a", capacity).catch(codeOf),
+        await Maps.createFromFile("/dev/shm/a", { mode: "create-new", capacity }).catch(codeOf),
+      ];
+      const left = readdirSync("/dev/shm");
+      const block = await Maps.createNew("a", capacity, { delayAllocatePages: true });
+      const view = block.createViewAccessor();
+      try {
+        for (let position = 0; position < capacity; position += 4096) view.writeUint8(position, 1);
+      } catch (error) {
+        codes.push(codeOf(error));
+      }
+      view.close();
+      block.close();
+      return { codes, left };
+    });
+    assert.deepEqual(answer, { codes: ["ERR_NO_SPACE", "ERR_NO_SPACE", "ERR_MAPPING_LOST"], left: [] });
+    await member.kill();
+  });
 });

@@ -7,6 +7,9 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { MemoryMappedFile } from "shmkit";
+import { sem_init, sem_wait } from "shmkit/posix";
+import { LOCK_BASE, MEMBER_LIMIT } from "#src/layout/region-header.js";
+import { native } from "#src/native/addon.js";
 import { failureOf } from "./helpers/argument-failures.js";
 import { run } from "./helpers/cli-process.js";
 import { uniqueRegionName } from "./helpers/leftovers.js";
@@ -49,6 +52,22 @@ class Other {
 const pathOf = (name: string): string => `/dev/shm/shmkit-map.${name}`;
 
 describe("memory with a name", () => {
+  test("a call that still waits in a closed view keeps nobody from the name", async () => {
+    const name = uniqueRegionName("waits");
+    const map = MemoryMappedFile.createNewSync(name, 4096);
+    const view = map.createViewAccessor();
+    const waiting = sem_wait(sem_init(view.bytes, true, 0)).catch((error: unknown) => (error as { code: string }).code);
+    const other = openSync(pathOf(name), "r+");
+    map.close();
+    view.close();
+    // Its thread has not ended, so the memory is mapped still, but the locks are free.
+    assert.equal(native.lock(other, LOCK_BASE), 0);
+    assert.equal(native.probe(other, LOCK_BASE + 1, MEMBER_LIMIT), 0);
+    assert.ok(!existsSync(pathOf(name)));
+    closeSync(other);
+    assert.equal(await waiting, "EINVAL");
+  });
+
   test("three processes write a Boolean each, and A reads them: True, False, True", async () => {
     const name = uniqueRegionName("golden");
     const a = MemoryMappedFile.createNewSync(name, 10_000);

@@ -32,7 +32,7 @@ export interface ViewPlan {
   readonly access: MapAccess;
 }
 
-/** Views begin at a page in the file. */
+/** Views begin at a multiple of this in the file: of the largest page that Linux has on any machine, and of what Windows takes. */
 const PAGE_BYTES = 65536;
 
 /** Who has only the bytes of a view keeps the file as well, and the name. */
@@ -61,7 +61,10 @@ export class MappedView {
   readonly capacity: number;
   /** What may be done with it. */
   readonly access: MapAccess;
-  /** How many bytes lie in memory before its first one, since the system maps whole pages. */
+  /**
+   * How many bytes are mapped before its first one: its offset in the file modulo 65,536, whatever the size of a page is. (.NET
+   * rounds to the page.) They lie in the buffer of {@link bytes}, before it.
+   */
   readonly pointerOffset: number;
   /**
    * The memory itself, for loops over much of it. Nothing is checked here: a lost or closed view reads zeroes, and writes to

@@ -107,7 +107,7 @@ export class MemoryMappedFile {
    * Makes memory with a name, which must not be in use.
    * @param name 1 to 200 of `A-Z a-z 0-9 . _ -`, not starting with a dot or dash
    * @param capacity bytes, from 1 on
-   * @throws ERR_EXISTS, ERR_INVALID_NAME, ERR_OUT_OF_RANGE, ERR_NO_SPACE, ERR_TIMEOUT
+   * @throws ERR_EXISTS, ERR_INVALID_NAME, ERR_OUT_OF_RANGE, ERR_NO_SPACE, ERR_TOO_MANY_MEMBERS (256 use it), ERR_TIMEOUT
    */
   static async createNew(name: string, capacity: number, options?: MapBlockOptions): Promise<MemoryMappedFile> {
     return run(newBlock(name, capacity, options), `creating ${name}`, options).then(make);
@@ -128,7 +128,7 @@ export class MemoryMappedFile {
     return make(runSync(anyBlock(name, capacity, options), `opening ${name}`, options));
   }
 
-  /** Opens memory with a name that somebody uses. @throws ERR_NOT_FOUND, ERR_INVALID_NAME, ERR_PERMISSION, ERR_TIMEOUT */
+  /** Opens memory with a name that somebody uses. @throws ERR_NOT_FOUND, ERR_INVALID_NAME, ERR_PERMISSION, ERR_TOO_MANY_MEMBERS, ERR_TIMEOUT */
   static async openExisting(name: string, options?: MapOptions): Promise<MemoryMappedFile> {
     return run(oldBlock(name, options), `opening ${name}`, options).then(make);
   }

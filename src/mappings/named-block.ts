@@ -45,16 +45,20 @@ function enter(descriptor: number, path: string): number {
   });
 }
 
-/** Gives the place back; the last user takes the name away. */
+/**
+ * Gives the place back; the last user takes the name away. The locks are given back one by one: closing does it only once
+ * nothing is mapped through the descriptor any more, which a call that waits for something in a view may hold up.
+ */
 function leave(descriptor: number, path: string, slot: number): void {
-  for (let tries = 0; tries < LEAVE_TRIES; tries++) {
-    if (!tryLockAttach(descriptor, path)) {
-      pauseSync(RETRY_MS);
-      continue;
-    }
-    native.unlock(descriptor, LOCK_BASE + slot);
+  let hasAttachByte = false;
+  for (let tries = 0; tries < LEAVE_TRIES && !hasAttachByte; tries++) {
+    hasAttachByte = tryLockAttach(descriptor, path);
+    if (!hasAttachByte) pauseSync(RETRY_MS);
+  }
+  native.unlock(descriptor, LOCK_BASE + slot);
+  if (hasAttachByte) {
     if (!anybodyAlive(descriptor)) unlinkIfSame(descriptor, path, true);
-    break;
+    unlockAttach(descriptor);
   }
   native.close(descriptor);
 }

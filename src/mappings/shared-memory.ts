@@ -227,7 +227,8 @@ export class SharedMemory implements Disposable {
 
   /**
    * Takes its name away: nobody can open it any more, and who has it goes on. False when it had been taken away already, or
-   * belongs to another one by now, which stays. Works after `close()` as well.
+   * belongs to another one by now, which stays: unless that gets the name in the very moment of this call, between the look
+   * at it and its removal, for which no system call has one step. Works after `close()` as well.
    * @throws ERR_PERMISSION, ERR_SYSTEM
    */
   unlink(): boolean {

@@ -28,6 +28,8 @@ export interface SystemSemaphoreOptions {
 
 const PREFIX = "sem.";
 const MAX_VALUE = 2 ** 31 - 1;
+/** Each step is a call; more of them would block the thread for long. */
+const MOST_AT_ONCE = 2 ** 20;
 const { EAGAIN, EINVAL, EIO, ENOENT, EOVERFLOW, ETIMEDOUT } = constants.errno;
 
 const pathOf = (name: string): string => `${DIRECTORY}/${PREFIX}${name}`;
@@ -158,12 +160,12 @@ export class SystemSemaphore implements Disposable {
   }
 
   /**
-   * Gives back, or adds, `count`: 1 to 2^31 - 1, by default 1; in steps of one, each of which wakes one who waits. Anybody may.
+   * Gives back, or adds, `count`: 1 to 1,048,576, by default 1; in steps of one, each of which wakes one who waits. Anybody may.
    * @throws ERR_OUT_OF_RANGE (also beyond 2^31 - 1 in all, when nothing is added), ERR_INVALID_ARGUMENT, ERR_CLOSED,
    * ERR_CORRUPT, ERR_REGION_LOST
    */
   release(count = 1): void {
-    wholeNumber(count, "count", 1, MAX_VALUE);
+    wholeNumber(count, "count", 1, MOST_AT_ONCE);
     this.call(() => {
       if (sem_getvalue(this.sem) + count > MAX_VALUE) throw new SystemCallError(-EOVERFLOW, "sem_post", this.path);
       for (let left = count; left > 0; left--) sem_post(this.sem);

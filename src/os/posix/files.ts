@@ -38,7 +38,8 @@ export function shm_unlink(name: string): void {
 /**
  * Shared memory without a name, as a descriptor that children inherit: memfd_create(2), Linux's successor of ashmem.
  * @param name for people, in /proc/PID/maps
- * @param flags MFD_ALLOW_SEALING: {@link fcntl} may seal it. MFD_CLOEXEC: children get it through the `stdio` option of
+ * @param flags MFD_ALLOW_SEALING: {@link fcntl} may seal it. MFD_NOEXEC_SEAL (Linux 6.3): nobody can ever execute it, and it
+ * may be sealed. MFD_HUGETLB is EINVAL. MFD_CLOEXEC: children get it through the `stdio` option of
  * `spawn` only; without, also under the same number
  * @throws SystemCallError EINVAL, EMFILE, ENOMEM
  */

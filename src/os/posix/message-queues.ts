@@ -3,6 +3,7 @@ import { native } from "../../native/addon.js";
 import { MqueueField, MQUEUE_FIELDS, type NativeMessage, type PendingCall } from "../../native/contract.js";
 import { callAsync, callSync, MUST_WAIT, type BlockingCall } from "../blocking-call.js";
 import { answerOf, nameOf } from "../system-call-error.js";
+import { until, type SignalOption, type Timespec } from "../timespec.js";
 import { O_NONBLOCK } from "./constants.js";
 
 /** Facts about a message queue; `struct mq_attr` in C. */
@@ -95,9 +96,9 @@ export function mq_setattr(mqdes: number, attributes: { mq_flags: number }): MqA
   return attributesOf(fields);
 }
 
-function sending(mqdes: number, message: Uint8Array, priority: number): BlockingCall {
+function sending(mqdes: number, message: Uint8Array, priority: number, syscall = "mq_send"): BlockingCall {
   return {
-    syscall: "mq_send",
+    syscall,
     attempt: () => native.mq_send(mqdes, message, priority, 0),
     park: (timeoutMs) => native.mq_send(mqdes, message, priority, timeoutMs),
     start: () => native.mq_send_async(mqdes, message, priority),
@@ -119,20 +120,41 @@ export function mq_sendSync(mqdes: number, message: Uint8Array, priority = 0, op
   callSync(sending(mqdes, message, priority), options);
 }
 
+/**
+ * {@link mq_send} to a moment of CLOCK_REALTIME: mq_timedsend(3). Setting the clock during the wait does not change it.
+ * @throws SystemCallError as {@link mq_send}; the reason of the signal
+ */
+export async function mq_timedsend(
+  mqdes: number,
+  message: Uint8Array,
+  priority: number,
+  abs_timeout: Timespec,
+  options?: SignalOption,
+): Promise<void> {
+  const call = sending(mqdes, message, priority, "mq_timedsend");
+  await callAsync(call, until(abs_timeout, options, call.syscall));
+}
+
+/** The same, blocking the calling thread. */
+export function mq_timedsendSync(mqdes: number, message: Uint8Array, priority: number, abs_timeout: Timespec): void {
+  const call = sending(mqdes, message, priority, "mq_timedsend");
+  callSync(call, until(abs_timeout, undefined, call.syscall));
+}
+
 /** The length of what came, and its priority, from how the addon answers both. */
 function messageOf(bytes: Uint8Array, result: number): MqMessage {
   const length = result % PRIORITY_UNIT;
   return { data: bytes.subarray(0, length), priority: (result - length) / PRIORITY_UNIT };
 }
 
-function receiving(mqdes: number): BlockingCall<MqMessage> {
-  const target = new Uint8Array(attributesNow(mqdes, "mq_receive").mq_msgsize);
+function receiving(mqdes: number, syscall = "mq_receive"): BlockingCall<MqMessage> {
+  const target = new Uint8Array(attributesNow(mqdes, syscall).mq_msgsize);
   const receive = (timeoutMs: number): MqMessage | number => {
     const result = native.mq_receive(mqdes, target, timeoutMs);
     return result < 0 ? result : messageOf(target, result);
   };
   return {
-    syscall: "mq_receive",
+    syscall,
     attempt: () => receive(0),
     park: receive,
     start: () => received(native.mq_receive_async(mqdes, target.length)),
@@ -159,6 +181,25 @@ export async function mq_receive(mqdes: number, options?: WaitOptions): Promise<
 /** The same, blocking the calling thread. */
 export function mq_receiveSync(mqdes: number, options?: WaitOptions): MqMessage {
   return callSync(receiving(mqdes), options);
+}
+
+/**
+ * {@link mq_receive} to a moment of CLOCK_REALTIME: mq_timedreceive(3). Setting the clock during the wait does not change it.
+ * @throws SystemCallError as {@link mq_receive}; the reason of the signal
+ */
+export async function mq_timedreceive(
+  mqdes: number,
+  abs_timeout: Timespec,
+  options?: SignalOption,
+): Promise<MqMessage> {
+  const call = receiving(mqdes, "mq_timedreceive");
+  return callAsync(call, until(abs_timeout, options, call.syscall));
+}
+
+/** The same, blocking the calling thread. */
+export function mq_timedreceiveSync(mqdes: number, abs_timeout: Timespec): MqMessage {
+  const call = receiving(mqdes, "mq_timedreceive");
+  return callSync(call, until(abs_timeout, undefined, call.syscall));
 }
 
 /**

@@ -6,6 +6,7 @@ import { native } from "../../native/addon.js";
 import { callAsync, callSync, mustWaitFor, PendingCalls, type BlockingCall } from "../blocking-call.js";
 import { rangeOf, type RawMemory } from "../raw-memory.js";
 import { answerOf, nameOf, SystemCallError } from "../system-call-error.js";
+import { until, type SignalOption, type Timespec } from "../timespec.js";
 import type { Mapped } from "./memory.js";
 
 const { EAGAIN, EINVAL } = constants.errno;
@@ -132,4 +133,20 @@ export async function sem_wait(sem: Semaphore, options?: WaitOptions): Promise<v
 /** The same, blocking the calling thread. */
 export function sem_waitSync(sem: Semaphore, options?: WaitOptions): void {
   callSync(waiting(sem, "sem_wait"), options);
+}
+
+/**
+ * {@link sem_wait} to a moment of CLOCK_REALTIME: sem_timedwait(3). Setting the clock during the wait does not change it; programs
+ * that mean a duration say `timeoutMs`.
+ * @throws SystemCallError ETIMEDOUT, EINVAL; the reason of the signal
+ */
+export async function sem_timedwait(sem: Semaphore, abs_timeout: Timespec, options?: SignalOption): Promise<void> {
+  const call = waiting(sem, "sem_timedwait");
+  await callAsync(call, until(abs_timeout, options, call.syscall), sem.pending);
+}
+
+/** The same, blocking the calling thread. */
+export function sem_timedwaitSync(sem: Semaphore, abs_timeout: Timespec): void {
+  const call = waiting(sem, "sem_timedwait");
+  callSync(call, until(abs_timeout, undefined, call.syscall));
 }

@@ -3,7 +3,8 @@ import { wholeNumber } from "../../base/arguments.js";
 import type { WaitOptions } from "../../base/deadline.js";
 import { native } from "../../native/addon.js";
 import { callAsync, callSync, mustWaitFor, type BlockingCall } from "../blocking-call.js";
-import { answerOf } from "../system-call-error.js";
+import { answerOf, SystemCallError } from "../system-call-error.js";
+import { within, type SignalOption, type Timespec } from "../timespec.js";
 import { GETALL, IPC_NOWAIT, IPC_SET, IPC_STAT, SETALL, SETVAL } from "./constants.js";
 import { endingWhenRemoved, RIGHTS, statOf, timeOf, type IpcChange, type IpcPerm } from "./ipc.js";
 
@@ -43,7 +44,7 @@ export function semget(key: number, nsems: number, semflg: number): number {
 }
 
 /** A call of semop; undefined flags are 0, and numbers are those of C's short integers. */
-function operating(semid: number, sops: readonly SemBuf[]): BlockingCall {
+function operating(semid: number, sops: readonly SemBuf[], syscall = "semop"): BlockingCall {
   const numbers = Float64Array.from(
     sops.flatMap(({ sem_num, sem_op, sem_flg = 0 }) => [
       wholeNumber(sem_num, "sem_num", 0, 65535),
@@ -54,7 +55,7 @@ function operating(semid: number, sops: readonly SemBuf[]): BlockingCall {
   const neverWaits = sops.every(({ sem_flg = 0 }) => (sem_flg & IPC_NOWAIT) !== 0);
   const attempt = (): number => native.semop(semid, numbers, sops.length);
   return endingWhenRemoved({
-    syscall: "semop",
+    syscall,
     attempt: neverWaits ? attempt : () => mustWaitFor(attempt(), EAGAIN),
     park: (timeoutMs) => native.semop_park(semid, numbers, sops.length, timeoutMs),
     start: () => native.semop_async(semid, numbers, sops.length),
@@ -84,6 +85,39 @@ export async function semop(semid: number, sops: readonly SemBuf[], options?: Wa
 /** The same, blocking the calling thread. */
 export function semopSync(semid: number, sops: readonly SemBuf[], options?: WaitOptions): void {
   callSync(operating(semid, sops), options);
+}
+
+/** With this name, whoever waited in vain is told as the man page says. */
+const asInC = (error: unknown): unknown =>
+  error instanceof SystemCallError && error.code === "ETIMEDOUT" ? new SystemCallError(-EAGAIN, "semtimedop") : error;
+
+/**
+ * {@link semop} for so long at most: semtimedop(2), with its EAGAIN when the time is over.
+ * @param timeout a duration, unlike those of POSIX; without one there is no limit
+ * @throws SystemCallError as {@link semop}, but EAGAIN where that has ETIMEDOUT; EINVAL
+ */
+export async function semtimedop(
+  semid: number,
+  sops: readonly SemBuf[],
+  timeout?: Timespec,
+  options?: SignalOption,
+): Promise<void> {
+  const call = operating(semid, sops, "semtimedop");
+  const wait = timeout === undefined ? options : within(timeout, options, call.syscall);
+  await callAsync(call, wait).catch((error: unknown) => {
+    throw asInC(error);
+  });
+}
+
+/** The same, blocking the calling thread. */
+export function semtimedopSync(semid: number, sops: readonly SemBuf[], timeout?: Timespec): void {
+  const call = operating(semid, sops, "semtimedop");
+  const wait = timeout === undefined ? undefined : within(timeout, undefined, call.syscall);
+  try {
+    callSync(call, wait);
+  } catch (error) {
+    throw asInC(error);
+  }
 }
 
 function facts(semid: number): SemidDs {

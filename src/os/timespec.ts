@@ -1,0 +1,37 @@
+import { constants } from "node:os";
+import { knownOptions } from "../base/arguments.js";
+import type { WaitOptions } from "../base/deadline.js";
+import { SystemCallError } from "./system-call-error.js";
+
+/** A time as C has it. */
+export interface Timespec {
+  /** Seconds; those of a moment since the beginning of 1970. */
+  readonly tv_sec: number;
+  /** Nanoseconds of the next second, 0 to 999,999,999. */
+  readonly tv_nsec: number;
+}
+
+/** What ends a wait beside its time. */
+export type SignalOption = Pick<WaitOptions, "signal">;
+
+function millisecondsOf({ tv_sec, tv_nsec }: Timespec, syscall: string): number {
+  const isTime = Number.isSafeInteger(tv_sec) && Number.isSafeInteger(tv_nsec) && tv_nsec >= 0 && tv_nsec < 1e9;
+  if (!isTime) throw new SystemCallError(-constants.errno.EINVAL, syscall);
+  return tv_sec * 1000 + tv_nsec / 1e6;
+}
+
+const withSignal = (timeoutMs: number, options: SignalOption | undefined, syscall: string): WaitOptions => ({
+  ...knownOptions(options, ["signal"], syscall),
+  timeoutMs,
+});
+
+/** A wait to a moment of CLOCK_REALTIME, which is converted once: setting the clock does not change it any more. */
+export const until = (moment: Timespec, options: SignalOption | undefined, syscall: string): WaitOptions =>
+  withSignal(Math.max(millisecondsOf(moment, syscall) - Date.now(), 0), options, syscall);
+
+/** A wait of so long. @throws SystemCallError EINVAL if it is negative */
+export function within(time: Timespec, options: SignalOption | undefined, syscall: string): WaitOptions {
+  const timeoutMs = millisecondsOf(time, syscall);
+  if (timeoutMs < 0) throw new SystemCallError(-constants.errno.EINVAL, syscall);
+  return withSignal(timeoutMs, options, syscall);
+}
