@@ -27,6 +27,10 @@ interface Start {
 }
 
 const running = new Set<CliProcess>();
+/** What has ended, how, and with what on its standard error: somebody may wait for what it was to do. */
+const endings: string[] = [];
+/** How long whoever waits says nothing. */
+const PATIENCE_MS = 60_000;
 
 after(async () => {
   for (const cli of running) cli.kill("SIGKILL");
@@ -56,6 +60,7 @@ export class CliProcess {
     this.ended = new Promise((resolve) => {
       this.child.on("close", (code, signal) => {
         running.delete(this);
+        endings.push(`shmkit ${args.join(" ")}: ${signal ?? code ?? "?"}\n${this.errorText}`);
         const out = Buffer.concat(this.chunks);
         resolve({ code, signal, out, text: out.toString(), errors: this.errorText });
       });
@@ -112,9 +117,15 @@ export async function startUntil(
   }
 }
 
-/** Resolves once `condition` holds. Never gives up: the runner's watchdog does. */
+/** Resolves once `condition` holds. Never gives up: the runner's watchdog does; before, it says which commands have ended. */
 export async function until(condition: () => boolean): Promise<void> {
+  const impatient = setTimeout(
+    () => process.stderr.write(`waiting for long; ended:\n${endings.join("")}`),
+    PATIENCE_MS,
+  );
+  impatient.unref();
   while (!condition()) await sleep(5);
+  clearTimeout(impatient);
 }
 
 /** Whether a process that is no child of this one runs. */
