@@ -45,7 +45,10 @@ describe("weak memory", () => {
 
   test("finds the second look at figures that is left out, with the schedules that it looks at anyway", () => {
     const { weakSchedules } = SCENARIOS.find(({ name }) => name === "statistics-received")!;
-    assert.match(weakened("pipe-statistics.*SYNC POINT", "statistics", weakSchedules!), /^1 sites, 0 survive$/m);
+    assert.match(
+      weakened("pipe-statistics.*loadBehind SYNC POINT", "statistics", weakSchedules!),
+      /^1 sites, 0 survive$/m,
+    );
   });
 
   finds("an unlocking that waits", "pipe-2-1", unlockWeakly);
