@@ -37,7 +37,7 @@ import { RATE_LIMITER } from "#src/layout/rate-limiter.js";
 import { RWLOCK, RWLOCK_BYTES, RWLOCK_READER, RWLOCK_READER_BYTES } from "#src/layout/rwlock.js";
 import { SEGMENT_POOL, SEGMENT_POOL_BYTES, segmentOwner } from "#src/layout/segment-pool.js";
 import { SEMAPHORE } from "#src/layout/semaphore.js";
-import { Armed, MEMBER_SLOT, SLOT_BYTES, SlotState } from "#src/layout/member-slot.js";
+import { Armed, MEMBER_SLOT, operationPhase, Phase, SLOT_BYTES, SlotState } from "#src/layout/member-slot.js";
 import {
   COPY_BYTES,
   IN_BLOCK,
@@ -76,7 +76,7 @@ export interface Audit {
 export interface AuditOptions {
   /** Whether somebody holds the liveness byte of a slot. */
   isAlive(slot: number): boolean;
-  /** Nobody waits for anything: then every set of waiters is empty. */
+  /** Nobody waits for anything, or was cut off: then every set of waiters is empty, and every operation over. */
   readonly isIdle?: boolean;
 }
 
@@ -163,6 +163,9 @@ class Auditor {
       // What a member has in hand; of a free slot the next member clears it.
       if (active) assert.equal(this.u32(base + at.ledgerPage), 0, `the ledger of member ${slot} is empty`);
       if (active) assert.equal(this.u32(base + at.reaping), 0, `member ${slot} is freeing nothing`);
+      const phase = operationPhase(this.u32(base + at.operation));
+      const isOver = phase === Phase.none || phase === Phase.committed;
+      if (active && this.options.isIdle === true) assert.ok(isOver, `the operation of member ${slot} is over`);
       if (!active) assert.equal(this.u32(base + at.armed) & Armed.mask, 0, `nobody in slot ${slot} is armed`);
       if (!active) assert.equal(this.u32(base + at.syncSet), 0, `nobody in slot ${slot} sleeps`);
     }

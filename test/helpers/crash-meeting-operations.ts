@@ -421,7 +421,7 @@ const ONCES: CrashOperation[] = [
         if (error !== failure) throw error;
       }
     };
-    return unseen(act, { goOn: stage.goOn, effect: (witness) => void outcome(witness) });
+    return does(["once.finish"], act, outcome, { refused: true, goOn: stage.goOn });
   }),
   onOnce("begin", ["Once.run"], (stage) =>
     does(

@@ -40,6 +40,7 @@ function incrementLocked(worker: MemberOf, queue: LocalQueue, data: number, hasT
   words.write(shared, data, value + 1);
   if (hasTwin) words.write(shared, data + 16, value + 1);
   unlock(member, HEAP_LOCK);
+  member.withdrawn();
   member.end();
   return value === twin ? value + 1 : `torn ${value} ${twin}`;
 }

@@ -165,6 +165,7 @@ const LOCKS: Scenario[] = [
         member.begin(Op["heap.allocate"], NO_ENTRY);
         if (!tryLock(member, HEADER.heapLock)) return blockedOnLock(member, HEADER.heapLock);
         unlock(member, HEADER.heapLock);
+        member.withdrawn();
         member.end();
         return true;
       },

@@ -287,6 +287,7 @@ const reads = (twins: ReturnType<typeof twinsOf>, call: Calls, member: MemberOf)
     locked(member, queue, () => {
       const read = twins.get();
       unlock(member.membership.member, HEAP_LOCK);
+      member.membership.member.withdrawn();
       member.membership.member.end();
       return read;
     }),
