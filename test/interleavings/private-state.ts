@@ -6,19 +6,33 @@ type Restore = () => void;
 
 const isShared = (value: ArrayBufferView, shared: ArrayBufferLike): boolean => value.buffer === shared;
 
-/** One function that stores all fields of one object: by name, so that it costs what assignments cost. */
+type Make = (target: object, ...values: unknown[]) => Restore;
+
+/** By the names of the fields: compiling one for each object would cost more than it saves. */
+const makers = new Map<string, Make>();
+
+/** What makes functions that store all fields of one object: by name, so that it costs what assignments cost. */
+function makerFor(names: readonly string[]): Make {
+  const key = JSON.stringify(names);
+  let make = makers.get(key);
+  if (make === undefined) {
+    const body = names.map((name, i) => `target[${JSON.stringify(name)}] = v${i};`).join("");
+    const parameters = names.map((_, i) => `v${i}`);
+    // A loop over names would cost more than all the accesses of a run.
+    // eslint-disable-next-line @typescript-eslint/no-implied-eval
+    make = new Function("target", ...parameters, `return () => {${body}}`) as Make;
+    makers.set(key, make);
+  }
+  return make;
+}
+
 function fieldsOf(target: object): Restore | undefined {
   const names = Object.entries(Object.getOwnPropertyDescriptors(target)).flatMap(([name, { writable }]) =>
     writable === true ? [name] : [],
   );
   if (names.length === 0) return undefined;
   const values = names.map((name) => Reflect.get(target, name) as unknown);
-  const body = names.map((name, i) => `target[${JSON.stringify(name)}] = v${i};`).join("");
-  const parameters = names.map((_, i) => `v${i}`);
-  // A loop over names would cost more than all the accesses of a run.
-  // eslint-disable-next-line @typescript-eslint/no-implied-eval
-  const make = new Function("target", ...parameters, `return () => {${body}}`) as (...all: unknown[]) => Restore;
-  return make(target, ...values);
+  return makerFor(names)(target, ...values);
 }
 
 /** Remembers the state of everything below some objects; the result puts it back. Memory that is `shared` is left alone. */

@@ -4,7 +4,8 @@
  * taken for one is below 1 in 100,000.
  */
 export class StateSet {
-  private capacity = 1 << 16;
+  /** Small at first: a search begins anew again and again, and most searches are short. */
+  private capacity = 1 << 11;
   private keys = new Int32Array(2 * this.capacity);
   private values = new Int8Array(this.capacity).fill(-1);
   size = 0;
