@@ -43,7 +43,7 @@ _shmkit() {
       clean) words="" ;;
       doctor) words="" ;;
       bench) words="" ;;
-      example) words="serverside middleside clientside counter producer-consumer deque sysv persistence brighten picture process-a process-b process-c" ;;
+      example) words="serverside middleside clientside counter producer-consumer deque sysv persistence brighten picture proxy cache proxy-load process-a process-b process-c" ;;
       completion) words="bash zsh fish" ;;
     esac
   fi

@@ -111,7 +111,7 @@ complete -c shmkit -f -n __fish_use_subcommand -a example -d 'short programs tha
 complete -c shmkit -n '__fish_seen_subcommand_from example' -l reset -d 'of persistence: begin anew'
 complete -c shmkit -n '__fish_seen_subcommand_from example' -l json -s j -d 'errors of shmkit as JSON, on standard error'
 complete -c shmkit -n '__fish_seen_subcommand_from example' -l help -s h -d 'show this help'
-complete -c shmkit -n '__fish_seen_subcommand_from example' -f -a 'serverside middleside clientside counter producer-consumer deque sysv persistence brighten picture process-a process-b process-c'
+complete -c shmkit -n '__fish_seen_subcommand_from example' -f -a 'serverside middleside clientside counter producer-consumer deque sysv persistence brighten picture proxy cache proxy-load process-a process-b process-c'
 complete -c shmkit -f -n __fish_use_subcommand -a completion -d 'print a shell\'s completion of shmkit commands'
 complete -c shmkit -n '__fish_seen_subcommand_from completion' -l json -s j -d 'errors of shmkit as JSON, on standard error'
 complete -c shmkit -n '__fish_seen_subcommand_from completion' -l help -s h -d 'show this help'

@@ -6,9 +6,12 @@ import { brighten } from "../examples/brighten.js";
 import { clientside } from "../examples/clientside.js";
 import { counter } from "../examples/counter.js";
 import { dequeue, enqueue } from "../examples/deque.js";
+import { fileCache } from "../examples/file-cache.js";
+import { fileProxy, LEAST_SEGMENT_BYTES } from "../examples/file-proxy.js";
 import { LOCKS, type LockName } from "../examples/locks.js";
 import { middleside } from "../examples/middleside.js";
 import { MAX_NUMBERS, producerConsumer } from "../examples/producer-consumer.js";
+import { proxyLoad } from "../examples/proxy-load.js";
 import { serverside } from "../examples/serverside.js";
 import { sysv } from "../examples/sysv.js";
 import { persistence } from "../examples/persistence.js";
@@ -96,6 +99,28 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
     run: ([folder, width = "1600", height = "1200"], signal, print) =>
       picture(folder, pictureSide(width), pictureSide(height), new Children(signal), signal, print),
   },
+  proxy: {
+    usage: "SHM [SEGMENTS [BYTES [ANSWERS]]]",
+    arguments: [1, 4],
+    run: ([shm, segments, bytes, answers], signal, print) => {
+      const most = answers === undefined ? Number.POSITIVE_INFINITY : atLeast(1, answers);
+      return fileProxy(shm, ...segmentsOf(segments, bytes), most, signal, print);
+    },
+  },
+  cache: {
+    usage: "SHM FOLDER",
+    arguments: [2, 2],
+    run: ([shm, folder], signal, print) => fileCache(shm, folder, signal, print),
+  },
+  "proxy-load": {
+    usage: "[CLIENTS [SEGMENTS [BYTES]]]",
+    arguments: [0, 3],
+    run: ([clients = "24", segments, bytes], signal, print) => {
+      const [count, segmentBytes] = segmentsOf(segments, bytes);
+      const load = { clients: atLeast(1, clients), segments: count, segmentBytes };
+      return proxyLoad(load, new Children(signal), signal, print);
+    },
+  },
   "process-a": { usage: "MAP", arguments: [1, 1], run: ([map], signal, print) => processA(map, signal, print) },
   "process-b": { usage: "MAP", arguments: [1, 1], run: ([map], signal, print) => processBOrC("B", map, signal, print) },
   "process-c": { usage: "MAP", arguments: [1, 1], run: ([map], signal, print) => processBOrC("C", map, signal, print) },
@@ -136,6 +161,13 @@ picture: makes a picture of WIDTH × HEIGHT pixels (1600 × 1200) in FOLDER, as 
 parts of it through views, and every pixel is compared with what one process computes. before.png and after.png are to be looked
 at.
 
+proxy, cache: cache serves the files of FOLDER, proxy is an HTTP server on the loopback interface that gets them from it through
+a pool of SEGMENTS (8) of BYTES (8803, at least 128) in the region SHM, in rounds; it prints its address, and ends after so many
+ANSWERS if told to. Start them in any order, and as many caches as you like; a file that is not there is 404.
+
+proxy-load: CLIENTS (24) ask such a proxy for files, all at once, and compare the hash of each. The cache comes after the first of them have asked,
+is killed half way, and another one goes on; then both are ended by SIGTERM, which must leave nothing.
+
 process-a, process-b, process-c: the three processes of .NET's documentation of memory-mapped files. A makes MAP and a named
 mutex, each writes a Boolean under the mutex, and when all have, A reads and verifies them. Start them in any order.
 
@@ -154,6 +186,8 @@ A wrong number of arguments is exit code 1, as in the originals.`,
     "shmkit example persistence work.shm; shmkit example persistence work.shm",
     "shmkit example picture /tmp/picture 40000 30000",
     "truncate --size=5G image.data; shmkit example brighten image.data 10 4294967296 8000000",
+    "shmkit example cache demo /usr/share/doc & shmkit example proxy demo",
+    "shmkit example proxy-load 24 8 8803",
     "shmkit example process-b map & shmkit example process-c map & shmkit example process-a map",
   ],
   completes: Object.keys(PROGRAMS),
@@ -204,6 +238,14 @@ function int32Of(text: string): number {
   const number = Number(text);
   if (!/^-?\d+$/.test(text) || number !== (number | 0)) throw wrongUsage(`expected a number of 32 bits, not ${text}`);
   return number;
+}
+
+/** The number and size of segments, with the defaults of the course's project. */
+function segmentsOf(segments = "8", bytes = "8803"): [segments: number, bytes: number] {
+  const segmentBytes = wholeNumber(bytes);
+  if (segmentBytes < LEAST_SEGMENT_BYTES)
+    throw wrongUsage(`expected segments of at least ${LEAST_SEGMENT_BYTES} bytes, not ${bytes}`);
+  return [atLeast(1, segments), segmentBytes];
 }
 
 function lockName(text: string): LockName {

@@ -58,6 +58,11 @@ export class Child {
     return this.process.send(message, told === undefined ? undefined : () => told());
   }
 
+  /** Asks it to end. */
+  terminate(): void {
+    this.process.kill("SIGTERM");
+  }
+
   kill(): void {
     this.process.kill("SIGKILL");
   }
