@@ -4,13 +4,14 @@
  * Words select files whose name contains one of them; flags go to Node (`--test-name-pattern=lease`). Each file runs in
  * a process group of its own, so that a watchdog can end it with everything it started, and a process that it leaves
  * behind is noticed. A name left in /dev/shm fails the file as well: `SHMKIT_TEST_TOKEN`, which the region names of a
- * test contain, says whose it is.
+ * test contain, says whose it is. So do message queues of that name, and objects of System V that the file's own process made.
  */
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { leftOfSystemV, takeQueues } from "./system-leftovers.mjs";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const COMPILED_TESTS = join(ROOT, "build/test");
@@ -100,6 +101,8 @@ async function runFile(file) {
   if (counts.tests === 0 && problems.length === 0 && flags.length === 0) problems.push("holds no test");
   const left = takeLeftovers(token);
   if (left.length > 0) problems.push(`left in ${SHARED_MEMORY}: ${left.join(", ")}`);
+  const objects = [...takeQueues(token), ...leftOfSystemV(child.pid)];
+  if (objects.length > 0) problems.push(`left behind: ${objects.join(", ")}`);
   const failed = counts.fail + counts.cancelled + problems.length;
   return { file, output, counts, problems, failed, seconds: (Date.now() - started) / 1000 };
 }

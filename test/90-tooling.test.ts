@@ -5,6 +5,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { createHash } from "node:crypto";
+import { IPC_CREAT, IPC_PRIVATE, IPC_RMID, msgctl, msgget, msgsndSync, shmctl, shmget } from "shmkit/sysv";
 import { folderWith, load, ROOT } from "./helpers/tooling.js";
 
 /** How a child ended, and everything it said. */
@@ -147,7 +148,8 @@ describe("the test runner", { concurrency: 4 }, () => {
       "package.json": '{"type":"module"}',
     });
     mkdirSync(join(root, "scripts"));
-    cpSync(join(ROOT, "scripts/run-tests.mjs"), join(root, "scripts/run-tests.mjs"));
+    for (const name of ["run-tests.mjs", "system-leftovers.mjs"])
+      cpSync(join(ROOT, "scripts", name), join(root, "scripts", name));
     const { NODE_TEST_CONTEXT: _, ...own } = process.env;
     return ending(spawn(process.execPath, ["scripts/run-tests.mjs", ...args], { cwd: root, env: { ...own, ...env } }));
   }
@@ -209,6 +211,25 @@ describe("the test runner", { concurrency: 4 }, () => {
       assert.equal(code, 1);
     });
   }
+});
+
+describe("the test runner, of the system's objects", () => {
+  test("finds the segments that a process made, and the queues that it used, and nobody else's", async () => {
+    const { leftOfSystemV } = await load("system-leftovers.mjs");
+    const segment = shmget(IPC_PRIVATE, 1, IPC_CREAT | 0o600);
+    const queue = msgget(IPC_PRIVATE, IPC_CREAT | 0o600);
+    const mine = (): string[] => leftOfSystemV(process.pid);
+    try {
+      assert.deepEqual(mine(), [`segment ${segment} of System V`]);
+      msgsndSync(queue, 1, new Uint8Array(1));
+      assert.deepEqual(mine(), [`segment ${segment} of System V`, `message queue ${queue} of System V`]);
+      assert.deepEqual(leftOfSystemV(process.pid + 0.5), []);
+    } finally {
+      shmctl(segment, IPC_RMID);
+      msgctl(queue, IPC_RMID);
+    }
+    assert.deepEqual(mine(), []);
+  });
 });
 
 describe("the API report", () => {

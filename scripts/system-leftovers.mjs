@@ -1,0 +1,37 @@
+/** What a program left of the system's objects that are no files, as far as the system says whose they are. */
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+
+const QUEUES = "/dev/mqueue";
+
+/** A table of /proc/sysvipc: a line of titles, then numbers. */
+function tableOf(kind) {
+  const path = `/proc/sysvipc/${kind}`;
+  if (!existsSync(path)) return [];
+  const [titles, ...lines] = readFileSync(path, "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/));
+  return lines.map((fields) => Object.fromEntries(titles.map((title, i) => [title, Number(fields[i])])));
+}
+
+/**
+ * Segments of System V that a process has made, and queues that it was the last to send to or to receive from. Of sets of
+ * semaphores the system does not say who made them, of objects that its children made not whose children they were.
+ */
+export function leftOfSystemV(pid) {
+  const segments = tableOf("shm").filter(({ cpid }) => cpid === pid);
+  const queues = tableOf("msg").filter(({ lspid, lrpid }) => lspid === pid || lrpid === pid);
+  return [
+    ...segments.map(({ shmid }) => `segment ${shmid} of System V`),
+    ...queues.map(({ msqid }) => `message queue ${msqid} of System V`),
+  ];
+}
+
+/** Takes away the POSIX message queues that have a token in their names, where the system shows them as files; answers them. */
+export function takeQueues(token) {
+  if (!existsSync(QUEUES)) return [];
+  const left = readdirSync(QUEUES).filter((name) => name.includes(token));
+  for (const name of left) rmSync(join(QUEUES, name), { force: true });
+  return left.map((name) => `message queue /${name}`);
+}
