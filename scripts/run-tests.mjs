@@ -11,6 +11,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { programEnvironment } from "./program-environment.mjs";
 import { leftOfSystemV, takeQueues } from "./system-leftovers.mjs";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -73,7 +74,12 @@ async function runFile(file) {
   const child = spawn(
     process.execPath,
     ["--enable-source-maps", "--test-reporter=spec", ...conditions, ...flags, join(COMPILED_TESTS, file)],
-    { cwd: ROOT, detached: true, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, SHMKIT_TEST_TOKEN: token } },
+    {
+      cwd: ROOT,
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: programEnvironment({ SHMKIT_TEST_TOKEN: token }),
+    },
   );
   groups.set(child.pid, token);
   let output = "";

@@ -148,7 +148,7 @@ describe("the test runner", { concurrency: 4 }, () => {
       "package.json": '{"type":"module"}',
     });
     mkdirSync(join(root, "scripts"));
-    for (const name of ["run-tests.mjs", "system-leftovers.mjs"])
+    for (const name of ["run-tests.mjs", "program-environment.mjs", "system-leftovers.mjs"])
       cpSync(join(ROOT, "scripts", name), join(root, "scripts", name));
     const { NODE_TEST_CONTEXT: _, ...own } = process.env;
     return ending(spawn(process.execPath, ["scripts/run-tests.mjs", ...args], { cwd: root, env: { ...own, ...env } }));

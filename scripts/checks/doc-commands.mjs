@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { programEnvironment } from "../program-environment.mjs";
 import { runProgram } from "./run-program.mjs";
 
 /** The region that commands in documents may count upon, with a pipe `jobs`. */
@@ -48,7 +49,7 @@ export async function runCommands(root, project, blocks) {
       mkdirSync(folder);
       writeFileSync(join(folder, "bigfile"), Buffer.alloc(1 << 20, "big"));
       symlinkSync(join(root, "interop"), join(folder, "interop"));
-      const env = { ...process.env, PATH: `${programs}:${process.env.PATH}` };
+      const env = programEnvironment({ PATH: `${programs}:${process.env.PATH}` });
       const problem = await runProgram("bash", ["-eo", "pipefail", "-c", code + END], { cwd: folder, env });
       if (problem !== undefined) problems.push(`${at}: ${problem}`);
     }

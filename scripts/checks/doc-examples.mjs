@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { codeBlocks, exampleBlocks, lineAt } from "./doc-blocks.mjs";
 import { runCommands } from "./doc-commands.mjs";
 import { misprints, printedInto } from "./doc-printed.mjs";
+import { programEnvironment } from "../program-environment.mjs";
 import { runProgram } from "./run-program.mjs";
 import { runTool } from "./run-tool.mjs";
 import { sourceFiles } from "./source-files.mjs";
@@ -29,7 +30,7 @@ async function runExample({ name, at, code }, project) {
   mkdirSync(folder, { recursive: true });
   const printed = join(project, `${name}.printed`);
   const args = ["--enable-source-maps", "--import", PRINTED, join(project, "compiled", `${name}.js`)];
-  const env = { ...process.env, ...printedInto(printed) };
+  const env = programEnvironment(printedInto(printed));
   const problem = await runProgram(process.execPath, args, { cwd: folder, env });
   if (problem !== undefined) return [`${at}: ${problem}`];
   return misprints(code, printed).map((misprint) => `${lineAt(at, misprint.line)}: ${misprint.problem}`);
