@@ -15,6 +15,8 @@ const CONTENT_CODES = { lines: 1, bytes: 2 } as const;
 const SENDER = 0x100;
 const GENERATION_MASK = 0x3fffff;
 const RETRY_MS = 10;
+/** Looks for others between two at the region itself, each of which maps it once more. */
+const LOOKS_FOR_OTHERS = 100;
 
 /** How somebody sends. */
 export interface Sending {
@@ -115,12 +117,12 @@ export class Stream {
 
   /** Waits until somebody has come to receive, without whom an empty stream would end unseen. */
   async waitForReceiver(patience: Patience): Promise<void> {
-    for (;;) {
+    for (let look = 1; ; look++) {
       const guard = await this.mutex.lock(patience.options());
       const receivers = guard.get(WORD.receivers);
       guard.release();
       if (receivers > 0 || this.pipe.statistics().waitingReceivers > 0) return;
-      checkRegion(this.region);
+      if (look % LOOKS_FOR_OTHERS === 0) checkRegion(this.region);
       await patience.pause(RETRY_MS);
       patience.check(`waiting for somebody to receive from ${this.pipe.address}`);
     }
