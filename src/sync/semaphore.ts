@@ -188,10 +188,13 @@ export class Semaphore extends ServedInTurn {
 
   private attemptLease(permits: number, queue: LocalQueue): SemaphoreLease | Blocked {
     const lease = new SemaphoreLease(this, permits);
-    this.changing = undefined;
     const taken = this.attempt(
       Op["semaphore.acquire"],
-      () => this.take(this.heldWord, permits, queue),
+      () => {
+        // Not before the attempt begins: then, an operation of this thread that was cut off is recovered, with its lease.
+        this.changing = undefined;
+        return this.take(this.heldWord, permits, queue);
+      },
       () => {
         this.leasedWithout = this.leased;
         this.changing = lease;
@@ -268,8 +271,8 @@ export class Semaphore extends ServedInTurn {
       throw new ShmkitError("ERR_NOT_HELD", `this lease of ${this.address} was released already`, {
         path: this.address,
       });
-    this.changing = undefined;
     this.publish(Op["semaphore.release"], this.base + this.heldWord, () => {
+      this.changing = undefined;
       this.leasedWithout = this.leased - lease.permits;
       // Cut off behind this, the permits go back with the recovery of the own operation.
       this.changing = lease;

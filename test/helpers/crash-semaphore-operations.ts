@@ -147,6 +147,13 @@ const ACQUIRING: CrashOperation[] = [
       assert.deepEqual(stage.mine.statistics().held, [], "what its caller never got went back");
     },
   })),
+  on("acquire, and once more when cut off", ["Semaphore.tryAcquire"], (stage) => ({
+    ...leases(stage, () => assert.ok(stage.mine.tryAcquire({ permits: 2 }))),
+    goOn: () => {
+      stage.mine.tryAcquire()?.release();
+      assert.deepEqual(stage.mine.statistics().held, [], "what its caller never got went back");
+    },
+  })),
   on("acquire blocking", ["Semaphore.acquireSync"], (stage) =>
     leases(stage, () => stage.mine.acquireSync({ permits: 3 })),
   ),
