@@ -1,10 +1,16 @@
 import { once } from "node:events";
-import { open as openFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { open as openFile, realpath } from "node:fs/promises";
 import { join, normalize } from "node:path";
 import { open, serveTransfers, type TransferRequest, type TransferSource } from "#shmkit";
 
 /** Files that are read at the same time. */
 const CONCURRENCY = 8;
+/** Nobody waits for whoever writes to a FIFO, and a link that has come after the path was resolved is not followed. */
+const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
+
+/** Begins a read, and answers how much it has read. */
+type Reader = (read: () => Promise<number>) => Promise<number>;
 
 /**
  * A file cache, in the manner of a course's project: serves the files of a folder to the proxy of the same region, through
@@ -17,31 +23,52 @@ export async function fileCache(
   print: (line: string) => unknown,
 ): Promise<void> {
   const region = await open(shm, { label: "cache", signal });
+  const underWay = new Set<Promise<number>>();
+  let end: Promise<void> | undefined;
+  const reader: Reader = async (read) => {
+    if (end !== undefined) {
+      await end;
+      throw new Error("the cache has ended");
+    }
+    const reading = read();
+    underWay.add(reading);
+    return reading.finally(() => underWay.delete(reading));
+  };
   try {
     const pool = await region.segmentPools.open("segments", { wait: true, signal });
     const requests = await region.pipe<TransferRequest>("requests", { signal });
     await print(`serving ${folder}`);
-    const serving = serveTransfers(pool, requests, (key) => fileSource(folder, key), { concurrency: CONCURRENCY });
+    const serving = (): Promise<number> =>
+      serveTransfers(pool, requests, (key) => fileSource(folder, key, reader), { concurrency: CONCURRENCY });
     // What is under way ends with the region: whoever asked asks another cache.
-    await Promise.race([serving, once(signal, "abort")]);
+    if (!signal.aborted) await Promise.race([serving(), once(signal, "abort")]);
   } finally {
-    await region.close();
+    // The system writes into a segment until a read has ended, and a closed region's segments are somebody else's.
+    end = Promise.allSettled(underWay).then(() => region.close());
+    await end;
   }
 }
 
 /** Reads a file straight into shared memory; undefined when there is none. */
-async function fileSource(folder: string, key: string): Promise<TransferSource | undefined> {
-  // Made absolute first, no path leads out of the folder.
-  const file = await openFile(join(folder, normalize(`/${key}`))).catch(() => undefined);
+async function fileSource(folder: string, key: string, reader: Reader): Promise<TransferSource | undefined> {
+  const path = await pathIn(folder, key).catch(() => undefined);
+  const file = path === undefined ? undefined : await openFile(path, OPEN_FLAGS).catch(() => undefined);
   if (file === undefined) return undefined;
-  const facts = await file.stat();
-  if (!facts.isFile()) {
+  const facts = await file.stat().catch(() => undefined);
+  if (!facts?.isFile()) {
     await file.close();
     return undefined;
   }
   return {
     length: facts.size,
-    read: async (target, offset) => (await file.read(target, 0, target.length, offset)).bytesRead,
+    read: (target, offset) => reader(async () => (await file.read(target, 0, target.length, offset)).bytesRead),
     close: () => file.close(),
   };
+}
+
+/** Where a file of the folder is; undefined when a key or a link leads out of the folder. */
+async function pathIn(folder: string, key: string): Promise<string | undefined> {
+  const root = await realpath(folder);
+  const path = await realpath(join(root, normalize(`/${key}`)));
+  return path.startsWith(join(root, "/")) ? path : undefined;
 }
