@@ -1,11 +1,19 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { open as openFile, type FileHandle } from "node:fs/promises";
+import { get, type IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fetchTransfer, serveTransfers, type TransferRequest } from "shmkit";
+import { fileCache } from "#src/cli/examples/file-cache.js";
+import { MOST_FILE_BYTES } from "#src/cli/examples/file-proxy.js";
 import { childrenOf, isRunning, run, start, until, type CliProcess } from "./helpers/cli-process.js";
-import { regionName } from "./helpers/cli-regions.js";
+import { joined, regionName } from "./helpers/cli-regions.js";
 
 const namesOf = (name: string): string[] => readdirSync("/dev/shm").filter((file) => file === `shmkit.${name}`);
 const hashOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
@@ -40,6 +48,99 @@ describe("the proxy and the file cache", () => {
     next.kill("SIGTERM");
     assert.deepEqual([(await proxy.ended).signal, (await next.ended).signal], ["SIGTERM", "SIGTERM"]);
     assert.deepEqual(namesOf(name), []);
+  });
+
+  /** Asks for a path as it is: `fetch` would make another of it. */
+  const answerTo = async (address: string, path: string): Promise<IncomingMessage> => {
+    const [response] = (await once(get({ ...addressParts(address), path, agent: false }), "response")) as [
+      IncomingMessage,
+    ];
+    response.resume();
+    await once(response, "end");
+    return response;
+  };
+  const addressParts = (address: string): { host: string; port: string } => {
+    const { hostname: host, port } = new URL(address);
+    return { host, port };
+  };
+
+  test("answer also what is no path, leads out of the folder, is no file or is too large, and go on", async () => {
+    const name = regionName();
+    symlinkSync("file", join(folder, "inside"));
+    symlinkSync("/etc/passwd", join(folder, "link"));
+    symlinkSync("/etc", join(folder, "folder"));
+    execFileSync("mkfifo", [join(folder, "fifo")]);
+    writeFileSync(join(folder, "large"), "");
+    truncateSync(join(folder, "large"), MOST_FILE_BYTES + 1);
+    const cache = start(["example", "cache", name, folder]);
+    const proxy = start(["example", "proxy", name]);
+    const address = await addressOf(proxy);
+    for (const [path, status] of [
+      ["/%", 400],
+      ["/%ff", 400],
+      ["//", 400],
+      ["/..%2f..%2f..%2fetc/passwd", 404],
+      ["/link", 404],
+      ["/folder/passwd", 404],
+      ["/fifo", 404],
+      ["/%00", 404],
+      ["/large", 413],
+      ["/inside", 200],
+    ] as const)
+      assert.equal((await answerTo(address, path)).statusCode, status, path);
+    proxy.kill("SIGTERM");
+    cache.kill("SIGTERM");
+    assert.deepEqual([(await proxy.ended).signal, (await cache.ended).signal], ["SIGTERM", "SIGTERM"]);
+  });
+
+  test("the proxy counts who got an answer, and passes on any text as the reason of a failure", async () => {
+    const name = regionName();
+    const proxy = start(["example", "proxy", name, "2", "1000", "1"]);
+    const address = await addressOf(proxy);
+    const region = await joined("server", name);
+    const pool = await region.segmentPools.open("segments");
+    const requests = await region.pipe<TransferRequest>("requests");
+    const impatient = get({ ...addressParts(address), path: "/file" });
+    impatient.on("error", () => undefined);
+    await requests.receive();
+    impatient.destroy();
+    await sleep(200); // a proxy that counts this one ends
+    const reason = "no\r\nx-more: 1 \u{1F600}";
+    const serving = serveTransfers(pool, requests, () => Promise.reject(new Error(reason)));
+    const { statusCode, headers } = await answerTo(address, "/file");
+    assert.deepEqual([statusCode, decodeURIComponent(String(headers["x-reason"]))], [502, reason]);
+    assert.equal((await proxy.ended).code, 0);
+    await requests.close();
+    await serving;
+  });
+
+  test("the cache keeps a segment until the read into it has ended, also when it is told to stop", async (t) => {
+    const name = regionName();
+    const region = await joined("proxy", name);
+    const pool = await region.segmentPool("segments", { segments: 1, segmentBytes: 1000 });
+    const requests = await region.pipe<TransferRequest>("requests");
+    const handle = await openFile(join(folder, "file"));
+    const handles = Object.getPrototypeOf(handle) as FileHandle;
+    await handle.close();
+    let [begun, goOn] = [() => {}, () => {}];
+    const hasBegun = new Promise<void>((resolve) => (begun = resolve));
+    const mayGoOn = new Promise<void>((resolve) => (goOn = resolve));
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the handle as this
+    const { read } = handles;
+    t.mock.method(handles, "read", async function (this: FileHandle, ...args: unknown[]): Promise<unknown> {
+      begun();
+      await mayGoOn;
+      return Reflect.apply(read, this, args) as unknown;
+    });
+    const stop = new AbortController();
+    const cache = fileCache(name, folder, stop.signal, () => undefined);
+    const told = fetchTransfer(pool, requests, "file").catch((error: { code: string }) => error.code);
+    await hasBegun;
+    stop.abort();
+    assert.equal(await Promise.race([told, sleep(200, "still under way")]), "still under way");
+    goOn();
+    assert.equal(await told, "ERR_NOT_HELD");
+    await cache;
   });
 
   test("of more clients than segments serve all, and go on with another cache when one is killed", async () => {

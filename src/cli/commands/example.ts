@@ -163,7 +163,8 @@ at.
 
 proxy, cache: cache serves the files of FOLDER, proxy is an HTTP server on the loopback interface that gets them from it through
 a pool of SEGMENTS (8) of BYTES (8803, at least 128) in the region SHM, in rounds; it prints its address, and ends after so many
-ANSWERS if told to. Start them in any order, and as many caches as you like; a file that is not there is 404.
+ANSWERS if told to. Start them in any order, and as many caches as you like; a file that is not there is 404, one of more than
+64 MiB is 413. Whoever may use this machine, and not only its owner, can read the files of FOLDER through the proxy's port.
 
 proxy-load: CLIENTS (24) ask such a proxy for files, all at once, and compare the hash of each. The cache comes after the first of them have asked,
 is killed half way, and another one goes on; then both are ended by SIGTERM, which must leave nothing.
