@@ -100,9 +100,16 @@ export abstract class NamedObject {
     const givenUp = (): ShmkitError =>
       new ShmkitError("ERR_CLOSED", `${this.address} was given up while waiting`, { path: this.address });
     this.context.waits.rejectOf(this, givenUp);
-    // What was cut off may give back what it had, which must not be looked at before.
-    if (this.member.inOperation) this.member.onInterrupted();
+    this.finishInterrupted();
     this.beforeDetach();
+  }
+
+  /**
+   * What a vm timeout cut off in this thread is recovered, and gives back what it had taken: before a look at what this
+   * thread has. Not amid an operation.
+   */
+  protected finishInterrupted(): void {
+    if (this.member.inOperation) this.member.onInterrupted();
   }
 
   /** @internal The operation that was to take or release something was cut off, and recovery has given that back. */

@@ -158,6 +158,7 @@ export class Mutex extends NamedObject {
   }
 
   private attemptSync(guard?: MutexGuard): MutexGuard | Blocked {
+    this.finishInterrupted();
     if (this.possession === 0 || this.guards !== undefined) return this.attempt(guard);
     this.check();
     throw new ShmkitError(
@@ -171,6 +172,7 @@ export class Mutex extends NamedObject {
   tryLock(): MutexGuard | undefined {
     // A thread that has it does not stand behind its own waits for it.
     this.member.queued = false;
+    this.finishInterrupted();
     const guard = this.possession === 0 ? this.context.waits.try(this.locking) : this.attempt();
     return guard === BLOCKED ? undefined : guard;
   }
@@ -239,6 +241,7 @@ export class Mutex extends NamedObject {
   /** @param guard one whose wait on a condition is over, instead of a new one */
   private attempt(guard?: MutexGuard): MutexGuard | Blocked {
     this.check();
+    this.finishInterrupted();
     const { member, base } = this;
     if (this.possession !== 0) return this.attemptAgain(guard);
     member.begin(LOCK, this.entry);
@@ -446,6 +449,8 @@ export class Mutex extends NamedObject {
     const { member, base } = this;
     member.begin(UNLOCK, this.entry);
     try {
+      // A release that was cut off has been finished just now: others may have it already.
+      if (this.possession === 0) return this.endForNothing();
       commit(this.journal);
       member.committed();
       this.possession = 0;
@@ -454,6 +459,11 @@ export class Mutex extends NamedObject {
     } catch (error) {
       member.failed(error);
     }
+  }
+
+  private endForNothing(): void {
+    this.member.withdrawn();
+    this.member.end();
   }
 
   /** @internal Nobody will ever see the guard of an attempt that was cut off. */

@@ -161,6 +161,7 @@ export class Once extends NamedObject {
       owner: this,
       attempt: () => {
         this.check();
+        this.finishInterrupted();
         if (words.load(this.words, base + OUTCOME) !== 0) return { done: this.result() };
         if (this.runs && queue === this.syncQueue)
           throw new ShmkitError("ERR_DEADLOCK", `this thread is doing ${this.address}, and would wait for itself`, {
@@ -244,7 +245,8 @@ export class Once extends NamedObject {
     const { member, base } = this;
     member.begin(Op["once.finish"], this.entry);
     try {
-      unlock(member, base);
+      // What was cut off before may have let the next one do it already.
+      if (this.runs) unlock(member, base);
       this.runs = false;
       member.withdrawn();
       member.end();

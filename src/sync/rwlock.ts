@@ -287,6 +287,7 @@ export class RwLock extends NamedObject {
 
   private attemptShared(isBlocking: boolean): RwLockGuard | Blocked {
     this.check();
+    this.finishInterrupted();
     const { member } = this;
     if (this.owner?.held === "exclusive") {
       if (isBlocking) this.refuseDeadlock("written");
@@ -383,6 +384,7 @@ export class RwLock extends NamedObject {
 
   private attempt(mode: "upgradable" | "exclusive", isBlocking: boolean): RwLockGuard | Blocked {
     this.check();
+    this.finishInterrupted();
     const { member, base } = this;
     if (isBlocking && this.owner !== undefined)
       this.refuseDeadlock(this.owner.held === "exclusive" ? "written" : "held");

@@ -328,6 +328,10 @@ function onReentrant(name: string, covers: readonly string[], prepare: (stage: M
 
 const MUTEXES: CrashOperation[] = [
   onMutex("lock", ["Mutex.tryLock"], (stage) => locks(stage, () => stage.mine.tryLock())),
+  onMutex("lock, and once more when cut off", ["Mutex.lockSync"], (stage) => ({
+    ...locks(stage, () => stage.mine.lockSync()),
+    goOn: () => stage.mine.lockSync().release(),
+  })),
   onMutex("lock blocking", ["Mutex.lockSync"], (stage) => locks(stage, () => stage.mine.lockSync())),
   onMutex("lock asynchronously", ["Mutex.lock"], (stage) => locks(stage, () => ignore(stage.mine.lock()))),
   onMutex("lock what was abandoned", ["Mutex.tryLock"], (stage) => {
@@ -391,6 +395,27 @@ const MUTEXES: CrashOperation[] = [
   onMutex("release", ["MutexGuard.release"], (stage) =>
     ownsChanged(stage, AFTER, (guard) => guard.release(), RELEASES),
   ),
+  onMutex("release, and once more when cut off", ["MutexGuard.[Symbol.dispose]"], (stage) => {
+    const guard = stage.held();
+    const { first, victim } = stage.world;
+    victim.do(() => change(guard));
+    const goOn = (): void => {
+      const { member, deaths } = victim.membership;
+      let taken: MutexGuard | undefined;
+      // Who is rung when the release is finished has the mutex before the second one goes on.
+      member.onInterrupted = () => {
+        deaths.recoverSelf();
+        taken = first.do(() => stage.others.tryLock());
+      };
+      guard[Symbol.dispose]();
+      member.onInterrupted = () => deaths.recoverSelf();
+      touchMarker(victim);
+      if (taken === undefined) return;
+      assert.ok(stage.others.isHeldBy(taken), "it is the next one's");
+      first.do(() => taken!.release());
+    };
+    return owns(stage, AFTER, () => guard[Symbol.dispose](), { ...RELEASES, mayBeVoid: true, goOn }, guard);
+  }),
   onMutex("release unchanged", ["MutexGuard.release"], (stage) => owns(stage, BEFORE, (guard) => guard.release())),
   onMutex("dispose of a guard", ["MutexGuard.[Symbol.dispose]"], (stage) =>
     ownsChanged(stage, AFTER, (guard) => guard[Symbol.dispose](), { ...RELEASES, mayBeVoid: true }),
