@@ -56,6 +56,8 @@ function step(guard: MutexGuard, messages: Pipe<number>): void {
   while (messages.statistics().depth <= BACKLOG) messages.trySend(messages.statistics().sent + 1);
   const lease = messages.tryReceive({ lease: true });
   if (lease === undefined) return;
+  // The one before it is on its way back from somebody who was killed: in their order, or one would be taken for done.
+  if (lease.sequence > guard.get(WORD.done)) return lease.nack();
   // It comes back to its place until it is acknowledged: who was killed just before that had counted it already.
   if (lease.sequence === guard.get(WORD.done)) {
     guard.set(WORD.sum, (guard.get(WORD.sum) + lease.value) >>> 0);
