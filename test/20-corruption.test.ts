@@ -12,6 +12,7 @@ import { uniqueRegionName } from "./helpers/leftovers.js";
 import { lockTable, TestClaim } from "./helpers/lock-claims.js";
 import { ProcessMember } from "./helpers/process-member.js";
 import { pathOf, SMALL, testRegion } from "./helpers/process-regions.js";
+import { turnAmongTheDead } from "./helpers/turns.js";
 
 /** A region that nobody has open. */
 async function lyingRegion(): Promise<string> {
@@ -49,7 +50,8 @@ describe("a file that cannot be attached", () => {
     "Region.inspect": () => Region.inspect(name),
   });
 
-  test("is of another layout version: ERR_VERSION names both", async () => {
+  test("is of another layout version: ERR_VERSION names both", async (t) => {
+    await turnAmongTheDead(t);
     const name = await lyingRegion();
     for (const version of [0, LAYOUT_VERSION + 1, 0xffffffff]) {
       writeWord(pathOf(name), REGION_HEADER.at.layoutVersion, version);
@@ -515,7 +517,8 @@ describe("a region whose bytes are damaged under its users", () => {
     { how: "hostile", rounds: 30, seed: 9000 },
   ];
   for (const { how, rounds, seed } of campaigns) {
-    test(`${how}, from seed ${seed}: every answer is a typed error or a value`, async () => {
+    test(`${how}, from seed ${seed}: every answer is a typed error or a value`, async (t) => {
+      await turnAmongTheDead(t);
       const member = await ProcessMember.start();
       const name = uniqueRegionName("damaged");
       const damaged = member.run(damage, {

@@ -15,6 +15,7 @@ export async function turnAmongTheDead(t: TestContext): Promise<void> {
   const isMine = (): Promise<boolean> =>
     new Promise((resolve, reject) => {
       turn.once("error", (error: NodeJS.ErrnoException) => {
+        turn.removeAllListeners("listening");
         if (error.code === "EADDRINUSE") resolve(false);
         else reject(error);
       });
