@@ -1028,6 +1028,7 @@ export interface SegmentPoolStatistics {
 }
 
 export interface SegmentTicket {
+    readonly pool: number;
     readonly id: number;
     readonly generation: number;
 }

@@ -63,7 +63,7 @@ describe("each option of each call that the public interface declares", () => {
       requests: things.pipe,
       key: "key",
       find: () => undefined,
-      ticket: { id: 0, generation: 0 },
+      ticket: (owners["segmentPool"] as shmkit.SegmentPool).acquireSync().handOver(),
       predicate,
       initialise: () => undefined,
     };

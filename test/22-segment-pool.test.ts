@@ -104,10 +104,44 @@ describe("a segment pool", () => {
     const last = revoked.handOver();
     theirs.takeOver(last).release();
     assert.throws(() => mine.takeBackSync(last), code("ERR_NOT_HELD"), "it was released and not handed back");
-    for (const wrong of [undefined, {}, { id: 0 }, { id: "0", generation: 1 }])
+    const { pool } = last;
+    for (const wrong of [
+      undefined,
+      {},
+      { pool },
+      { pool, id: 0 },
+      { pool, id: "0", generation: 1 },
+      { id: 0, generation: 1 },
+    ])
       assert.throws(() => mine.takeOver(wrong as unknown as SegmentTicket), code("ERR_INVALID_ARGUMENT"));
-    assert.throws(() => mine.takeOver({ id: 8, generation: 0 }), code("ERR_OUT_OF_RANGE"));
+    assert.throws(() => mine.takeOver({ pool, id: 8, generation: 0 }), code("ERR_OUT_OF_RANGE"));
     assert.equal(mine.statistics().free, 8);
+  });
+
+  test("refuses the tickets of another pool, also of one of its name that was removed", async (t) => {
+    const app = await joinRegion(t, uniqueRegionName("pool-anew"));
+    const other = await app.segmentPool("other");
+    const foreign = other.acquireSync().handOver();
+    // The directory's entry is used again, and with a handle on the removed pool it is another one.
+    for (const isOpenStill of [false, true, false]) {
+      const old = await app.segmentPool("p");
+      const late = old.acquireSync().handOver();
+      await app.segmentPools.remove("p");
+      if (!isOpenStill) old.detach();
+      const pool = await app.segmentPool("p");
+      assert.notEqual(pool, old);
+      const current = pool.acquireSync().handOver();
+      for (const ticket of [late, foreign]) {
+        assert.deepEqual([ticket.id, ticket.generation], [current.id, current.generation]);
+        assert.throws(() => pool.takeOver(ticket), code("ERR_NOT_HELD"));
+        await assert.rejects(pool.takeBack(ticket), code("ERR_NOT_HELD"));
+        assert.throws(() => pool.abandon(ticket), code("ERR_NOT_HELD"));
+      }
+      pool.takeOver(current).release();
+      await app.segmentPools.remove("p");
+      pool.detach();
+    }
+    other.abandon(foreign);
   });
 
   test("frees what was handed over and is wanted no more, at once or when it is handed back", async (t) => {

@@ -5,6 +5,8 @@ import type { SegmentPool } from "./segment-pool.js";
  * for once: a segment gets another generation with everybody who has it.
  */
 export interface SegmentTicket {
+  /** Which pool of the region: one that was made anew of the same name is another. */
+  readonly pool: number;
   /** Number of the segment in its pool, from 0. */
   readonly id: number;
   /** Counts who had the segment (wraps at 2^22). */

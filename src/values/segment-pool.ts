@@ -85,6 +85,8 @@ export function segmentPoolPlan(member: Member, options: SegmentPoolOptions): Ob
  */
 export class SegmentPool extends ServedInTurn {
   private readonly shape: PoolShape;
+  /** For tickets: what no other pool of the region has had or will have, as the generation counts all that an entry was of. */
+  private readonly number: number;
   /** By id, what this member has, handed over or not. */
   private readonly owned = new Map<number, PooledSegment>();
   /** The segment that is being acquired or given away: if that is cut off, nobody will ever have it. */
@@ -97,6 +99,7 @@ export class SegmentPool extends ServedInTurn {
     const shape = readPoolShape(context.member, context.heap, ref.page, `${context.member.regionName}/${ref.name}`);
     super(context, ref, { sizeBytes: shape.headBytes, waiters: W.waiters, turns: W.turns });
     this.shape = shape;
+    this.number = ref.entry * 2 ** 32 + (ref.generation >>> 0);
   }
 
   /** How many segments it has. */
@@ -119,7 +122,7 @@ export class SegmentPool extends ServedInTurn {
   acquireSync(options?: WaitOptions): PooledSegment {
     return this.context.waits.sync(this.acquiring(this.syncQueue), onlyWaitOptions(options, "acquireSync"));
   }
-  /** A segment, or undefined when none is free or others wait. Never waits. */
+  /** A segment, or undefined when none is free, others wait, or another member is in the middle of an acquisition. Never waits. */
   tryAcquire(): PooledSegment | undefined {
     const acquired = this.context.waits.try(this.acquiring(this.queue));
     return acquired === BLOCKED ? undefined : acquired;
@@ -128,7 +131,7 @@ export class SegmentPool extends ServedInTurn {
   /**
    * Takes a segment that was handed over; never waits. For a ticket of this member's own: takes it back, if nobody has it yet.
    * @throws ERR_NOT_HELD when it is not there any more: somebody else has taken it, or whoever handed it over has died, left,
-   * or taken it back; ERR_INVALID_ARGUMENT, ERR_OUT_OF_RANGE, ERR_CLOSED, ERR_REGION_LOST
+   * or taken it back, or the ticket is another pool's; ERR_INVALID_ARGUMENT, ERR_OUT_OF_RANGE, ERR_CLOSED, ERR_REGION_LOST
    */
   takeOver(ticket: SegmentTicket): PooledSegment {
     const { id, generation } = this.checkedTicket(ticket);
@@ -141,7 +144,7 @@ export class SegmentPool extends ServedInTurn {
   /**
    * Waits until whoever takes over what this member has handed over hands it over again, and takes that. So two members use a
    * segment in turns.
-   * @throws ERR_NOT_HELD when it will not come back: whoever had it has died, left or released it; ERR_TIMEOUT, the signal's
+   * @throws ERR_NOT_HELD when it will not come back: whoever had it has died, left or released it, or the ticket is another pool's; ERR_TIMEOUT, the signal's
    * reason, ERR_INVALID_ARGUMENT, ERR_OUT_OF_RANGE, ERR_UNKNOWN_OPTION, ERR_CLOSED, ERR_REGION_LOST
    */
   async takeBack(ticket: SegmentTicket, options?: WaitOptions): Promise<PooledSegment> {
@@ -154,7 +157,7 @@ export class SegmentPool extends ServedInTurn {
 
   /**
    * Wants what was handed over no more: it is freed now if nobody has taken it, or else when it is handed over again. Never
-   * waits. @throws ERR_INVALID_ARGUMENT, ERR_OUT_OF_RANGE, ERR_CLOSED, ERR_REGION_LOST
+   * waits. @throws ERR_NOT_HELD for a ticket of another pool; ERR_INVALID_ARGUMENT, ERR_OUT_OF_RANGE, ERR_CLOSED, ERR_REGION_LOST
    */
   abandon(ticket: SegmentTicket): void {
     const { id, generation } = this.checkedTicket(ticket);
@@ -299,8 +302,15 @@ export class SegmentPool extends ServedInTurn {
   private checkedTicket(ticket: unknown): SegmentTicket {
     if (typeof ticket !== "object" || ticket === null)
       throw new ArgumentError("ERR_INVALID_ARGUMENT", `ticket must be what handOver answers, not ${show(ticket)}`);
-    const { id, generation } = ticket as Partial<SegmentTicket>;
+    const { pool, id, generation } = ticket as Partial<SegmentTicket>;
+    if (wholeNumber(pool, "pool", 0, Number.MAX_SAFE_INTEGER) !== this.number)
+      throw new ShmkitError(
+        "ERR_NOT_HELD",
+        `the ticket is not of ${this.address}, but of a pool of another name, or one that was removed`,
+        { path: this.address },
+      );
     return {
+      pool: this.number,
       id: wholeNumber(id, "id", 0, this.shape.segments - 1),
       generation: wholeNumber(generation, "generation", 0, MAX_GENERATION),
     };
@@ -354,7 +364,7 @@ export class SegmentPool extends ServedInTurn {
     this.giveAway(Op["segment-pool.hand-over"], segment, packSegment(segment.generation, this.member.me, true), () =>
       this.ringSender(segment),
     );
-    return { id: segment.id, generation: segment.generation };
+    return { pool: this.number, id: segment.id, generation: segment.generation };
   }
 
   /** Whoever handed it over may wait to have it back. */

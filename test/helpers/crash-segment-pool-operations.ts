@@ -210,7 +210,7 @@ const TAKING: CrashOperation[] = [
   on("take over what is gone", ["SegmentPool.takeOver"], (stage) =>
     takes(
       stage,
-      ({ id, generation }) => refuses("ERR_NOT_HELD", () => stage.mine.takeOver({ id, generation: generation + 1 })),
+      (ticket) => refuses("ERR_NOT_HELD", () => stage.mine.takeOver({ ...ticket, generation: ticket.generation + 1 })),
       { refused: true },
     ),
   ),
