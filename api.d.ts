@@ -1084,6 +1084,10 @@ export interface SemaphoreStatistics {
     readonly contended: number;
 }
 
+export interface ServeTransfersOptions extends ProcessOptions {
+    roundTimeoutMs?: number;
+}
+
 export class ShareableList implements Iterable<ShareableValue>, Disposable {
     readonly memory: SharedMemory;
     readonly length: number;
@@ -1356,7 +1360,7 @@ export function selectSync<const Pipes extends readonly Pipe[]>(pipes: Pipes, op
 
 export function selectSync<const Pipes extends readonly Pipe[]>(pipes: Pipes, options?: ReceiveOptions): Selected<Pipes>;
 
-export function serveTransfers(pool: SegmentPool, requests: Pipe<TransferRequest>, find: TransferFinder, options?: ProcessOptions): Promise<number>;
+export function serveTransfers(pool: SegmentPool, requests: Pipe<TransferRequest>, find: TransferFinder, options?: ServeTransfersOptions): Promise<number>;
 
 export function string(size: number, options?: TextOptions): TextType;
 

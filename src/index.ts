@@ -43,6 +43,7 @@ export {
 } from "./channels/transfer/fetch.js";
 export {
   serveTransfers,
+  type ServeTransfersOptions,
   type TransferFinder,
   type TransferRequest,
   type TransferSource,

@@ -1,6 +1,6 @@
 /** Segment pools: acquired in turn, handed over by ticket, given back by whoever dies; and transfers in rounds through them. */
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { after, before, describe, test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   fetchTransfer,
@@ -13,6 +13,7 @@ import {
   type SegmentTicket,
   type TransferProgress,
   type TransferRequest,
+  type TransferSource,
 } from "shmkit";
 import { SEGMENT_POOL } from "#src/layout/segment-pool.js";
 import { uniqueRegionName } from "./helpers/leftovers.js";
@@ -403,5 +404,185 @@ describe("transfers in rounds", () => {
     await until(() => pool.statistics().free === 2);
     const tiny = await app.segmentPool("tiny", { segmentBytes: 24 });
     await assert.rejects(fetchTransfer(tiny, quiet, "x"), code("ERR_OUT_OF_RANGE"));
+  });
+});
+
+/** What a server, or somebody in its place, puts before a chunk. */
+function putChunk({ bytes }: PooledSegment, length: number, total: number, offset: number): void {
+  const header = new DataView(new ArrayBuffer(24));
+  header.setUint32(4, length, true);
+  header.setFloat64(8, total, true);
+  header.setFloat64(16, offset, true);
+  bytes.set(new Uint8Array(header.buffer));
+}
+
+describe("transfers with partners that go wrong", () => {
+  const stage = async (t: TestContext, what: string) => {
+    const app = await joinRegion(t, uniqueRegionName(what));
+    const pool = await app.segmentPool("p", { segments: 2, segmentBytes: 256 });
+    return { app, pool, requests: await app.pipe<TransferRequest>("requests") };
+  };
+
+  test("serving ends when its pool is given up or removed, and the request stays for others", async (t) => {
+    const { app, pool, requests } = await stage(t, "transfers-ended");
+    const client = await joinRegion(t, app.name);
+    const clients = await client.segmentPool("p");
+    const asks = await client.pipe<TransferRequest>("requests");
+    const file = new Uint8Array(1000).fill(3);
+    const first = serveTransfers(pool, requests, () => file, { concurrency: 3 });
+    pool.detach();
+    const fetching = fetchTransfer(clients, asks, "x");
+    await assert.rejects(first, code("ERR_CLOSED"));
+    const again = await app.segmentPool("p");
+    const second = serveTransfers(again, requests, () => file);
+    assert.deepEqual((await fetching).bytes, file);
+    await requests.drain(); // the server has learnt that the client has all of it
+
+    const segment = (await clients.acquire()).handOver();
+    await app.segmentPools.remove("p");
+    await asks.send({ key: "x", segment });
+    await assert.rejects(second, code("ERR_CLOSED"));
+    assert.equal(requests.statistics().depth, 1);
+  });
+
+  test("serving ends when its pool is removed in the middle of a transfer, whose segment comes back", async (t) => {
+    const { app, pool, requests } = await stage(t, "transfers-cut");
+    let closings = 0;
+    const serving = serveTransfers(pool, requests, () => ({
+      length: 1000,
+      read: async (target) => (await app.segmentPools.remove("p"), target.length),
+      close: () => void closings++,
+    }));
+    await Promise.all([
+      assert.rejects(fetchTransfer(pool, requests, "x"), code("ERR_CLOSED")),
+      assert.rejects(serving, code("ERR_CLOSED")),
+    ]);
+    assert.equal(closings, 1);
+  });
+
+  test("whatever is thrown or answered, the client is told", async (t) => {
+    const { pool, requests } = await stage(t, "transfers-odd");
+    const unspeakable = {
+      toString() {
+        throw new Error("no");
+      },
+    };
+    const thrown = [
+      Object.create(null),
+      unspeakable,
+      Object.assign(new Error(), { message: unspeakable }),
+      Symbol("s"),
+      0,
+    ];
+    const sources = [
+      ...[-1, Number.NaN, 0.5, 1000, "5", undefined].map((read) => ({ length: 500, read: () => read })),
+      ...[-1, Number.NaN, 1.5, Infinity, "5", undefined].map((length) => ({ length, read: () => 1 })),
+      ...["text", null, 5, {}],
+    ];
+    const serving = serveTransfers(pool, requests, (key) => {
+      const [kind, index] = key.split(" ");
+      if (kind === "thrown") throw thrown[Number(index)];
+      return sources[Number(index)] as TransferSource;
+    });
+    const keys = [...thrown.map((_, i) => `thrown ${i}`), ...sources.map((_, i) => `source ${i}`)];
+    for (const key of keys) {
+      const { status, reason } = await fetchTransfer(pool, requests, key);
+      assert.equal(status, "failed", key);
+      assert.notEqual(reason, "", key);
+    }
+    await requests.close();
+    assert.equal(await serving, keys.length);
+    assert.equal(pool.statistics().free, 2);
+  });
+
+  test("a source that fails to close has served all the same, and once", async (t) => {
+    const { pool, requests } = await stage(t, "transfers-close");
+    let closings = 0;
+    const close = (): void => {
+      closings++;
+      throw new Error("no");
+    };
+    const serving = serveTransfers(pool, requests, () => ({ length: 3, read: () => 3, close }));
+    for (const _ of [1, 2]) assert.equal((await fetchTransfer(pool, requests, "x")).status, "ok");
+    await requests.close();
+    assert.deepEqual([await serving, closings], [2, 2]);
+  });
+
+  test("what is no request or cannot be decoded is dropped, with its segment", async (t) => {
+    const { app, pool } = await stage(t, "transfers-dropped");
+    const codec = {
+      encode: (message: TransferRequest) => new TextEncoder().encode(JSON.stringify(message)),
+      decode: (bytes: Uint8Array) => JSON.parse(new TextDecoder().decode(bytes)) as TransferRequest,
+    };
+    const requests = await app.pipe<TransferRequest>("json", { codec });
+    const serving = serveTransfers(pool, requests, () => new Uint8Array(3));
+    requests.sendBytesSync(new TextEncoder().encode("{"));
+    const ticket = (await pool.acquire()).handOver();
+    for (const wrong of [null, 5, {}, { key: "x", segment: 5 }, { key: 5, segment: ticket }])
+      await requests.send(wrong as unknown as TransferRequest);
+    await assert.rejects(pool.takeBack(ticket), code("ERR_NOT_HELD"));
+    assert.equal((await fetchTransfer(pool, requests, "x")).status, "ok");
+    await requests.close();
+    assert.equal(await serving, 6);
+    assert.equal(pool.statistics().free, 2);
+  });
+
+  test("an impossible length, or one that changes, is an error of its own", async (t) => {
+    const { pool, requests } = await stage(t, "transfers-lengths");
+    const taken = async (): Promise<PooledSegment> => pool.takeOver((await requests.receive()).segment);
+    const huge = fetchTransfer(pool, requests, "x");
+    const segment = await taken();
+    putChunk(segment, 1, Number.MAX_SAFE_INTEGER, 0);
+    segment.handOver();
+    await assert.rejects(huge, code("ERR_RUNTIME_LIMIT"));
+    for (const options of [{}, { into: () => undefined }]) {
+      const changing = fetchTransfer(pool, requests, "x", options);
+      const one = await taken();
+      putChunk(one, 1, 3, 0);
+      const two = pool.takeBack(one.handOver()).then((round) => (putChunk(round, 1, 4, 1), round.handOver()));
+      await assert.rejects(changing, code("ERR_BAD_MESSAGE"));
+      await two;
+    }
+    assert.equal(pool.statistics().free, 2);
+  });
+
+  test("arguments are looked at before a segment is acquired, and errors of the caller's own are left as they are", async (t) => {
+    const { pool, requests } = await stage(t, "transfers-arguments");
+    const wrong = [[5], [undefined], ["x", { into: 5 }], ["x", { onProgress: "no" }]] as unknown[][];
+    for (const [key, options] of wrong)
+      await assert.rejects(
+        fetchTransfer(pool, requests, key as string, options as object),
+        code("ERR_INVALID_ARGUMENT"),
+      );
+    assert.equal(pool.statistics().acquired, 0);
+    const none = (): undefined => undefined;
+    for (const roundTimeoutMs of ["1" as unknown as number, Number.NaN])
+      await assert.rejects(serveTransfers(pool, requests, none, { roundTimeoutMs }), {
+        code: typeof roundTimeoutMs === "number" ? "ERR_OUT_OF_RANGE" : "ERR_INVALID_ARGUMENT",
+      });
+    const signal = 5 as unknown as AbortSignal;
+    await assert.rejects(serveTransfers(pool, requests, none, { signal }), code("ERR_INVALID_ARGUMENT"));
+
+    const serving = serveTransfers(pool, requests, () => new Uint8Array(1000));
+    const mine = new ShmkitError("ERR_NOT_HELD", "mine");
+    const fail = (): never => {
+      throw mine;
+    };
+    for (const options of [{ into: fail }, { onProgress: fail }])
+      await assert.rejects(fetchTransfer(pool, requests, "x", options), (error) => error === mine);
+    await requests.close();
+    assert.equal(await serving, 2);
+  });
+
+  test("a client that does not go on is waited for as long as the server says", async (t) => {
+    const { pool, requests } = await stage(t, "transfers-stopped");
+    const serving = serveTransfers(pool, requests, () => new Uint8Array(1000), { roundTimeoutMs: 100 });
+    const ticket = (await pool.acquire()).handOver();
+    await requests.send({ key: "x", segment: ticket });
+    const stopped = await pool.takeBack(ticket);
+    await requests.close();
+    assert.equal(await serving, 1, "it has ended, with the client still at its round");
+    await assert.rejects(pool.takeBack(stopped.handOver()), code("ERR_NOT_HELD"));
+    assert.equal(pool.statistics().free, 2);
   });
 });

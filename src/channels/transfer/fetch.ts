@@ -1,5 +1,5 @@
-import { ShmkitError } from "../../base/errors.js";
-import { knownOptions } from "../../base/arguments.js";
+import { ArgumentError, ShmkitError } from "../../base/errors.js";
+import { knownOptions, show } from "../../base/arguments.js";
 import { deadlineOf, now, WAIT_OPTIONS, type WaitOptions } from "../../base/deadline.js";
 import type { PooledSegment, SegmentTicket } from "../../values/pooled-segment.js";
 import type { SegmentPool } from "../../values/segment-pool.js";
@@ -40,7 +40,9 @@ export interface Transfer extends TransferProgress {
  * takes. It may be called before any server is there. Giving up, by deadline or signal, frees the segment, at the latest when
  * the server hands it over again; whatever dies, nothing is left.
  * @throws ERR_NOT_HELD when the server died or stopped in the middle: ask again; ERR_TIMEOUT, the signal's reason,
- * ERR_BAD_MESSAGE, ERR_OUT_OF_RANGE, ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_CLOSED, ERR_REGION_LOST
+ * ERR_BAD_MESSAGE, ERR_RUNTIME_LIMIT when it is more than one array can have and there is no `into`; ERR_MESSAGE_TOO_LARGE,
+ * ERR_NOT_ENCODABLE, ERR_NO_SPACE of the request; ERR_OUT_OF_RANGE, ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_CLOSED,
+ * ERR_REGION_LOST; what `into` or `onProgress` throws
  * @see [Segment pools](../../../docs/guide/segment-pool.md#transfers)
  * @example
  * ```ts
@@ -71,6 +73,10 @@ export async function fetchTransfer(
     [...WAIT_OPTIONS, "onProgress", "into"],
     "fetchTransfer",
   );
+  if (typeof key !== "string")
+    throw new ArgumentError("ERR_INVALID_ARGUMENT", `key must be a string, not ${show(key)}`);
+  checkCallback(into, "into");
+  checkCallback(onProgress, "onProgress");
   checkRoom(pool);
   const deadline = deadlineOf(timeoutMs);
   const wait = (): WaitOptions => ({
@@ -78,35 +84,53 @@ export async function fetchTransfer(
     ...(timeoutMs === undefined ? {} : { timeoutMs: Math.max(deadline - now(), 0) }),
   });
   const exchange = new Exchange(pool, await pool.acquire(wait()));
+  const goneError = (cause: unknown): ShmkitError =>
+    new ShmkitError(
+      "ERR_NOT_HELD",
+      `whoever served ${JSON.stringify(key)} has died or stopped after ${received} bytes; ask again`,
+      { path: pool.address, cause },
+    );
   let bytes = new Uint8Array(0);
-  let [received, rounds] = [0, 0];
+  let [received, rounds, all] = [0, 0, 0];
   try {
     await requests.send({ key, segment: exchange.handOver() }, wait());
     for (;;) {
-      const { status, total, bytes: chunk } = readChunk(await exchange.back(wait()), received);
+      const { status, total, bytes: chunk } = readChunk(await exchange.back(wait(), goneError), received);
       rounds++;
       const reason = status === "failed" ? { reason: new TextDecoder().decode(chunk.slice()) } : {};
       if (status !== "ok") return { status, bytes: new Uint8Array(0), received, total, rounds, ...reason };
-      if (into !== undefined) await into(chunk, received, total);
-      else {
-        if (received === 0) bytes = new Uint8Array(total);
-        if (bytes.length !== total) throw new ShmkitError("ERR_BAD_MESSAGE", `${key} has changed its length`);
-        bytes.set(chunk, received);
-      }
+      if (rounds === 1) {
+        all = total;
+        if (into === undefined) bytes = bufferFor(total, pool.address);
+      } else if (total !== all)
+        throw new ShmkitError("ERR_BAD_MESSAGE", `${show(key)} has changed its length`, {
+          expected: all,
+          actual: total,
+        });
+      if (into === undefined) bytes.set(chunk, received);
+      else await into(chunk, received, total);
       received += chunk.length;
       onProgress?.({ received, total, rounds });
       if (received === total) return { status, bytes, received, total, rounds };
       exchange.handOver();
     }
-  } catch (error) {
-    if (!(error instanceof ShmkitError) || error.code !== "ERR_NOT_HELD") throw error;
-    throw new ShmkitError(
-      "ERR_NOT_HELD",
-      `whoever served ${JSON.stringify(key)} has died or stopped after ${received} bytes; ask again`,
-      { path: pool.address, cause: error },
-    );
   } finally {
     exchange.end();
+  }
+}
+
+function checkCallback(callback: unknown, name: string): void {
+  if (callback === undefined || typeof callback === "function") return;
+  throw new ArgumentError("ERR_INVALID_ARGUMENT", `${name} must be a function, not ${show(callback)}`);
+}
+
+/** The length is the server's word. @throws ERR_RUNTIME_LIMIT */
+function bufferFor(length: number, path: string): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(length);
+  } catch (cause) {
+    const message = `${length} bytes cannot be had in one array; take them piece by piece, with \`into\``;
+    throw new ShmkitError("ERR_RUNTIME_LIMIT", message, { path, actual: length, cause });
   }
 }
 
@@ -123,8 +147,13 @@ class Exchange {
     return (this.ticket = this.segment.handOver());
   }
 
-  async back(wait: WaitOptions): Promise<PooledSegment> {
-    this.segment = await this.pool.takeBack(this.ticket!, wait);
+  /** @throws what `goneError` makes, when it will not come back */
+  async back(wait: WaitOptions, goneError: (cause: unknown) => ShmkitError): Promise<PooledSegment> {
+    try {
+      this.segment = await this.pool.takeBack(this.ticket!, wait);
+    } catch (error) {
+      throw error instanceof ShmkitError && error.code === "ERR_NOT_HELD" ? goneError(error) : error;
+    }
     this.ticket = undefined;
     return this.segment;
   }
