@@ -31,7 +31,7 @@ const READING = [
   "seed-coverage",
 ];
 /** Those that run programs with the shared memory of this machine. */
-const RUNNING = ["doc-examples"];
+const RUNNING = ["doc-examples", "tools"];
 /** Those that pack, for which npm finds another package.json: never beside others. */
 const PACKING = ["package-contents", "package-lint", "package-use"];
 const GATES = [...READING, ...RUNNING, ...PACKING];

@@ -1,7 +1,8 @@
 /**
  * `node scripts/run-tests.mjs [words] [--node-flags]`: runs the compiled tests, three files at a time.
  *
- * Words select files whose name contains one of them; flags go to Node (`--test-name-pattern=lease`). Each file runs in
+ * Words select files whose path contains one of them; without words all run but those in `tools/`, which test this
+ * repository's tools and not the product. Flags go to Node (`--test-name-pattern=lease`). Each file runs in
  * a process group of its own, so that a watchdog can end it with everything it started, and a process that it leaves
  * behind is noticed. A name left in /dev/shm fails the file as well: `SHMKIT_TEST_TOKEN`, which the region names of a
  * test contain, says whose it is. So do message queues of that name, and objects of System V that the file's own process made.
@@ -16,6 +17,8 @@ import { leftOfSystemV, takeQueues } from "./system-leftovers.mjs";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const COMPILED_TESTS = join(ROOT, "build/test");
+/** A folder of them: a gate of `npm run check` runs these. */
+const TOOLS = "tools/";
 const SHARED_MEMORY = "/dev/shm";
 /** One more than the cores of the smallest machine: somebody always waits for something. */
 const CONCURRENCY = 3;
@@ -28,12 +31,13 @@ const args = process.argv.slice(2);
 const flags = args.filter((argument) => argument.startsWith("-"));
 const words = args.filter((argument) => !argument.startsWith("-"));
 
+const isWanted = (path) => (words.length === 0 ? !path.startsWith(TOOLS) : words.some((word) => path.includes(word)));
+
 /** The last numbers first: they are searches and whole programs and take long; the short ones fill the gaps in the end. */
 function findTests() {
   if (!existsSync(COMPILED_TESTS)) return [];
   return readdirSync(COMPILED_TESTS, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".test.js"))
-    .filter((name) => words.length === 0 || words.some((word) => name.includes(word)))
+    .filter((path) => path.endsWith(".test.js") && isWanted(path))
     .sort()
     .reverse();
 }

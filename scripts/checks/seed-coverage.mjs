@@ -16,7 +16,9 @@ function factsOf(root) {
     names: new Set(reports.join("\n").match(/[A-Za-z_$][\w$]*/g)),
     commands: new Set(commands),
     tests: new Map(
-      texts("test", (name) => name.endsWith(".test.ts")).map(([name, text]) => [name.split(".")[0], text]),
+      ["test", "test/tools"]
+        .flatMap((folder) => texts(folder, (name) => name.endsWith(".test.ts")))
+        .map(([name, text]) => [name.split(".")[0], text]),
     ),
     examples: readFileSync(join(root, "src/cli/commands/example.ts"), "utf8"),
     exists: (path) => existsSync(join(root, "docs", path)),

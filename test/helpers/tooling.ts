@@ -29,6 +29,7 @@ interface Scripts {
   };
   "checks/names-and-paths.mjs": { checkText: (path: string, text: string) => string[] };
   "checks/api-docs.mjs": { gate: { run: (context: { root: string }) => GateResult } };
+  "checks/tools.mjs": { gate: { run: (context: { root: string }) => GateResult } };
   "checks/doc-examples.mjs": { gate: { run: (context: { root: string }) => Promise<GateResult> } };
   "inline-dependencies.mjs": { inlinedFiles: readonly string[] };
   "package-files.mjs": { addonProblems: (root: string, files: readonly string[]) => string[] };

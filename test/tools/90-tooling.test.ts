@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { createHash } from "node:crypto";
 import { IPC_CREAT, IPC_PRIVATE, IPC_RMID, msgctl, msgget, msgsndSync, shmctl, shmget } from "shmkit/sysv";
-import { folderWith, load, ROOT } from "./helpers/tooling.js";
+import { folderWith, load, ROOT } from "../helpers/tooling.js";
 
 /** How a child ended, and everything it said. */
 async function ending(child: ChildProcess) {
@@ -140,8 +140,8 @@ test("outputs without a source are removed, others stay", async () => {
 });
 
 describe("the test runner", { concurrency: 4 }, () => {
-  /** Runs the runner over compiled tests of the given texts. */
-  async function run(tests: Readonly<Record<string, string>>, env: NodeJS.ProcessEnv = {}, args: string[] = []) {
+  /** A checkout with the runner and compiled tests of the given texts. */
+  function checkout(tests: Readonly<Record<string, string>>): string {
     const files = Object.entries(tests).map(([name, text]) => [`build/test/${name}.test.js`, text]);
     const root = folderWith({
       ...(Object.fromEntries(files) as Record<string, string>),
@@ -150,8 +150,12 @@ describe("the test runner", { concurrency: 4 }, () => {
     mkdirSync(join(root, "scripts"));
     for (const name of ["run-tests.mjs", "program-environment.mjs", "system-leftovers.mjs"])
       cpSync(join(ROOT, "scripts", name), join(root, "scripts", name));
+    return root;
+  }
+  async function run(tests: Readonly<Record<string, string>>, env: NodeJS.ProcessEnv = {}, args: string[] = []) {
     const { NODE_TEST_CONTEXT: _, ...own } = process.env;
-    return ending(spawn(process.execPath, ["scripts/run-tests.mjs", ...args], { cwd: root, env: { ...own, ...env } }));
+    const options = { cwd: checkout(tests), env: { ...own, ...env } };
+    return ending(spawn(process.execPath, ["scripts/run-tests.mjs", ...args], options));
   }
   const IMPORT =
     'import { test } from "node:test"; import { spawn } from "node:child_process"; import fs from "node:fs";\n';
@@ -172,6 +176,16 @@ describe("the test runner", { concurrency: 4 }, () => {
     assert.equal(code, 0);
     assert.match(output, /^2 passed, 0 failed$/m);
     assert.equal((await run({ good: PASSES }, {}, ["other"])).code, 1);
+  });
+
+  test("leaves tests of tools to the gate, which runs them and nothing else, and wants some", async () => {
+    const { output } = await run({ good: PASSES, "tools/bad": "syntax error" });
+    assert.match(output, /^2 passed, 0 failed$/m);
+    const { gate } = await load("checks/tools.mjs");
+    const fine = { problems: [], note: "2 tests passed" };
+    assert.deepEqual(gate.run({ root: checkout({ bad: "syntax error", "tools/good": PASSES }) }), fine);
+    assert.match(gate.run({ root: checkout({ "tools/bad": "syntax error" }) }).problems.join(), /^failed: tools\/bad/m);
+    assert.match(gate.run({ root: checkout({ good: PASSES }) }).problems.join(), /no test file is named like tools\//);
   });
 
   const failures: [title: string, text: string, answer: RegExp, watchdogMs?: number][] = [

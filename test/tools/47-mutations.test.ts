@@ -1,9 +1,9 @@
 /** That mutations are found in the source, turned on, killed, and judged; `npm run crash` tries as many as it has time for. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { campaign, EQUIVALENTS, judge, type Verdict } from "./mutations/campaign.js";
-import { allSites, mutate } from "./mutations/sites.js";
-import { testFilesFor } from "./mutations/test-files.js";
+import { campaign, EQUIVALENTS, judge, type Verdict } from "../mutations/campaign.js";
+import { allSites, mutate } from "../mutations/sites.js";
+import { testFilesFor } from "../mutations/test-files.js";
 
 /** No time is asserted: the number of mutations limits what is tried. */
 const AGES = 600;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { folderWith, type GateResult, load, ROOT } from "./helpers/tooling.js";
+import { folderWith, type GateResult, load, ROOT } from "../helpers/tooling.js";
 
 describe("doc examples", () => {
   async function run(readme: string, modules: Readonly<Record<string, string>> = {}): Promise<GateResult> {

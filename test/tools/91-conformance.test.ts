@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { test } from "node:test";
-import { folderWith, ROOT } from "./helpers/tooling.js";
+import { folderWith, ROOT } from "../helpers/tooling.js";
 
 /** What the runner asks of the platform's harness, and no more. */
 const HARNESS = `

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { folderWith, load, ROOT } from "./helpers/tooling.js";
+import { folderWith, load, ROOT } from "../helpers/tooling.js";
 
 const NAMES = ["linux-x64", "linux-arm64", "linux-x64-musl", "linux-arm64-musl"];
 const pathOf = (name: string): string => `prebuilds/${name}.node`;

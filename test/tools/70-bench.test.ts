@@ -6,12 +6,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { BENCHMARKS } from "../benchmarks/catalogue.js";
-import { runPrograms } from "../benchmarks/processes.js";
-import { type Figures, joined, type Results } from "../benchmarks/results.js";
-import { compileC } from "../benchmarks/tools.js";
+import { BENCHMARKS } from "../../benchmarks/catalogue.js";
+import { runPrograms } from "../../benchmarks/processes.js";
+import { type Figures, joined, type Results } from "../../benchmarks/results.js";
+import { compileC } from "../../benchmarks/tools.js";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const MAIN = join(ROOT, "build/benchmarks/main.js");
 const folder = mkdtempSync(join(tmpdir(), "shmkit-bench-test-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
