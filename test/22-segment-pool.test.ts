@@ -160,6 +160,36 @@ describe("a segment pool", () => {
     await until(() => mine.statistics().free === 8);
   });
 
+  test("a partner learns that a handle was given up, although its member has opened the pool again", async (t) => {
+    const name = uniqueRegionName("pool-reopened");
+    const [app, other] = [await joinRegion(t, name), await joinRegion(t, name)];
+    const theirs = await other.segmentPool("p", { segments: 1 });
+    const round = async (
+      what: string,
+      isAwaited: boolean,
+      leave: (pool: SegmentPool, ticket: SegmentTicket) => void,
+    ) => {
+      const mine = await app.segmentPool("p");
+      const ticket = (await mine.acquire()).handOver();
+      const taken = theirs.takeOver(ticket);
+      // The deadline is for a failure alone: then it is ERR_TIMEOUT.
+      const back = (): Promise<void> =>
+        assert.rejects(theirs.takeBack(taken.handOver(), { timeoutMs: 20_000 }), code("ERR_NOT_HELD"), what);
+      const early = isAwaited ? back() : undefined;
+      leave(mine, ticket);
+      mine.detach();
+      const again = app.segmentPools.openSync("p");
+      await (early ?? back());
+      assert.throws(() => again.takeOver(ticket), code("ERR_NOT_HELD"));
+      assert.equal(again.statistics().free, 1);
+      again.detach();
+    };
+    await round("abandoned", false, (pool, ticket) => pool.abandon(ticket));
+    await round("waited for", false, (pool, ticket) => void assert.rejects(pool.takeBack(ticket), code("ERR_CLOSED")));
+    await round("forgotten", false, () => undefined);
+    await round("forgotten, and somebody waits already", true, () => undefined);
+  });
+
   test("gives back everything with its handle, and its waits end", async (t) => {
     const name = uniqueRegionName("pool-detached");
     const [app, other] = [await joinRegion(t, name), await joinRegion(t, name)];

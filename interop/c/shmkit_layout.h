@@ -72,7 +72,7 @@
 #define SHMKIT_RWLOCK_READER_BYTES 64
 #define SHMKIT_MAX_SEGMENTS UINT32_C(0x10000)
 #define SHMKIT_SEGMENT_ALIGNMENT 64
-#define SHMKIT_SEGMENT_POOL_BYTES 1536
+#define SHMKIT_SEGMENT_POOL_BYTES 2560
 #define SHMKIT_SEMAPHORE_BYTES 3584
 
 enum shmkit_notify {
@@ -942,6 +942,7 @@ struct shmkit_segment_pool {
   uint32_t partners[8];
   uint8_t reserved_480[32];
   uint32_t turns[256];
+  uint32_t departures[256];
 };
 _Static_assert(offsetof(struct shmkit_segment_pool, monitor) == 0, "segment_pool.monitor");
 _Static_assert(offsetof(struct shmkit_segment_pool, segments) == 384, "segment_pool.segments");
@@ -951,6 +952,7 @@ _Static_assert(offsetof(struct shmkit_segment_pool, recovered) == 396, "segment_
 _Static_assert(offsetof(struct shmkit_segment_pool, waiters) == 416, "segment_pool.waiters");
 _Static_assert(offsetof(struct shmkit_segment_pool, partners) == 448, "segment_pool.partners");
 _Static_assert(offsetof(struct shmkit_segment_pool, turns) == 512, "segment_pool.turns");
-_Static_assert(sizeof(struct shmkit_segment_pool) == 1536, "segment_pool");
+_Static_assert(offsetof(struct shmkit_segment_pool, departures) == 1536, "segment_pool.departures");
+_Static_assert(sizeof(struct shmkit_segment_pool) == 2560, "segment_pool");
 
 #endif

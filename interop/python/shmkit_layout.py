@@ -61,7 +61,7 @@ RWLOCK_BYTES = 1280
 RWLOCK_READER_BYTES = 64
 MAX_SEGMENTS = 0x10000
 SEGMENT_ALIGNMENT = 64
-SEGMENT_POOL_BYTES = 1536
+SEGMENT_POOL_BYTES = 2560
 SEMAPHORE_BYTES = 3584
 
 NOTIFY_NONE = 0
@@ -514,7 +514,7 @@ RATE_LIMITER = {
     "turns": Field(512, "I", 256),
 }
 
-SEGMENT_POOL_SIZE = 1536
+SEGMENT_POOL_SIZE = 2560
 SEGMENT_POOL = {
     "monitor": Field(0, "I", 96),
     "segments": Field(384, "I", 1),
@@ -524,6 +524,7 @@ SEGMENT_POOL = {
     "waiters": Field(416, "I", 8),
     "partners": Field(448, "I", 8),
     "turns": Field(512, "I", 256),
+    "departures": Field(1536, "I", 256),
 }
 
 

@@ -501,12 +501,6 @@ export class Directory {
     return opened;
   }
 
-  /** Whether the member of a slot has an object open. */
-  isOpenTo(entry: number, slot: number): boolean {
-    const base = this.entryWord(entry);
-    return base !== 0 && inSet(this.member.segment, base + ENTRY.openers, slot);
-  }
-
   /** For recovery, last of all: takes the dead member out of an entry's openers. */
   forget(base: number, slot: number): void {
     leaveSet(this.member.segment, base + ENTRY.openers, slot);

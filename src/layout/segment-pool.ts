@@ -1,6 +1,6 @@
 import { struct } from "./descriptor.js";
 
-export const SEGMENT_POOL_BYTES = 1536;
+export const SEGMENT_POOL_BYTES = 2560;
 /** Segments and what comes before them begin at multiples of this. */
 export const SEGMENT_ALIGNMENT = 64;
 export const MAX_SEGMENTS = 65_536;
@@ -19,6 +19,7 @@ export const SEGMENT_POOL = struct(
     [416, "waiters", "u32[8]", "member set: wait for a segment", "each member its own bit", "atomic", "cleared by recovery"],
     [448, "partners", "u32[8]", "member set: wait for a segment to be handed back", "each member its own bit", "atomic", "cleared by recovery"],
     [512, "turns", "u32[256]", "by slot: the turn that its member has drawn, 0 for none", "the member: drawn under the lock, journalled, put back without", "publish", "0: given back by recovery"],
+    [1536, "departures", "u32[256]", "by slot: how often its members have given up the pool (wraps)", "the member", "atomic", "same"],
   ],
 );
 

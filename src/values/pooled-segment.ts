@@ -13,10 +13,11 @@ export interface SegmentTicket {
   readonly generation: number;
 }
 
-/** @internal Who handed a segment over: a member, as long as its slot is of that generation. */
+/** @internal Who handed a segment over: a member, as long as its slot is of that generation, and until it gives up the pool. */
 export interface Sender {
   readonly slot: number;
   readonly generation: number;
+  readonly departures: number;
 }
 
 /** A segment of a {@link SegmentPool} that this member has, until it releases it or hands it over; if it dies, the segment is free. */

@@ -26,6 +26,7 @@ export const SEGMENT_POOL_WORD = {
   waiters: at.waiters >> 2,
   partners: at.partners >> 2,
   turns: at.turns >> 2,
+  departures: at.departures >> 2,
   owners: SEGMENT_POOL_BYTES >> 2,
 } as const;
 const W = SEGMENT_POOL_WORD;

@@ -15,7 +15,7 @@ import {
   segmentGeneration,
   segmentOwner,
 } from "../layout/segment-pool.js";
-import { ringMember } from "../members/doorbell.js";
+import { ringAll, ringMember } from "../members/doorbell.js";
 import { BLOCKED, type Blocked, type Member } from "../members/member.js";
 import { inSet } from "../members/member-set.js";
 import { SLOT, slotWord } from "../members/region-words.js";
@@ -261,16 +261,24 @@ export class SegmentPool extends ServedInTurn {
   private sender(slot: number): Sender | undefined {
     const { geometry } = this.member;
     if (slot < 0 || slot >= geometry.maxMembers) return undefined;
-    return { slot, generation: words.load(this.words, slotWord(geometry, slot) + SLOT.generation) };
+    return {
+      slot,
+      generation: words.load(this.words, slotWord(geometry, slot) + SLOT.generation),
+      departures: words.load(this.words, this.departuresOf(slot)),
+    };
+  }
+
+  private departuresOf(slot: number): number {
+    return this.base + W.departures + slot;
   }
 
   /** Whether whoever handed a segment over to this member will not take it back any more. */
-  private isGone({ slot, generation }: Sender): boolean {
+  private isGone({ slot, generation, departures }: Sender): boolean {
     const base = slotWord(this.member.geometry, slot);
     return (
       words.load(this.words, base + SLOT.state) === SlotState.free ||
       words.load(this.words, base + SLOT.generation) !== generation ||
-      !this.context.directory.isOpenTo(this.entry, slot)
+      words.load(this.words, this.departuresOf(slot)) !== departures
     );
   }
 
@@ -416,5 +424,9 @@ export class SegmentPool extends ServedInTurn {
       const mine = segment.isHeld ? segment : this.tryTake(segment.id, segment.generation);
       mine?.release();
     }
+    // What others have taken over will not be taken back: a look at who has the pool open would miss who opens it again.
+    // SYNC POINT: this member is gone with it; pairs with isGone of a partner that is armed
+    words.add(this.words, this.departuresOf(this.member.slot), 1);
+    ringAll(this.member, this.base + W.partners);
   }
 }

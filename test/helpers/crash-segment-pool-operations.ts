@@ -306,6 +306,15 @@ const GIVING: CrashOperation[] = [
     stage.held();
     return gets(stage, () => stage.mine.detach(), { claims: [] });
   }),
+  on("give up the handle while another has one of its segments", ["SegmentPool.detach"], (stage) => {
+    const answer = stage.answered(stage.sent());
+    const settle = (): void =>
+      stage.other.do(() => {
+        if (stage.others.has(answer)) answer.handOver();
+        stage.others.detach();
+      });
+    return gets(stage, () => stage.mine.detach(), { claims: [], settle });
+  }),
 ];
 
 export const SEGMENT_POOL_OPERATIONS: readonly CrashOperation[] = [...ACQUIRING, ...TAKING, ...GIVING];

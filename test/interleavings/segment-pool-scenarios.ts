@@ -26,7 +26,8 @@ const possession = (initial: Held, mortal: number | undefined): Model<Held> => (
     const without = (holder: number): Held => held.filter(([, one]) => one !== holder);
     const ids = held.map(([id]) => id);
     // What it had handed over, too: whose that was is not noted here.
-    if (name === "recover") return [without(mortal!), without(mortal!).filter(([, holder]) => holder !== OUT)];
+    const gone = name === "recover" ? mortal : name === "leave" ? thread : undefined;
+    if (gone !== undefined) return [without(gone), without(gone).filter(([, holder]) => holder !== OUT)];
     if (name === "release") return [without(thread)];
     if (name === "hand over") return [held.map(([id, holder]) => [id, holder === thread ? OUT : holder] as const)];
     if (answer === GONE || answer === TIMED_OUT) return [held];
@@ -124,6 +125,11 @@ const answers = (name: string, pool: SegmentPool, ticket: SegmentTicket): Role =
     }
   },
 });
+/** Gives up the pool, with what it has sent, and opens it again. */
+const comesAndGoes = (name: string, pool: SegmentPool, again: () => SegmentPool): Role => ({
+  name,
+  run: (call) => call({ name: "leave" }, () => (pool.detach(), void again())),
+});
 /** Takes it over and keeps it from the others for a moment. */
 const takes = (name: string, pool: SegmentPool, ticket: SegmentTicket): Role => ({
   name,
@@ -139,7 +145,7 @@ function scenario(
   segments: number,
   members: number,
   mortal: number | undefined,
-  rolesOf: (pools: SegmentPool[]) => { roles: Role[]; held: Held },
+  rolesOf: (pools: SegmentPool[], open: (member: number) => SegmentPool) => { roles: Role[]; held: Held },
 ): Scenario {
   return {
     name: `segment-pool-${name}`,
@@ -147,10 +153,12 @@ function scenario(
     members,
     deaths: mortal === undefined ? 0 : 1,
     tell: (world: World): Story => {
-      const pools = world.members.map(({ region }) =>
-        region.segmentPools.openOrCreateSync("p", { segments, segmentBytes: 4 }),
+      const open = (member: number): SegmentPool =>
+        world.members[member].region.segmentPools.openOrCreateSync("p", { segments, segmentBytes: 4 });
+      const { roles, held } = rolesOf(
+        world.members.map((_, member) => open(member)),
+        open,
       );
-      const { roles, held } = rolesOf(pools);
       return {
         roles,
         model: possession(held, mortal),
@@ -175,12 +183,12 @@ const acquiring = (
 const handing = (
   name: string,
   members: number,
-  rolesOf: (pools: SegmentPool[], ticket: SegmentTicket) => Role[],
+  rolesOf: (pools: SegmentPool[], ticket: SegmentTicket, open: (member: number) => SegmentPool) => Role[],
   mortal?: number,
 ): Scenario =>
-  scenario(name, 1, members, mortal, (pools) => {
+  scenario(name, 1, members, mortal, (pools, open) => {
     const ticket = pools[0].tryAcquire()!.handOver();
-    return { roles: rolesOf(pools, ticket), held: [[ticket.id, OUT]] };
+    return { roles: rolesOf(pools, ticket, open), held: [[ticket.id, OUT]] };
   });
 
 export const SEGMENT_POOL_SCENARIOS: readonly Scenario[] = [
@@ -199,6 +207,10 @@ export const SEGMENT_POOL_SCENARIOS: readonly Scenario[] = [
     asks("asker", a, ticket, 1),
     takes("one", b, ticket),
     takes("two", c, ticket),
+  ]),
+  handing("sender-comes-and-goes", 2, ([a, b], ticket, open) => [
+    comesAndGoes("sender", a, () => open(0)),
+    answers("answerer", b, ticket),
   ]),
   handing("revoked", 2, ([a, b], ticket) => [takes("sender", a, ticket), takes("taker", b, ticket)]),
   handing(
