@@ -49,9 +49,18 @@ interface PendingWait<T> {
   alarm(until: number): void;
   /** Whether its deadline keeps the process alive. */
   hold(referenced: boolean): void;
-  /** Nothing waits any more, but the promise is not settled yet. */
+  /** Its deadline and its signal do not count any more. */
   conclude(): void;
   settle(error: unknown, failed: boolean, value?: T): void;
+}
+
+/** A wait that ends. */
+interface Ending {
+  readonly wait: PendingWait<unknown>;
+  /** Without success. */
+  readonly failed: boolean;
+  /** Its promise, unless that is settled later. */
+  settle?(): void;
 }
 
 /** What the wait engine asks of the keeper of deaths. */
@@ -90,6 +99,8 @@ export class Waits {
   /** Set a Sync wait is in; found set when nobody waits, that wait was cut off by a vm timeout. */
   private syncSet = 0;
   private syncWait: Waitable<unknown> | undefined;
+  /** Found when something else begins, its end was cut off by a vm timeout, perhaps in the hands of another task. */
+  private ending: Ending | undefined;
 
   constructor(
     private readonly member: Member,
@@ -250,7 +261,6 @@ export class Waits {
         clearTimeout(timer);
         clearTimeout(alarm);
         signal?.removeEventListener("abort", abort);
-        this.forget(isBackground);
       },
       settle: (error, failed, value) => {
         if (failed) reject(error);
@@ -300,8 +310,7 @@ export class Waits {
         }
         if (result === BLOCKED && nudge) wait.waitable.stalled?.(false);
       } catch (error) {
-        this.abandon(wait);
-        wait.settle(error, true);
+        this.end({ wait, failed: true, settle: () => wait.settle(error, true) });
         continue;
       }
       if (result === BLOCKED) {
@@ -310,32 +319,54 @@ export class Waits {
         if (nudge) this.ringOwner();
         return;
       }
-      this.remove(wait);
-      wait.settle(undefined, false, result);
+      this.end({ wait, failed: false, settle: () => wait.settle(undefined, false, result) });
     }
   }
 
   private giveUp<T>(wait: PendingWait<T>, reason: () => unknown): void {
     const error = reason();
     const { queue } = wait.waitable;
-    this.abandon(wait);
-    wait.settle(error, true);
+    this.end({ wait, failed: true, settle: () => wait.settle(error, true) });
     this.pump(queue);
   }
 
-  private remove(wait: PendingWait<unknown>): void {
-    const { waits } = wait.waitable.queue;
-    const index = waits.indexOf(wait);
-    if (index >= 0) waits.splice(index, 1);
-    if (waits.length === 0) this.queues.delete(wait.waitable.queue);
+  private end(ending: Ending): void {
+    const { wait } = ending;
+    this.ending = ending;
+    this.unqueue(wait);
     this.release(wait);
     wait.conclude();
+    this.forget(this.pending - 1, this.holding - (wait.waitable.isBackground === true ? 0 : 1));
+    this.complete(ending);
   }
 
-  /** Removes a wait that ends without success. */
-  private abandon(wait: PendingWait<unknown>): void {
-    this.remove(wait);
-    wait.waitable.givenUp?.();
+  private unqueue(wait: PendingWait<unknown>): void {
+    const { queue } = wait.waitable;
+    const index = queue.waits.indexOf(wait);
+    if (index >= 0) queue.waits.splice(index, 1);
+    if (queue.waits.length === 0) this.queues.delete(queue);
+  }
+
+  private complete({ wait, failed, settle }: Ending): void {
+    try {
+      if (failed) wait.waitable.givenUp?.();
+      settle?.();
+    } finally {
+      // A vm timeout passes this by.
+      this.ending = undefined;
+    }
+  }
+
+  /** The end of a wait was cut off, nobody knows where: what is counted is counted anew. */
+  private endAgain(ending: Ending): void {
+    const { wait } = ending;
+    this.unqueue(wait);
+    if (wait.set !== 0) this.leaveAnew(wait.set);
+    wait.set = 0;
+    wait.conclude();
+    const waits = [...this.queues].flatMap((queue) => queue.waits);
+    this.forget(waits.length, waits.filter(({ waitable }) => waitable.isBackground !== true).length);
+    this.complete(ending);
   }
 
   private release(wait: PendingWait<unknown>): void {
@@ -343,9 +374,12 @@ export class Waits {
     wait.set = 0;
   }
 
-  private forget(isBackground: boolean): void {
-    if (--this.pending === 0) words.and(this.member.segment.words, this.member.armed, ~Armed.eventLoop);
-    if (!isBackground && --this.holding === 0) native.unrefWaiter(this.member.segment.id);
+  /** So many waits are left, of which so many keep the process alive. */
+  private forget(pending: number, holding: number): void {
+    this.pending = pending;
+    this.holding = holding;
+    if (pending === 0) words.and(this.member.segment.words, this.member.armed, ~Armed.eventLoop);
+    if (holding === 0) native.unrefWaiter(this.member.segment.id);
   }
 
   /** Says that a sleeper wants the doorbell, and that what follows is a new look at the object. */
@@ -403,7 +437,7 @@ export class Waits {
     for (const queue of [...this.queues])
       for (const wait of queue.waits.filter(which)) {
         this.withdrawn.push(wait);
-        this.abandon(wait);
+        this.end({ wait, failed: true });
       }
   }
 
@@ -455,20 +489,24 @@ export class Waits {
     if (owner > 0 && owner !== member.me) ringAwake(member, owner - 1);
   }
 
-  /** A vm timeout cut off a Sync wait past its `finally`: leave its set, since a ring may have been spent on it. */
+  /** A vm timeout cut off the end of a wait, or a Sync wait past its `finally`: leave its set, since a ring may have been spent on it. */
   private clearCutOffWait(): void {
-    const { syncWait, syncSet: set } = this;
+    const { ending, syncWait } = this;
+    if (ending !== undefined) this.endAgain(ending);
     if (syncWait === undefined) return;
     words.and(this.member.segment.words, this.member.armed, ~Armed.sync);
     this.member.sleepsIn(0);
-    if (set !== 0) {
-      this.sets.delete(set);
-      leaveSet(this.member.segment, set, this.member.slot);
-      for (const queue of this.queues) for (const wait of queue.waits) if (wait.set === set) this.enter(set);
-      ringOne(this.member, set);
-    }
+    if (this.syncSet !== 0) this.leaveAnew(this.syncSet);
     this.syncSet = 0;
     this.syncWait = undefined;
     syncWait.givenUp?.();
+  }
+
+  /** Leaves a set that may have been left by half, unless others wait in it. */
+  private leaveAnew(set: number): void {
+    this.sets.delete(set);
+    leaveSet(this.member.segment, set, this.member.slot);
+    for (const queue of this.queues) for (const wait of queue.waits) if (wait.set === set) this.enter(set);
+    ringOne(this.member, set);
   }
 }

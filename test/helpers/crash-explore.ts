@@ -50,6 +50,8 @@ export interface CrashOperation {
   readonly name: string;
   /** Methods that it goes through: `Pipe.send`. */
   readonly covers: readonly string[];
+  /** It is cut off at every step: what its member keeps in JavaScript changes also where nothing in memory does. */
+  readonly isCutEverywhere?: boolean;
   begin(): Attempt;
 }
 
@@ -178,7 +180,7 @@ class Exploration {
         this.tally.losses++;
       }
     for (let step = 1; cut !== undefined && step <= whole.steps; step++)
-      if (changes.has(step) || this.isTaken("cuts")) {
+      if (changes.has(step) || this.operation.isCutEverywhere === true || this.isTaken("cuts")) {
         this.at([step], () => exploreCut(this.operation, step));
         this.tally.cuts++;
       }

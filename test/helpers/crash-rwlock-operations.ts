@@ -103,6 +103,28 @@ function whileOthersWait(stage: Stage, act: () => unknown, more: Partial<Scene> 
   return scene(stage, act, { pending: true, effect, claims: ["rwlock.unlock"], ...more });
 }
 
+/** Behind the store that frees the lock only its own books change: it is cut off there, too. */
+const GIVING_UP: CrashOperation = {
+  ...on("abort writing, and give the handle up when cut off", ["RwLock.lock"], (stage) => {
+    const settle = stage.taken("tryLockShared");
+    const { signal, abort } = handSignal();
+    const act = (): void => {
+      ignore(stage.mine.lock({ signal }));
+      if (!stage.isVictimStopped) abort();
+    };
+    // What was given back before the cut is somebody else's by then.
+    const goOn = (): void => {
+      const next = stage.other.do(() => stage.others.tryLock());
+      stage.mine.detach();
+      if (next === undefined) return;
+      assert.equal(stage.others.statistics().writer, stage.other.slot);
+      stage.other.do(() => next.release());
+    };
+    return scene(stage, act, { settle, refused: true, goOn });
+  }),
+  isCutEverywhere: true,
+};
+
 const LOCKING: CrashOperation[] = [
   on("read", ["RwLock.tryLockShared"], (stage) => scene(stage, () => assert.ok(stage.mine.tryLockShared()))),
   on("read blocking", ["RwLock.lockSharedSync"], (stage) => scene(stage, () => stage.mine.lockSharedSync())),
@@ -186,6 +208,7 @@ const LOCKING: CrashOperation[] = [
     };
     return scene(stage, act, { settle, pending: true, refused: true });
   }),
+  GIVING_UP,
   on("abort writing behind a writer", ["RwLock.lock"], (stage) => {
     const settle = stage.taken("tryLock");
     const { signal, abort } = handSignal();

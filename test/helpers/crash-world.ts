@@ -9,6 +9,7 @@ import { MEMBER_SLOT, operationPhase, Phase, SLOT_BYTES, SlotState } from "#src/
 import { LOCK_BASE, PAGE_BYTES, REGION_HEADER } from "#src/layout/region-header.js";
 import { Segment } from "#src/memory/segment.js";
 import type { Geometry } from "#src/members/region-words.js";
+import { LocalQueue } from "#src/members/waits.js";
 import type { NamedObject } from "#src/heap/named-object.js";
 import { native } from "#src/native/addon.js";
 import { StatusWord } from "#src/native/contract.js";
@@ -151,7 +152,9 @@ export class Actor {
    */
   cut(): () => void {
     const { member, waits, deaths } = this.membership;
-    const objects: object[] = [member, waits, deaths, ...this.handles];
+    const { handles } = this;
+    const queues = handles.flatMap(Object.values).filter((value) => value instanceof LocalQueue);
+    const objects: object[] = [member, waits, deaths, ...handles, ...queues, ...queues.flatMap((queue) => queue.waits)];
     const kept = objects.map((object) =>
       Object.fromEntries(Object.entries(object).map(([key, value]) => [key, bookOf(value)])),
     );
@@ -183,6 +186,7 @@ export class Actor {
 
 /** A copy of what a member keeps its books in, anything else as it is. */
 function bookOf(value: unknown): unknown {
+  if (Array.isArray(value)) return [...(value as unknown[])];
   if (value instanceof Map) return new Map(value);
   return value instanceof Set ? new Set(value) : value;
 }
