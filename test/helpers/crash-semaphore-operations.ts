@@ -73,6 +73,12 @@ class Stage {
 const on = (name: string, covers: readonly string[], prepare: (stage: Stage) => Scene): CrashOperation =>
   operation(`semaphore ${name}`, covers, SMALL, (world) => prepare(new Stage(world)));
 
+/** What an acquisition notes of itself is noted when its last change has been made. */
+const cutEverywhere = (name: string, prepare: (stage: Stage) => Scene): CrashOperation => ({
+  ...on(name, ["Semaphore.tryAcquire"], prepare),
+  isCutEverywhere: true,
+});
+
 /** Leases: those of the dead go back, and those of whoever gives up the handle. */
 function leases(stage: Stage, act: () => unknown, more: Partial<Scene> = {}): Scene {
   return {
@@ -147,13 +153,23 @@ const ACQUIRING: CrashOperation[] = [
       assert.deepEqual(stage.mine.statistics().held, [], "what its caller never got went back");
     },
   })),
-  on("acquire, and once more when cut off", ["Semaphore.tryAcquire"], (stage) => ({
+  cutEverywhere("acquire, and once more when cut off", (stage) => ({
     ...leases(stage, () => assert.ok(stage.mine.tryAcquire({ permits: 2 }))),
     goOn: () => {
       stage.mine.tryAcquire()?.release();
       assert.deepEqual(stage.mine.statistics().held, [], "what its caller never got went back");
     },
   })),
+  cutEverywhere("acquire, and release another when cut off", (stage) => {
+    const before = stage.held();
+    return {
+      ...leases(stage, () => assert.ok(stage.mine.tryAcquire())),
+      goOn: () => {
+        before.release();
+        assert.equal(stage.mine.available, PERMITS, "what its caller never got went back");
+      },
+    };
+  }),
   on("acquire blocking", ["Semaphore.acquireSync"], (stage) =>
     leases(stage, () => stage.mine.acquireSync({ permits: 3 })),
   ),
