@@ -60,7 +60,7 @@ interface Ending {
   /** Without success. */
   readonly failed: boolean;
   /** Its promise, unless that is settled later. */
-  settle?(): void;
+  readonly settle?: () => void;
 }
 
 /** What the wait engine asks of the keeper of deaths. */
