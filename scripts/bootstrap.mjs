@@ -38,18 +38,22 @@ const COMMANDS = {
 
 class SetupFailure extends Error {}
 
-/** The child that signals are forwarded to. */
-let running;
+/** The children that signals are forwarded to. */
+const running = new Set();
 
 function forwardSignals() {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     process.on(signal, () => {
-      if (running === undefined) process.exit(128 + { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 }[signal]);
+      if (running.size === 0) process.exit(128 + { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 }[signal]);
       // A terminal sends Ctrl-C to the whole foreground group: the child has it already.
       if (signal === "SIGINT" && process.stdin.isTTY) return;
-      running.kill(signal);
+      endRunning(signal);
     });
   }
+}
+
+function endRunning(signal) {
+  for (const child of running) child.kill(signal);
 }
 
 /** Descriptor of the listening socket that is this process's turn, see {@link takeTurn}. */
@@ -66,13 +70,13 @@ function run(command, args, { quiet = false, env = process.env } = {}) {
       env,
       stdio: quiet ? ["ignore", "pipe", "pipe", turn ?? "ignore"] : "inherit",
     });
-    running = child;
+    running.add(child);
     let output = "";
     child.stdout?.on("data", (chunk) => (output += chunk));
     child.stderr?.on("data", (chunk) => (output += chunk));
     child.on("error", reject);
     child.on("close", (code, signal) => {
-      running = undefined;
+      running.delete(child);
       resolve({ code, signal, output });
     });
   });
@@ -225,7 +229,6 @@ async function ensureCompiler() {
 }
 
 async function buildAddon() {
-  await ensureCompiler();
   const addon = await import("./build-addon.mjs");
   const started = Date.now();
   let path;
@@ -237,15 +240,21 @@ async function buildAddon() {
   if (statSync(path).mtimeMs >= started) say("compiled the addon");
 }
 
-/** TypeScript's own incremental build decides what is current. `start` needs no tests. */
-async function buildTypeScript(command) {
-  removeStaleOutputs(ROOT);
-  inlineDependencies(ROOT);
-  const project = command === "start" ? "tsconfig.src.json" : "tsconfig.json";
+/** TypeScript's own incremental build decides what is current. */
+async function compile(project) {
   const { code, signal, output } = await run(process.execPath, [TYPESCRIPT, "-b", project], { quiet: true });
   if (signal !== null) endLike(code, signal);
   if (code !== 0) throw new SetupFailure(`TypeScript does not compile\n${output.trimEnd()}`);
-  await bundle(ROOT);
+}
+
+/** Builds everything, two things at a time: the compiler of TypeScript, which takes longest, uses one core. */
+async function build(command) {
+  await ensureCompiler();
+  removeStaleOutputs(ROOT);
+  inlineDependencies(ROOT);
+  await Promise.all([compile("tsconfig.src.json"), buildAddon()]);
+  // `start` needs no tests.
+  await Promise.all([command === "start" ? undefined : compile("tsconfig.json"), bundle(ROOT)]);
 }
 
 async function main() {
@@ -258,8 +267,7 @@ async function main() {
   const endTurn = await takeTurn();
   putBackLeft(ROOT);
   await installPackages();
-  await buildAddon();
-  await buildTypeScript(command);
+  await build(command);
   endTurn();
   const program = COMMANDS[command](args);
   if (program === undefined) return;
@@ -270,6 +278,7 @@ async function main() {
 try {
   await main();
 } catch (error) {
+  endRunning("SIGKILL");
   if (!(error instanceof SetupFailure)) throw error;
   say(error.message);
   process.exit(1);
