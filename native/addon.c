@@ -6,7 +6,7 @@
 #include "mapping.h"
 
 /* NATIVE_ABI in src/native/contract.ts. */
-#define SHMKIT_NATIVE_ABI 4
+#define SHMKIT_NATIVE_ABI 5
 
 static const struct export EXPORTS[] = {
     {"openTemporary", open_temporary},
@@ -27,6 +27,7 @@ static const struct export EXPORTS[] = {
     {"effectiveUid", effective_uid},
     {"startTime", start_time},
     {"threadId", thread_id},
+    {"randomWord", random_word},
     {"lock", lock_byte},
     {"unlock", unlock_byte},
     {"probe", probe_bytes},

@@ -27,6 +27,7 @@ int64_t punch_range(struct call *call);
 int64_t effective_uid(struct call *call);
 int64_t start_time(struct call *call);
 int64_t thread_id(struct call *call);
+int64_t random_word(struct call *call);
 
 /* locks.c */
 int64_t lock_byte(struct call *call);

@@ -35,6 +35,7 @@ const SIGNATURES: Functions = {
   effectiveUid: [],
   startTime: [],
   threadId: [],
+  randomWord: [],
   lock: ["integer", "integer"],
   unlock: ["integer", "integer"],
   probe: ["integer", "integer", "integer"],
@@ -133,6 +134,8 @@ const OF_SEMAPHORES = /^sem_(?:close|trywait|post|getvalue|park|wait)$/;
 const OF_MUTEXES = /^mutex_(?:destroy|trylock|lock|unlock|consistent|depth)$/;
 const OF_CONDITIONS = /^cond_(?:close|nap|signal)$/;
 const OF_THE_SYSTEM = ["constants", "errorText"];
+/** Their numbers are no descriptors. */
+const NO_DESCRIPTOR = /Uid$|^randomWord$/;
 
 class Valued {
   valueOf(): number {
@@ -231,7 +234,7 @@ async function outcome(name: string, args: unknown[]): Promise<"refused" | numbe
   if (typeof answer === "object" && answer !== null && "promise" in answer) answer = await answer.promise;
   if (typeof answer === "object" && answer !== null) answer = addon["closeMapping"]((answer as { id: number }).id);
   assert.equal(typeof answer, "number", name);
-  if (!name.endsWith("Uid") && (answer as number) > 0) addon["close"](answer);
+  if (!NO_DESCRIPTOR.test(name) && (answer as number) > 0) addon["close"](answer);
   return answer as number;
 }
 

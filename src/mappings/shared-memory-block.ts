@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { DIRECTORY } from "../base/file-names.js";
 import { fileName, flag, knownOptions, wholeNumber } from "../base/arguments.js";
@@ -9,6 +8,7 @@ import { nameFile, newFile, statOf, type FileFacts } from "../memory/named-file.
 import { mapFile } from "../memory/segment.js";
 import type { Steps } from "../memory/steps.js";
 import { native } from "../native/addon.js";
+import { randomHex } from "../native/random.js";
 import { rangeOf, remember, unmap, type MemoryRange } from "../os/raw-memory.js";
 
 /** Options of `SharedMemory.create` and `openOrCreate`. */
@@ -82,7 +82,7 @@ export const wantedOf = (contents: Uint8Array): Wanted => ({
 /** Makes one that must not exist; without a name it gets one that is free. */
 export function* create(given: string | undefined, wanted: Wanted): Steps<Block> {
   while (given === undefined) {
-    const made = yield* make(`psm_${randomBytes(4).toString("hex")}`, wanted);
+    const made = yield* make(`psm_${randomHex()}`, wanted);
     if (made !== undefined) return made;
   }
   const { name, path } = placeOf(given);

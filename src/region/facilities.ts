@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as words from "#words";
 import { checkResult, ERRNO } from "../base/system-errors.js";
@@ -7,6 +6,7 @@ import { DIRECTORY } from "../base/file-names.js";
 import { newFile } from "../memory/named-file.js";
 import { Segment } from "../memory/segment.js";
 import { addonPath, libc, native } from "../native/addon.js";
+import { randomHex } from "../native/random.js";
 import { StatusWord } from "../native/contract.js";
 
 /** What a region needs of the system, by the names of its calls. */
@@ -108,7 +108,7 @@ class Trial {
 
   private link(): void {
     if (this.temporaryPath !== undefined) throw new Error("it needs O_TMPFILE");
-    const path = `${DIRECTORY}/.shmkit-trial-${randomBytes(8).toString("hex")}`;
+    const path = `${DIRECTORY}/.shmkit-trial-${randomHex()}`;
     checkResult(native.linkDescriptor(this.descriptor, path), "linkat /proc/self/fd");
     native.unlink(path);
   }

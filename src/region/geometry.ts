@@ -1,5 +1,4 @@
 import * as words from "#words";
-import { randomInt } from "node:crypto";
 import { ShmkitError } from "../base/errors.js";
 import { packRun, PAGE_MAP_BYTES, RunState } from "../layout/heap.js";
 import { DEATH_BYTES, DEATH_RECORDS, SLOT_BYTES } from "../layout/member-slot.js";
@@ -16,6 +15,7 @@ import {
   RegionState,
 } from "../layout/region-header.js";
 import type { Segment } from "../memory/segment.js";
+import { randomWord } from "../native/random.js";
 import { HEADER, type Geometry } from "../members/region-words.js";
 
 /**
@@ -84,8 +84,8 @@ export function writeHeader(segment: Segment, { geometry, heapPages }: Dimension
   set(at.maxMembers, geometry.maxMembers);
   set(at.maxPages, geometry.maxPages);
   set(at.lifetime, Lifetime[lifetime]);
-  set(at.epoch, randomInt(2 ** 32) | 0);
-  set(at.epoch + 4, randomInt(2 ** 32) | 0);
+  set(at.epoch, randomWord() | 0);
+  set(at.epoch + 4, randomWord() | 0);
   words.writeFloat(segment.floats, at.createdAt / 8, Date.now());
   set(at.memberTablePage, geometry.memberTablePage);
   set(at.deathTablePage, geometry.deathTablePage);
