@@ -26,6 +26,8 @@ export type {
   RegionOptions,
 } from "./region/options.js";
 export type { Collection, OpenOptions } from "./region/collection.js";
+export { Composite, type CompositeCollection, type CompositeOptions, type PartsOf } from "./region/composite.js";
+export { part, Part, type PartObject, type PartPlans } from "./region/part.js";
 export type { PipeCollection } from "./region/pipe-collection.js";
 export type { DiskStateName } from "./region/disk-state.js";
 export type { InspectOptions, ObjectInfo, RegionInfo } from "./region/snapshot.js";

@@ -9,7 +9,7 @@ import {
   type Region,
   type RwLock,
 } from "shmkit";
-import type { ObjectRef } from "#src/heap/directory.js";
+import type { ObjectRef } from "#src/heap/object-plan.js";
 import type { ObjectContext } from "#src/heap/named-object.js";
 import { PAGE_BYTES } from "#src/layout/region-header.js";
 import { RWLOCK_BYTES, RWLOCK_READER_BYTES } from "#src/layout/rwlock.js";

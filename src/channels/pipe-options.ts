@@ -1,6 +1,6 @@
 import * as words from "#words";
 import { wholeNumber } from "../base/arguments.js";
-import type { ObjectPlan } from "../heap/directory.js";
+import type { ObjectPlan } from "../heap/object-plan.js";
 import { PAGE_WORDS } from "../heap/page-heap.js";
 import { LEASE_HEADER_BYTES, PIPE_BYTES, RECORD_HEADER_BYTES } from "../layout/pipe.js";
 import type { Member } from "../members/member.js";

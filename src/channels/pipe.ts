@@ -5,7 +5,7 @@ import { flag, knownOptions, show, wholeNumber } from "../base/arguments.js";
 import { onlyWaitOptions, signalArgument, WAIT_OPTIONS, type WaitOptions } from "../base/deadline.js";
 import { rejected, Turns } from "../base/pause.js";
 import { RecordKind } from "../layout/pipe.js";
-import type { ObjectRef } from "../heap/directory.js";
+import type { ObjectRef } from "../heap/object-plan.js";
 import { NamedObject, type ObjectContext } from "../heap/named-object.js";
 import { BLOCKED, type Blocked } from "../members/member.js";
 import { LocalQueue, type Waitable, type Waits } from "../members/waits.js";

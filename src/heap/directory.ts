@@ -1,7 +1,6 @@
 import * as words from "#words";
 import { ShmkitError } from "../base/errors.js";
 import {
-  DIRECTORY_ENTRY,
   ENTRY_BYTES,
   EntryState,
   KINDS,
@@ -12,58 +11,31 @@ import {
 } from "../layout/heap.js";
 import { NO_ENTRY, Op } from "../layout/member-slot.js";
 import { DIRECTORY_SEGMENTS, FIRST_SEGMENT_ENTRIES, PAGE_BYTES } from "../layout/region-header.js";
-import { MAX_OBJECT_NAME_BYTES } from "../base/arguments.js";
+import { MAX_OBJECT_NAME_BYTES, objectName } from "../base/arguments.js";
 import { ringAll, ringEverybody } from "../members/doorbell.js";
 import { BLOCKED, type Blocked, type Member } from "../members/member.js";
 import { enterSet, inSet, isEmptySet, leaveSet } from "../members/member-set.js";
 import { HEADER } from "../members/region-words.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
 import { blockedOnLock, isFree, lockWaiters, tryLock, unlock } from "../locking/robust-lock.js";
+import { ENTRY } from "./directory-entry.js";
+import { checkAsPlanned, type ObjectPlan, type ObjectRef } from "./object-plan.js";
 import { HeapAnswer, pagesFor, PAGE_WORDS, type PageHeap } from "./page-heap.js";
+import { Parts } from "./parts.js";
 
-const at = DIRECTORY_ENTRY.at;
-const ENTRY = {
-  state: at.state >> 2,
-  kind: at.kind >> 2,
-  generation: at.generation >> 2,
-  page: at.page >> 2,
-  nameBytes: at.nameBytes >> 2,
-  nameHash: at.nameHash >> 2,
-  createdAt: at.createdAt >> 3,
-  options: at.options >> 2,
-  openers: at.openers >> 2,
-  name: at.name,
-} as const;
 /** Blocks of removed objects from this size on are given back to the system. */
 const PUNCH_PAGES = 64;
 
 const segmentBytes = (segment: number): number => (FIRST_SEGMENT_ENTRIES << segment) * ENTRY_BYTES;
 
-/** A named object found or made. */
-export interface ObjectRef {
-  readonly kind: Kind;
-  readonly name: string;
-  readonly entry: number;
-  readonly generation: number;
-  readonly page: number;
-  readonly options: readonly number[];
-  readonly createdAt: Date;
-  readonly created: boolean;
-}
-
-/** How to make an object of a kind. */
-export interface ObjectPlan {
-  readonly kind: Kind;
-  readonly sizeBytes: number;
-  /** Stored, and compared with an existing object's where `given` says so. */
-  readonly options: readonly number[];
-  readonly given: readonly boolean[];
-  readonly optionNames: readonly string[];
-  /** Writes the object into its zeroed block. */
-  init(page: number): void;
-}
-
 export type OpenMode = "create" | "open" | "openOrCreate";
+
+const partError = (path: string, kind: Kind): ShmkitError =>
+  new ShmkitError(
+    "ERR_WRONG_KIND",
+    `${path} is a part of ${path.slice(0, path.lastIndexOf("."))}, which can only be removed as a whole`,
+    { path, expected: kind, actual: "part" },
+  );
 
 function nameHash(bytes: Uint8Array): number {
   let hash = 0x811c9dc5;
@@ -79,11 +51,14 @@ export class Directory {
   readonly queue = new LocalQueue();
   /** Frees what an object of a kind holds beside its own block, before that goes; may be repeated. Set by the region. */
   emptying: (kind: Kind, page: number) => void = () => undefined;
+  private readonly parts: Parts;
 
   constructor(
     private readonly member: Member,
     private readonly heap: PageHeap,
-  ) {}
+  ) {
+    this.parts = new Parts(member.segment, (entry) => this.entryWord(entry));
+  }
 
   /** Word index of an entry, 0 when its segment does not exist. */
   entryWord(entry: number): number {
@@ -118,6 +93,12 @@ export class Directory {
     return words.load(this.member.segment.words, base + ENTRY.state);
   }
 
+  /** Whether a name is there. */
+  private isThere(base: number): boolean {
+    const state = this.stateOf(base);
+    return state === EntryState.live || (state === EntryState.part && this.parts.haveParent(base));
+  }
+
   private nameAt(base: number): Uint8Array {
     const length = Math.min(words.read(this.member.segment.words, base + ENTRY.nameBytes) >>> 0, MAX_OBJECT_NAME_BYTES);
     return words.copy(this.member.segment, base * 4 + ENTRY.name, length);
@@ -131,7 +112,7 @@ export class Directory {
   private find(bytes: Uint8Array): readonly [entry: number, base: number] | undefined {
     const hash = nameHash(bytes);
     for (const [entry, base] of this.entries()) {
-      if (this.stateOf(base) !== EntryState.live) continue;
+      if (!this.isThere(base)) continue;
       if (words.read(this.member.segment.words, base + ENTRY.nameHash) !== hash) continue;
       if (Buffer.compare(this.nameAt(base), bytes) === 0) return [entry, base];
     }
@@ -142,24 +123,39 @@ export class Directory {
     const shared = this.member.segment.words;
     const page = words.read(shared, base + ENTRY.page) >>> 0;
     const kind = KINDS[words.read(shared, base + ENTRY.kind)];
-    if (kind === undefined || kind === "none" || !this.heap.isBlock(page))
-      throw new ShmkitError(
-        "ERR_CORRUPT",
-        `the directory of ${this.member.regionName} is corrupt at entry ${entry}; remove the region`,
-        {
-          path: this.member.regionName,
-        },
-      );
+    if (kind === undefined || kind === "none" || !this.heap.isBlock(page)) throw this.corrupt(entry);
+    const generation = words.read(shared, base + ENTRY.generation);
+    const isPart = this.stateOf(base) === EntryState.part;
+    // A part has none: damage could lead in a circle.
+    if (isPart && kind === "composite") throw this.corrupt(entry);
     return {
       kind,
       entry,
       page,
       created,
+      generation,
+      parent: isPart ? this.parts.parentOf(base) : -1,
+      parts: kind === "composite" ? this.partsOf(entry, generation, page) : [],
       name: Buffer.from(this.nameAt(base)).toString(),
-      generation: words.read(shared, base + ENTRY.generation),
       options: this.optionsAt(base),
       createdAt: new Date(words.readFloat(this.member.segment.floats, base / 2 + ENTRY.createdAt)),
     };
+  }
+
+  private partsOf(entry: number, generation: number, page: number): ObjectRef[] {
+    const parts = this.parts.of(entry, generation, page);
+    if (parts === undefined) throw this.corrupt(entry);
+    return parts.map(([part, base]) => this.ref(part, base, false));
+  }
+
+  /** What it is to be told when an entry cannot be what it says. */
+  corrupt(entry: number): ShmkitError {
+    const path = this.member.regionName;
+    return new ShmkitError(
+      "ERR_CORRUPT",
+      `the directory of ${path} is corrupt at entry ${entry}; remove the region`,
+      { path },
+    );
   }
 
   private optionsAt(base: number): number[] {
@@ -182,14 +178,16 @@ export class Directory {
   /** An object that was there all the time that it was read. */
   private look(entry: number, base: number, wanted: Kind | undefined): ObjectRef | undefined {
     const shared = this.member.segment.words;
-    if (this.stateOf(base) !== EntryState.live) return undefined;
+    const state = this.stateOf(base);
+    if (!this.isThere(base)) return undefined;
     const kind = KINDS[words.read(shared, base + ENTRY.kind)];
     if (wanted !== undefined && kind !== wanted && kind !== undefined && kind !== "none") return undefined;
     const generation = words.read(shared, base + ENTRY.generation);
     // SYNC POINT: what was read is of one object; pairs with the store of state in make, and with that in sweep before it
     const isStillThere = (): boolean =>
-      words.loadBehind(shared, base + ENTRY.state) === EntryState.live &&
-      words.read(shared, base + ENTRY.generation) === generation;
+      words.loadBehind(shared, base + ENTRY.state) === state &&
+      words.read(shared, base + ENTRY.generation) === generation &&
+      this.isThere(base);
     try {
       const ref = this.ref(entry, base, false);
       return isStillThere() ? ref : undefined;
@@ -211,6 +209,7 @@ export class Directory {
     handle: (ref: ObjectRef) => O,
   ): Waitable<O> {
     const bytes = new TextEncoder().encode(name);
+    for (const part of plan.parts?.keys() ?? []) objectName(`${name}.${part}`);
     return {
       what: `${mode === "open" ? "opening" : "creating"} ${this.member.regionName}/${name}`,
       // Waiting for a name must not keep this member from making it.
@@ -250,7 +249,7 @@ export class Directory {
       if (existing !== undefined) {
         if (mode === "create")
           throw new ShmkitError("ERR_EXISTS", `${path} exists already; open it, or remove it first`, { path });
-        result = this.join(existing[0], existing[1], plan, path);
+        result = this.join(existing[0], existing[1], plan);
       } else if (mode === "open") {
         if (!wait)
           throw new ShmkitError(
@@ -260,7 +259,7 @@ export class Directory {
           );
         return this.release(HEADER.directoryWaiters);
       } else {
-        const made: ObjectRef | Blocked = this.make(bytes, plan, path);
+        const made: ObjectRef | Blocked = this.make(name, plan);
         if (made === BLOCKED) return BLOCKED;
         result = made;
       }
@@ -279,31 +278,57 @@ export class Directory {
     return this.member.blocked(set);
   }
 
-  private join(entry: number, base: number, plan: ObjectPlan, path: string): ObjectRef {
+  private join(entry: number, base: number, plan: ObjectPlan): ObjectRef {
     const found = this.ref(entry, base, false);
-    if (found.kind !== plan.kind)
-      throw new ShmkitError("ERR_WRONG_KIND", `${path} is a ${found.kind}, not a ${plan.kind}`, {
-        path,
-        expected: plan.kind,
-        actual: found.kind,
-      });
-    plan.given.forEach((given, i) => {
-      if (given && found.options[i] !== plan.options[i])
-        throw new ShmkitError(
-          "ERR_OPTIONS_DIFFER",
-          `${path} exists with ${plan.optionNames[i]} ${found.options[i]}, not ${plan.options[i]}; leave the option out or remove the ${plan.kind}`,
-          { path, expected: plan.options[i], actual: found.options[i] },
-        );
-    });
+    checkAsPlanned(found, plan, this.member.regionName);
     this.member.concerns(entry);
     enterSet(this.member.segment, base + ENTRY.openers, this.member.slot);
+    this.enterParts(found);
     this.member.committed();
     return found;
   }
 
-  private make(bytes: Uint8Array, plan: ObjectPlan, path: string): ObjectRef | Blocked {
+  private enterParts({ parts }: ObjectRef): void {
+    for (const { entry } of parts)
+      enterSet(this.member.segment, this.entryWord(entry) + ENTRY.openers, this.member.slot);
+  }
+
+  private make(name: string, plan: ObjectPlan): ObjectRef | Blocked {
     const { member, heap } = this;
-    const shared = member.segment.words;
+    const path = `${member.regionName}/${name}`;
+    this.checkFits(name, plan);
+    const free = this.freeEntry(-1);
+    if (typeof free === "number") return this.full(free, path);
+    const [entry, base] = free;
+    // Before the parts: whoever has the entry next has another generation, and none of them.
+    const generation = words.read(member.segment.words, base + ENTRY.generation) + 1;
+    words.write(member.segment.words, base + ENTRY.generation, generation);
+    const parts: number[] = [];
+    for (const [part, partPlan] of plan.parts ?? []) {
+      const made = this.makePart(`${name}.${part}`, partPlan, entry, generation, parts.at(-1) ?? entry);
+      if (made < 0) return this.full(made, path);
+      parts.push(made);
+    }
+    const page = heap.allocate(pagesFor(plan.sizeBytes), RunState.kept);
+    if (page < 0) return this.full(page, path);
+    this.fill(base, name, plan, page, parts);
+    enterSet(member.segment, base + ENTRY.openers, member.slot);
+    member.concerns(entry);
+    member.critical(0);
+    // SYNC POINT: publishes the entry and the object, with its parts; pairs with stateOf
+    words.store(member.segment.words, base + ENTRY.state, EntryState.live);
+    member.committed();
+    heap.clearLedger();
+    const made = this.ref(entry, base, true);
+    // Not before they are there: cut off, this member would have open what nobody can ever give up.
+    this.enterParts(made);
+    return made;
+  }
+
+  /** Whether there can be room for it, and its parts' names are free. @throws ERR_REGION_FULL, ERR_EXISTS */
+  private checkFits(name: string, plan: ObjectPlan): void {
+    const { member, heap } = this;
+    const path = `${member.regionName}/${name}`;
     if (plan.sizeBytes > heap.largestBlockBytes)
       throw new ShmkitError(
         "ERR_REGION_FULL",
@@ -314,33 +339,63 @@ export class Directory {
           actual: plan.sizeBytes,
         },
       );
-    const free = this.freeEntry();
-    if (typeof free === "number") return this.full(free, path);
+    for (const [part, partPlan] of plan.parts ?? []) {
+      const taken = this.find(new TextEncoder().encode(`${name}.${part}`));
+      if (taken !== undefined)
+        throw new ShmkitError(
+          "ERR_EXISTS",
+          `${path} cannot have a part ${part}: ${path}.${part} exists already, by itself; remove it, or name the part otherwise`,
+          { path: `${path}.${part}` },
+        );
+      this.checkFits(`${name}.${part}`, partPlan);
+    }
+  }
+
+  /**
+   * Makes a part, which nobody finds or has open until its parent is published; if that never happens, the next sweep frees
+   * it. Answers its entry, or what the heap did.
+   */
+  private makePart(name: string, plan: ObjectPlan, parent: number, generation: number, after: number): number {
+    const { member, heap } = this;
+    const shared = member.segment.words;
+    const free = this.freeEntry(after);
+    if (typeof free === "number") return free;
     const page = heap.allocate(pagesFor(plan.sizeBytes), RunState.kept);
-    if (page < 0) return this.full(page, path);
+    if (page < 0) return page;
     const [entry, base] = free;
-    words.zero(member.segment, page * PAGE_BYTES, pagesFor(plan.sizeBytes) * PAGE_BYTES);
-    plan.init(page);
-    words.zero(member.segment, base * 4 + at.openers, at.name - at.openers);
-    words.write(shared, base + ENTRY.kind, kindCode(plan.kind));
+    // The block in the ledger is the entry's as soon as that is no longer free, although nothing is committed then.
+    member.reap(entry);
     words.write(shared, base + ENTRY.generation, words.read(shared, base + ENTRY.generation) + 1);
+    this.fill(base, name, plan, page, []);
+    words.write(shared, base + ENTRY.parent, parent);
+    words.write(shared, base + ENTRY.parentGeneration, generation);
+    // SYNC POINT: the entry and the object come before its parent does; pairs with stateOf
+    words.store(shared, base + ENTRY.state, EntryState.part);
+    heap.clearLedger();
+    member.reap(-1);
+    return entry;
+  }
+
+  /** Writes an object, and of its entry what is not its state, generation or parent. */
+  private fill(base: number, name: string, plan: ObjectPlan, page: number, parts: readonly number[]): void {
+    const { member } = this;
+    const shared = member.segment.words;
+    const bytes = new TextEncoder().encode(name);
+    words.zero(member.segment, page * PAGE_BYTES, pagesFor(plan.sizeBytes) * PAGE_BYTES);
+    plan.init(page, parts);
+    words.zero(member.segment, (base + ENTRY.openers) * 4, ENTRY.name - ENTRY.openers * 4);
+    words.write(shared, base + ENTRY.kind, kindCode(plan.kind));
     words.write(shared, base + ENTRY.page, page);
     words.write(shared, base + ENTRY.nameBytes, bytes.length);
     words.write(shared, base + ENTRY.nameHash, nameHash(bytes));
     words.writeFloat(member.segment.floats, base / 2 + ENTRY.createdAt, Date.now());
     for (let i = 0; i < OPTION_WORDS; i++) words.write(shared, base + ENTRY.options + i, plan.options[i] ?? 0);
     words.copyIn(member.segment, base * 4 + ENTRY.name, bytes, 0, bytes.length);
-    enterSet(member.segment, base + ENTRY.openers, member.slot);
-    member.concerns(entry);
-    member.critical(0);
-    // SYNC POINT: publishes the entry and the object; pairs with stateOf
-    words.store(shared, base + ENTRY.state, EntryState.live);
-    member.committed();
-    heap.clearLedger();
-    return this.ref(entry, base, true);
   }
 
   private full(answer: number, path: string): Blocked {
+    // What parts there are already are nobody's.
+    this.sweep();
     if (answer === HeapAnswer.lockBusy) {
       const blocked: Blocked = this.release(this.heap.lockSet);
       this.member.blockedLock = HEADER.heapLock;
@@ -354,9 +409,10 @@ export class Directory {
     );
   }
 
-  /** A free entry, with a new segment if need be; or what the heap answered. */
-  private freeEntry(): readonly [entry: number, base: number] | number {
-    for (const [entry, base] of this.entries()) if (this.stateOf(base) === EntryState.free) return [entry, base];
+  /** A free entry behind another one, with a new segment if need be; or what the heap answered. */
+  private freeEntry(after: number): readonly [entry: number, base: number] | number {
+    for (const [entry, base] of this.entries())
+      if (entry > after && this.stateOf(base) === EntryState.free) return [entry, base];
     const { member, heap } = this;
     const entry = this.capacity;
     const segment = 31 - Math.clz32(entry / FIRST_SEGMENT_ENTRIES + 1);
@@ -398,13 +454,14 @@ export class Directory {
       if (found !== undefined) {
         const [entry, base] = found;
         const path = `${member.regionName}/${name}`;
-        const actual = this.ref(entry, base, false).kind;
+        const { kind: actual, parent } = this.ref(entry, base, false);
         if (actual !== kind)
           throw new ShmkitError("ERR_WRONG_KIND", `${path} is a ${actual}, not a ${kind}`, {
             path,
             expected: kind,
             actual,
           });
+        if (parent >= 0) throw partError(path, kind);
         member.concerns(entry);
         member.critical(0);
         words.store(member.segment.words, base + ENTRY.state, EntryState.removed);
@@ -453,10 +510,18 @@ export class Directory {
 
   /** Frees removed objects that nobody has open. Directory lock held. Whoever cannot do it leaves it to the next. */
   sweep(): void {
+    // A composite goes after its parts, which have later entries.
+    while (this.sweepOnce());
+  }
+
+  /** Whether parts were freed. */
+  private sweepOnce(): boolean {
     const { member, heap } = this;
+    let freedParts = false;
     for (const [entry, base] of this.entries()) {
-      if (this.stateOf(base) !== EntryState.removed) continue;
-      if (!isEmptySet(member.segment, base + ENTRY.openers, member.geometry.setWords)) continue;
+      const state = this.stateOf(base);
+      if (!this.isGarbage(entry, base, state)) continue;
+      freedParts ||= state === EntryState.part;
       const page = words.read(member.segment.words, base + ENTRY.page) >>> 0;
       const kind = KINDS[words.read(member.segment.words, base + ENTRY.kind)];
       if (kind !== undefined && kind !== "none") this.emptying(kind, page);
@@ -472,6 +537,21 @@ export class Directory {
       }
       member.reap(-1);
     }
+    return freedParts;
+  }
+
+  /** Whether nobody can find an object, nor has it. */
+  private isGarbage(entry: number, base: number, state: number): boolean {
+    const { member } = this;
+    if (state === EntryState.part ? this.parts.haveParent(base) : state !== EntryState.removed) return false;
+    return isEmptySet(member.segment, base + ENTRY.openers, member.geometry.setWords) && !this.isParent(entry);
+  }
+
+  /** Whether parts refer to the entry: whoever has them looks there whether they were removed. */
+  private isParent(entry: number): boolean {
+    for (const [, base] of this.entries())
+      if (this.stateOf(base) === EntryState.part && this.parts.parentOf(base) === entry) return true;
+    return false;
   }
 
   /** Pages that named objects and the directory itself take for good: no message will ever have them. */
@@ -483,7 +563,7 @@ export class Directory {
     }
     for (const [, base] of this.entries()) {
       const page = words.read(this.member.segment.words, base + ENTRY.page) >>> 0;
-      if (this.stateOf(base) === EntryState.live && this.heap.isBlock(page)) pages += this.heap.pagesOf(page);
+      if (this.isThere(base) && this.heap.isBlock(page)) pages += this.heap.pagesOf(page);
     }
     return pages;
   }

@@ -4,7 +4,8 @@ import { DIRECTORY_ENTRY, EntryState } from "../layout/heap.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
 import type { Member } from "../members/member.js";
 import type { Waits } from "../members/waits.js";
-import type { Directory, ObjectRef } from "./directory.js";
+import type { Directory } from "./directory.js";
+import type { ObjectRef } from "./object-plan.js";
 import { PAGE_WORDS, type PageHeap } from "./page-heap.js";
 
 /** What every kind of object works with. */
@@ -15,6 +16,8 @@ export interface ObjectContext {
   readonly waits: Waits;
   /** Takes a handle off the region's books when it is given up. */
   forget(object: NamedObject): void;
+  /** The handle of an object, made at most once per object and region handle. */
+  handle<O extends NamedObject>(ref: ObjectRef, make: () => O): O;
 }
 
 /** An open named object: this member's bit is in its openers until `detach()` or the region's end. */
@@ -44,7 +47,8 @@ export abstract class NamedObject {
     this.base = ref.page * PAGE_WORDS;
     this.baseBytes = ref.page * PAGE_BYTES;
     this.entry = ref.entry;
-    this.stateWord = context.directory.entryWord(ref.entry) + (DIRECTORY_ENTRY.at.state >> 2);
+    // That of a part's composite, which tells of both whether they were removed.
+    this.stateWord = context.directory.entryWord(ref.parent < 0 ? ref.entry : ref.parent) + (DIRECTORY_ENTRY.at.state >> 2);
   }
 
   /** `REGION/NAME`. */

@@ -27,7 +27,7 @@ export const runPunched = (run: number): boolean => ((run >>> 29) & 1) === 1;
 export const runOwner = (run: number): number => (run >>> 20) & 0x1ff;
 export const runPages = (run: number): number => run & 0xfffff;
 
-export const EntryState = { free: 0, live: 1, removed: 2 } as const;
+export const EntryState = { free: 0, live: 1, removed: 2, part: 3 } as const;
 /** Kinds of named objects. New kinds are added at the end. */
 // prettier-ignore
 export const KINDS = [
@@ -46,6 +46,7 @@ export const KINDS = [
   "flag",
   "rate-limiter",
   "segment-pool",
+  "composite",
 ] as const;
 /** What an object is. @useDeclaredType */
 export type Kind = Exclude<(typeof KINDS)[number], "none">;
@@ -59,7 +60,7 @@ export const DIRECTORY_ENTRY = struct(
   "A named object. Entries never move; an entry is reused with the next generation.",
   // prettier-ignore
   [
-    [0, "state", "u32", "0 free, 1 live, 2 removed (the name is gone, members still have it open)", "directory lock", "publish", "creation and removal happened or not by this word alone"],
+    [0, "state", "u32", "0 free, 1 live, 2 removed (the name is gone, members still have it open), 3 part: there while its parent is", "directory lock", "publish", "creation and removal happened or not by this word alone; of a part by its parent's"],
     [4, "kind", "u32", KINDS.slice(1).map((kind, i) => `${i + 1} ${kind}`).join(", "), "directory lock, before state", "plain", "same"],
     [8, "generation", "u32", "counts the objects that had this entry (wraps)", "directory lock, before state", "plain", "same"],
     [12, "page", "u32", "head page of the object's block", "directory lock, before state", "plain", "same"],
@@ -68,6 +69,8 @@ export const DIRECTORY_ENTRY = struct(
     [24, "createdAt", "f64", "milliseconds since 1970", "directory lock, before state", "plain", "same"],
     [32, "options", "u32[8]", "options of the kind, compared when an existing object is opened", "directory lock, before state", "plain", "same"],
     [64, "openers", "u32[8]", "member set: who has it open. While a bit is set the block is not freed", "each member its own bit: set under the directory lock, cleared without", "atomic", "cleared by recovery, last of all"],
-    [128, "name", "u8[120]", "UTF-8, no terminator", "directory lock, before state", "plain", "same"],
+    [96, "parent", "u32", "of a part: directory entry of the composite that it is a part of; else 0", "directory lock, before state", "plain", "same"],
+    [100, "parentGeneration", "u32", "of a part: generation of that entry. While the entry is not live with it, the part is not there", "directory lock, before state", "plain", "same"],
+    [128, "name", "u8[120]", "UTF-8, no terminator; of a part PARENT.PART", "directory lock, before state", "plain", "same"],
   ],
 );

@@ -30,7 +30,7 @@ export const MEMBER_SLOT = struct(
     [128, "operation", "u32", "last operation: code << 26 | phase << 24 | nibble << 20 | directory entry", "the member", "publish", "says what the member was doing"],
     [132, "ledgerPage", "u32", "head page of the block the operation is about to publish or free, 0 for none", "the member", "plain", "recovery frees the block if the operation says so"],
     [136, "argument", "u32", "what goes with the operation: index of a lease slot, pages committed before growth", "the member", "plain", "read only for operations that publish it first"],
-    [140, "reaping", "u32", "directory entry + 1 of the removed object it is freeing, 0 for none", "the member, under the directory lock", "publish", "recovery frees the ledger's block if that entry is free"],
+    [140, "reaping", "u32", "directory entry + 1 of the removed object it is freeing, or of the part it is making, 0 for none", "the member, under the directory lock", "publish", "recovery frees the ledger's block if that entry is free"],
     [144, "syncSet", "u32", "word index of the member set in which its own thread waits, asleep; 0 while it does not", "the member", "publish", "cleared by recovery"],
     [148, "syncWaits", "u32", "counts such waits (wraps)", "the member, before syncSet", "plain", "goes on"],
     [192, "label", "u8[64]", "UTF-8", "the joining member", "plain", "same"],

@@ -1,4 +1,5 @@
 import type { Struct } from "./descriptor.js";
+import { COMPOSITE } from "./composite.js";
 import { CONDITION } from "./condition.js";
 import { EVENT } from "./event.js";
 import { BARRIER } from "./barrier.js";
@@ -44,4 +45,5 @@ export const STRUCTS: readonly Struct[] = [
   FLAG,
   RATE_LIMITER,
   SEGMENT_POOL,
+  COMPOSITE,
 ].map((declared) => declared.struct);

@@ -1,6 +1,7 @@
 import { flag, knownOptions, objectName } from "../base/arguments.js";
 import { onlyWaitOptions, WAIT_OPTIONS, type WaitOptions } from "../base/deadline.js";
-import type { ObjectPlan, ObjectRef, OpenMode } from "../heap/directory.js";
+import type { OpenMode } from "../heap/directory.js";
+import type { ObjectPlan } from "../heap/object-plan.js";
 import type { NamedObject, ObjectContext } from "../heap/named-object.js";
 import type { Waitable } from "../members/waits.js";
 import type { KindFace } from "./kind-faces.js";
@@ -15,8 +16,6 @@ export interface OpenOptions extends WaitOptions {
 export interface CollectionHost {
   readonly context: ObjectContext;
   check(): void;
-  /** The handle of an object, made at most once per object and region handle. */
-  handle<O extends NamedObject>(ref: ObjectRef, make: () => O): O;
 }
 
 /**
@@ -110,13 +109,13 @@ export class Collection<Options extends object, O extends NamedObject> {
       ...rest
     } = knownOptions(options, [...names, ...WAIT_OPTIONS], `${this.face.kind} ${mode}`);
     const own = rest as unknown as Options;
-    return { plan: this.face.plan(this.host.context.member, own), wait: flag(wait, "wait"), own };
+    return { plan: this.face.plan(this.host.context.member, own, mode), wait: flag(wait, "wait"), own };
   }
 
   private opening(name: string, mode: OpenMode, options: (Options & OpenOptions) | undefined): Waitable<O> {
     const { plan, wait, own } = this.prepare(name, mode, options);
     return this.host.context.directory.opening(name, plan, mode, wait, (ref) => {
-      const handle = this.host.handle(ref, () => new this.face.make(this.host.context, ref, own));
+      const handle = this.host.context.handle(ref, () => new this.face.make(this.host.context, ref, own));
       handle.checkReopened(own);
       return handle;
     });

@@ -1,6 +1,7 @@
 import { Pipe } from "../channels/pipe.js";
 import { pipePlan, type PipeHandleOptions, type PipeOptions } from "../channels/pipe-options.js";
-import type { ObjectPlan, ObjectRef } from "../heap/directory.js";
+import type { OpenMode } from "../heap/directory.js";
+import type { ObjectPlan, ObjectRef } from "../heap/object-plan.js";
 import type { NamedObject, ObjectContext } from "../heap/named-object.js";
 import type { Kind } from "../layout/heap.js";
 import type { Member } from "../members/member.js";
@@ -37,11 +38,11 @@ export interface KindFace<Options extends object, O extends NamedObject> {
   readonly optionNames: readonly string[];
   /** Those among them that a handle has and not the object: also for opening what exists. */
   readonly handleOptionNames: readonly string[];
-  readonly plan: (member: Member, options: Options) => ObjectPlan;
+  readonly plan: (member: Member, options: Options, mode: OpenMode) => ObjectPlan;
   readonly make: new (context: ObjectContext, ref: ObjectRef, options: Options) => O;
 }
 
-const face = <Options extends object, O extends NamedObject>(
+export const face = <Options extends object, O extends NamedObject>(
   kind: Kind,
   make: KindFace<Options, O>["make"],
   plan: KindFace<Options, O>["plan"],
@@ -55,7 +56,7 @@ const face = <Options extends object, O extends NamedObject>(
   make,
 });
 
-/** Every kind that users make by name: one collection each. */
+/** Every kind that users make by name, one collection each; composites are made of these. */
 export const FACES = {
   pipe: face<PipeOptions & PipeHandleOptions, Pipe>("pipe", Pipe, pipePlan, ["capacity", "maxLeased"], ["codec"]),
   counter: face<CounterOptions, Counter>("counter", Counter, counterPlan),

@@ -1,4 +1,5 @@
 import { pipeKind } from "../channels/pipe-kind.js";
+import { compositeKind } from "../heap/composite-kind.js";
 import type { ObjectKind } from "../heap/object-kind.js";
 import type { Kind } from "../layout/heap.js";
 import { conditionKind } from "../sync/condition-kind.js";
@@ -32,4 +33,5 @@ export const KIND_TABLE: Readonly<Record<Kind, ObjectKind<ObjectFacts>>> = {
   flag: flagKind,
   "rate-limiter": rateLimiterKind,
   "segment-pool": segmentPoolKind,
+  composite: compositeKind,
 };

@@ -1,5 +1,5 @@
 import * as words from "#words";
-import type { ObjectRef } from "../heap/directory.js";
+import type { ObjectRef } from "../heap/object-plan.js";
 import type { PageHeap } from "../heap/page-heap.js";
 import { runOwner, runPages, RunState, runState } from "../layout/heap.js";
 import { DIRECTORY_SEGMENTS, PAGE_BYTES } from "../layout/region-header.js";

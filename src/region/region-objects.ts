@@ -1,9 +1,9 @@
 import { EventEmitter } from "node:events";
 import { ShmkitError } from "../base/errors.js";
-import type { WaitOptions } from "../base/deadline.js";
+import { onlyWaitOptions, type WaitOptions } from "../base/deadline.js";
 import type { Pipe } from "../channels/pipe.js";
 import type { PipeHandleOptions, PipeOptions } from "../channels/pipe-options.js";
-import type { ObjectRef } from "../heap/directory.js";
+import type { ObjectRef } from "../heap/object-plan.js";
 import type { NamedObject, ObjectContext } from "../heap/named-object.js";
 import type { MemberDeath } from "../members/deaths.js";
 import { BLOCKED } from "../members/member.js";
@@ -23,6 +23,7 @@ import type { Semaphore, SemaphoreOptions } from "../sync/semaphore.js";
 import type { Counter } from "../values/counter.js";
 import type { SegmentPool, SegmentPoolOptions } from "../values/segment-pool.js";
 import { Collection, type CollectionHost } from "./collection.js";
+import { COMPOSITE_FACE, type Composite, type CompositeCollection } from "./composite.js";
 import {
   FACES,
   type ConditionOptions,
@@ -33,6 +34,7 @@ import {
   type RwLockOptions,
 } from "./kind-faces.js";
 import type { Membership } from "./membership.js";
+import type { PartPlans } from "./part.js";
 import type { PipeCollection } from "./pipe-collection.js";
 
 /** Events of a region, with the arguments of their listeners. */
@@ -57,6 +59,7 @@ export const COLLECTIONS = [
   "flags",
   "rateLimiters",
   "segmentPools",
+  "composites",
 ] as const satisfies readonly (keyof RegionObjects)[];
 
 /** What is in an attached region: a collection for each kind of object, and the short forms of opening one. */
@@ -94,6 +97,8 @@ export class RegionObjects extends EventEmitter<RegionEvents> {
   readonly rateLimiters: Collection<RateLimiterOptions, RateLimiter>;
   /** Named segment pools. */
   readonly segmentPools: Collection<SegmentPoolOptions, SegmentPool>;
+  /** Composites: several objects under one name. */
+  readonly composites: CompositeCollection;
   private readonly lockTables: LockTableSource;
   protected readonly membership: Membership;
   private readonly handles = new Map<string, NamedObject>();
@@ -107,12 +112,9 @@ export class RegionObjects extends EventEmitter<RegionEvents> {
       for (const object of this.handles.values()) if (object.ref.entry === entry) object.forgetHeld();
     };
     const forget = (object: NamedObject): unknown => this.handles.delete(keyOf(object.ref));
-    const context: ObjectContext = { member, heap, directory, waits, forget };
-    const host: CollectionHost = {
-      context,
-      check: () => member.checkUsable(),
-      handle: (ref, make) => this.handle(ref, make),
-    };
+    const handle: ObjectContext["handle"] = (ref, make) => this.handle(ref, make);
+    const context: ObjectContext = { member, heap, directory, waits, forget, handle };
+    const host: CollectionHost = { context, check: () => member.checkUsable() };
     const collection = <Options extends object, O extends NamedObject>(
       face: KindFace<Options, O>,
     ): Collection<Options, O> => new Collection(host, face);
@@ -129,6 +131,7 @@ export class RegionObjects extends EventEmitter<RegionEvents> {
     this.flags = collection(FACES.flag);
     this.rateLimiters = collection(FACES.rateLimiter);
     this.segmentPools = collection(FACES.segmentPool);
+    this.composites = collection(COMPOSITE_FACE) as CompositeCollection;
     this.lockTables = lockTableSource(host);
     this.locks = LockManager.over(this.lockTables);
   }
@@ -283,13 +286,25 @@ export class RegionObjects extends EventEmitter<RegionEvents> {
   flagSync(name: string, options?: WaitOptions): Flag {
     return this.flags.openOrCreateSync(name, options);
   }
+
+  /**
+   * Opens several objects as one, or makes them: all or none. Shorthand for `composites.openOrCreate`. What parts it has is
+   * compared. @throws as {@link Collection.openOrCreate}, and ERR_EXISTS (an object has the name of a part)
+   */
+  async composite<P extends PartPlans>(name: string, parts: P, options?: WaitOptions): Promise<Composite<P>> {
+    return this.composites.openOrCreate<P>(name, { ...onlyWaitOptions(options, "composite"), parts });
+  }
+  /** {@link composite}, blocking the thread. */
+  compositeSync<P extends PartPlans>(name: string, parts: P, options?: WaitOptions): Composite<P> {
+    return this.composites.openOrCreateSync<P>(name, { ...onlyWaitOptions(options, "compositeSync"), parts });
+  }
 }
 
 const keyOf = (ref: ObjectRef): string => `${ref.entry}:${ref.generation}`;
 
 function lockTableSource(host: CollectionHost): LockTableSource {
   const { directory, waits } = host.context;
-  const make = (ref: ObjectRef): LockTable => host.handle(ref, () => new LockTable(host.context, ref));
+  const make = (ref: ObjectRef): LockTable => host.context.handle(ref, () => new LockTable(host.context, ref));
   const opening = (): Waitable<LockTable> => {
     host.check();
     return directory.opening(LOCKS_NAME, locksPlan(), "openOrCreate", false, make);

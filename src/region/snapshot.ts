@@ -4,7 +4,7 @@ import { flag, knownOptions } from "../base/arguments.js";
 import { ShmkitError } from "../base/errors.js";
 import { native } from "../native/addon.js";
 import type { PipeStatistics } from "../channels/pipe-statistics.js";
-import type { ObjectRef } from "../heap/directory.js";
+import type { ObjectRef } from "../heap/object-plan.js";
 import { PAGE_WORDS, type HeapStatistics, type PageHeap } from "../heap/page-heap.js";
 import type { Kind } from "../layout/heap.js";
 import { DIRECTORY, PREFIX } from "../base/file-names.js";
@@ -69,6 +69,8 @@ export interface ObjectFacts {
   readonly rateLimiter?: RateLimiterStatistics;
   /** Of a segment pool: who has which segments. */
   readonly segmentPool?: SegmentPoolStatistics;
+  /** Of a composite: names of its parts, which are objects of this list as well. */
+  readonly parts?: readonly string[];
 }
 
 /** A named object as seen from outside. */
@@ -272,7 +274,8 @@ function objectInfo(member: Member, heap: PageHeap, ref: ObjectRef): ObjectInfo 
     lengthBytes: heap.pagesOf(ref.page) * PAGE_BYTES,
   };
   const place = { member, heap, page: ref.page, base, address: `${member.regionName}/${ref.name}` };
-  return { ...common, ...KIND_TABLE[ref.kind].facts(place) };
+  const parts = ref.kind === "composite" ? { parts: ref.parts.map(({ name }) => name) } : {};
+  return { ...common, ...parts, ...KIND_TABLE[ref.kind].facts(place) };
 }
 
 /** Every valid region this user can look at. */

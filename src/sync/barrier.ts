@@ -5,7 +5,7 @@ import { onlyWaitOptions, type WaitOptions } from "../base/deadline.js";
 import { BARRIER, BARRIER_BYTES, PLACE_LOST } from "../layout/barrier.js";
 import { Op } from "../layout/member-slot.js";
 import { MEMBER_LIMIT, PAGE_BYTES, SET_WORDS } from "../layout/region-header.js";
-import type { ObjectPlan, ObjectRef } from "../heap/directory.js";
+import type { ObjectPlan, ObjectRef } from "../heap/object-plan.js";
 import type { ObjectContext } from "../heap/named-object.js";
 import { ringAll } from "../members/doorbell.js";
 import { BLOCKED, type Blocked, type Member } from "../members/member.js";

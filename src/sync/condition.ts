@@ -12,7 +12,7 @@ import {
   Notify,
 } from "../layout/condition.js";
 import { Op } from "../layout/member-slot.js";
-import type { ObjectPlan } from "../heap/directory.js";
+import type { ObjectPlan } from "../heap/object-plan.js";
 import { NamedObject } from "../heap/named-object.js";
 import type { Blocked, Member } from "../members/member.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";

@@ -4,7 +4,7 @@ import { onlyWaitOptions, type WaitOptions } from "../base/deadline.js";
 import { EVENT, EVENT_BYTES } from "../layout/event.js";
 import { Op } from "../layout/member-slot.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
-import type { ObjectPlan } from "../heap/directory.js";
+import type { ObjectPlan } from "../heap/object-plan.js";
 import { NamedObject } from "../heap/named-object.js";
 import { isFree, lockWaiters } from "../locking/robust-lock.js";
 import { ringAll, ringOne } from "../members/doorbell.js";

@@ -3,7 +3,7 @@ import { flag } from "../base/arguments.js";
 import { onlyWaitOptions, type WaitOptions } from "../base/deadline.js";
 import { FLAG, FLAG_BYTES } from "../layout/flag.js";
 import { Op } from "../layout/member-slot.js";
-import type { ObjectPlan } from "../heap/directory.js";
+import type { ObjectPlan } from "../heap/object-plan.js";
 import { NamedObject } from "../heap/named-object.js";
 import { isFree } from "../locking/robust-lock.js";
 import { ringAll } from "../members/doorbell.js";

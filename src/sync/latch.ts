@@ -4,7 +4,7 @@ import { onlyWaitOptions, type WaitOptions } from "../base/deadline.js";
 import { LATCH, LATCH_BYTES } from "../layout/latch.js";
 import { Op } from "../layout/member-slot.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
-import type { ObjectPlan } from "../heap/directory.js";
+import type { ObjectPlan } from "../heap/object-plan.js";
 import { NamedObject } from "../heap/named-object.js";
 import { ringAll } from "../members/doorbell.js";
 import { BLOCKED, type Member } from "../members/member.js";

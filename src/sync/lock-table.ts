@@ -1,6 +1,6 @@
 import * as words from "#words";
 import { ShmkitError } from "../base/errors.js";
-import type { ObjectPlan, ObjectRef } from "../heap/directory.js";
+import type { ObjectPlan, ObjectRef } from "../heap/object-plan.js";
 import { NamedObject, type ObjectContext } from "../heap/named-object.js";
 import { HeapAnswer, pagesFor } from "../heap/page-heap.js";
 import { RunState } from "../layout/heap.js";

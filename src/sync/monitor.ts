@@ -1,7 +1,7 @@
 import * as words from "#words";
 import type { ObjectPlace } from "../heap/object-kind.js";
 import { NamedObject, type ObjectContext } from "../heap/named-object.js";
-import type { ObjectRef } from "../heap/directory.js";
+import type { ObjectRef } from "../heap/object-plan.js";
 import { Phase } from "../layout/member-slot.js";
 import { MONITOR, MONITOR_JOURNAL } from "../layout/monitor.js";
 import { commit, journalIsEmpty, journalledWrite, undo, type Journal } from "../locking/journal.js";

@@ -4,7 +4,7 @@ import { flag, knownOptions, wholeNumber } from "../base/arguments.js";
 import { MUTEX_BYTES, MUTEX_WORDS } from "../layout/lock.js";
 import { Op } from "../layout/member-slot.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
-import type { ObjectPlan } from "../heap/directory.js";
+import type { ObjectPlan } from "../heap/object-plan.js";
 import { NamedObject } from "../heap/named-object.js";
 import type { Segment } from "../memory/segment.js";
 import { BLOCKED, type Blocked, type Member } from "../members/member.js";

@@ -2,7 +2,7 @@ import * as words from "#words";
 import { wholeNumber } from "../base/arguments.js";
 import { now, onlyWaitOptions, type WaitOptions } from "../base/deadline.js";
 import { systemNow } from "../base/system-clock.js";
-import type { ObjectPlan, ObjectRef } from "../heap/directory.js";
+import type { ObjectPlan, ObjectRef } from "../heap/object-plan.js";
 import type { ObjectContext } from "../heap/named-object.js";
 import { Op } from "../layout/member-slot.js";
 import { RATE_LIMITER, RATE_LIMITER_BYTES } from "../layout/rate-limiter.js";

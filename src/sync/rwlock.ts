@@ -2,7 +2,7 @@ import * as words from "#words";
 import { choice, knownOptions } from "../base/arguments.js";
 import { now } from "../base/deadline.js";
 import { ShmkitError } from "../base/errors.js";
-import type { ObjectPlan, ObjectRef } from "../heap/directory.js";
+import type { ObjectPlan, ObjectRef } from "../heap/object-plan.js";
 import { NamedObject, type ObjectContext } from "../heap/named-object.js";
 import { Op } from "../layout/member-slot.js";
 import { GATE_ENTERED, RWLOCK_BYTES, RWLOCK_READER_BYTES } from "../layout/rwlock.js";

@@ -2,7 +2,7 @@ import * as words from "#words";
 import { ArgumentRangeError, ShmkitError } from "../base/errors.js";
 import { knownOptions, wholeNumber } from "../base/arguments.js";
 import { WAIT_OPTIONS, type WaitOptions } from "../base/deadline.js";
-import type { ObjectPlan, ObjectRef } from "../heap/directory.js";
+import type { ObjectPlan, ObjectRef } from "../heap/object-plan.js";
 import type { ObjectContext } from "../heap/named-object.js";
 import { Op } from "../layout/member-slot.js";
 import { PAGE_BYTES } from "../layout/region-header.js";

@@ -1,4 +1,4 @@
-import type { ObjectRef } from "../heap/directory.js";
+import type { ObjectRef } from "../heap/object-plan.js";
 import type { ObjectContext } from "../heap/named-object.js";
 import { MONITOR } from "../layout/monitor.js";
 import type { Blocked } from "../members/member.js";

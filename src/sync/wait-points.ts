@@ -1,5 +1,5 @@
 import * as words from "#words";
-import type { ObjectRef } from "../heap/directory.js";
+import type { ObjectRef } from "../heap/object-plan.js";
 import { PAGE_WORDS } from "../heap/page-heap.js";
 import type { Kind } from "../layout/heap.js";
 import { operationPhase, Phase } from "../layout/member-slot.js";

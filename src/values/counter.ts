@@ -4,7 +4,7 @@ import { show } from "../base/arguments.js";
 import { onlyWaitOptions, type WaitOptions } from "../base/deadline.js";
 import { COUNTER, COUNTER_BYTES } from "../layout/lock.js";
 import { Op } from "../layout/member-slot.js";
-import type { ObjectPlan } from "../heap/directory.js";
+import type { ObjectPlan } from "../heap/object-plan.js";
 import { NamedObject } from "../heap/named-object.js";
 import { ringAll } from "../members/doorbell.js";
 import type { Blocked } from "../members/member.js";

@@ -3,7 +3,7 @@ import { show, wholeNumber } from "../base/arguments.js";
 import { onlyWaitOptions, type WaitOptions } from "../base/deadline.js";
 import { ArgumentError, ShmkitError } from "../base/errors.js";
 import { sizeBytes, type Size } from "../base/sizes.js";
-import type { ObjectPlan, ObjectRef } from "../heap/directory.js";
+import type { ObjectPlan, ObjectRef } from "../heap/object-plan.js";
 import type { ObjectContext } from "../heap/named-object.js";
 import { PAGE_WORDS } from "../heap/page-heap.js";
 import { Op, SlotState } from "../layout/member-slot.js";

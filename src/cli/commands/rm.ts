@@ -76,6 +76,7 @@ async function removeObject(regionName: string, name: string, patience: Patience
       flag: region.flags,
       "rate-limiter": region.rateLimiters,
       "segment-pool": region.segmentPools,
+      composite: region.composites,
     }[kind];
     return await collection.remove(name, patience.options());
   } finally {
