@@ -13,6 +13,7 @@ import {
   RunState,
   runState,
 } from "#src/layout/heap.js";
+import { COMPOSITE, MAX_PARTS } from "#src/layout/composite.js";
 import { BARRIER, PLACE_LOST } from "#src/layout/barrier.js";
 import { EVENT } from "#src/layout/event.js";
 import { FLAG } from "#src/layout/flag.js";
@@ -218,7 +219,7 @@ class Auditor {
   private entry(at: number): void {
     const state = this.u32(at + entryAt.state);
     if (state === EntryState.free) return;
-    assert.ok(state === EntryState.live || state === EntryState.removed, `an entry has state ${state}`);
+    assert.ok(state <= EntryState.part, `an entry has state ${state}`);
     const name = Buffer.from(
       this.bytes.buffer as ArrayBuffer,
       at + entryAt.name,
@@ -228,6 +229,7 @@ class Auditor {
     this.owns(page, name);
     this.objects++;
     this.setOfTheLiving(at + entryAt.openers, `who have ${name} open`, false);
+    if (state === EntryState.part) this.part(at, name);
     const kind = KINDS[this.u32(at + entryAt.kind)];
     const base = page * PAGE_BYTES;
     if (kind === "pipe") this.pipe(base, name, state === EntryState.removed);
@@ -243,9 +245,40 @@ class Auditor {
     else if (kind === "flag") this.flag(base, name);
     else if (kind === "rwlock") this.rwlock(base, name);
     else if (kind === "segment-pool") this.segmentPool(base, name);
+    else if (kind === "composite") this.composite(at, base, name, state === EntryState.live);
     else {
       assert.equal(kind, "rate-limiter", `${name} is of a known kind`);
       this.rateLimiter(base, name);
+    }
+  }
+
+  private entryAt(entry: number): number {
+    const segment = 31 - Math.clz32(Math.trunc(entry / FIRST_SEGMENT_ENTRIES) + 1);
+    const first = FIRST_SEGMENT_ENTRIES * ((1 << segment) - 1);
+    return this.u32(header.directorySegments + 4 * segment) * PAGE_BYTES + (entry - first) * ENTRY_BYTES;
+  }
+
+  /** A part has a parent that is there, or somebody who has it open since before the parent was removed. */
+  private part(at: number, name: string): void {
+    const parent = this.entryAt(this.u32(at + entryAt.parent));
+    const state = this.u32(parent + entryAt.state);
+    assert.equal(this.u32(parent + entryAt.generation), this.u32(at + entryAt.parentGeneration), `${name} has a parent`);
+    assert.equal(KINDS[this.u32(parent + entryAt.kind)], "composite", `the parent of ${name} is a composite`);
+    if (state === EntryState.live) return;
+    assert.equal(state, EntryState.removed, `the parent of ${name} was there`);
+    const isOpen = Array.from({ length: SET_WORDS }, (_, word) => this.u32(at + entryAt.openers + 4 * word) !== 0);
+    assert.ok(isOpen.includes(true), `somebody has ${name} open, which was removed`);
+  }
+
+  /** One that is there has all its parts; of one that was removed, some may be gone. */
+  private composite(at: number, base: number, name: string, isLive: boolean): void {
+    const count = this.u32(base + COMPOSITE.at.parts);
+    assert.ok(count >= 1 && count <= MAX_PARTS, `${name} has ${count} parts`);
+    for (let i = 0; isLive && i < count; i++) {
+      const part = this.entryAt(this.u32(base + COMPOSITE.at.entries + 4 * i));
+      assert.equal(this.u32(part + entryAt.state), EntryState.part, `part ${i} of ${name} is one`);
+      assert.equal(this.entryAt(this.u32(part + entryAt.parent)), at, `part ${i} of ${name} is its own`);
+      assert.equal(this.u32(part + entryAt.parentGeneration), this.u32(at + entryAt.generation), `and not of another`);
     }
   }
 

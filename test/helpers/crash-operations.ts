@@ -1,5 +1,6 @@
 /** Every operation that is explored at every step. */
 import type { CrashOperation } from "./crash-explore.js";
+import { COMPOSITE_OPERATIONS } from "./crash-composite-operations.js";
 import { CONDITION_OPERATIONS } from "./crash-condition-operations.js";
 import { LOCK_OPERATIONS } from "./crash-lock-operations.js";
 import { MEETING_OPERATIONS } from "./crash-meeting-operations.js";
@@ -23,5 +24,6 @@ export const CRASH_OPERATIONS: readonly CrashOperation[] = [
   ...RATE_LIMITER_OPERATIONS,
   ...SEGMENT_POOL_OPERATIONS,
   ...OBJECT_OPERATIONS,
+  ...COMPOSITE_OPERATIONS,
   ...REGION_OPERATIONS,
 ];

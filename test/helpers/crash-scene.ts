@@ -2,12 +2,14 @@
 import assert from "node:assert/strict";
 import { unlinkSync } from "node:fs";
 import {
+  Counter,
+  Mutex,
+  part,
   ShmkitError,
+  type Composite,
   type Condition,
-  type Counter,
   type Lease,
   type MemberDeath,
-  type Mutex,
   type Pipe,
   type Region,
   type RateLimiter,
@@ -221,6 +223,18 @@ export function useEverything({ region }: Pick<Actor, "region">): void {
   if (hasLocks(region)) useLocks(region);
   useRateLimiter(region.rateLimiters.createSync("newcomer's rate limiter"));
   useSegmentPool(region.segmentPools.createSync("newcomer's segments", { segments: 2, segmentBytes: 100 }));
+  for (const name of region.composites.list()) useComposite(region.composites.openSync(name), { region });
+  const parts = { lock: part.mutex(), served: part.counter() };
+  useComposite(region.composites.createSync("newcomer's composite", { parts }), { region });
+}
+
+/** The parts are what is found under their names; and those are used anyway, as objects of their kinds. */
+function useComposite({ name, parts }: Composite, { region }: Pick<Actor, "region">): void {
+  for (const [own, object] of Object.entries(parts)) {
+    assert.equal(object.name, `${name}.${own}`);
+    if (object instanceof Mutex) useMutex(region.mutexes.openSync(object.name));
+    if (object instanceof Counter) useCounter(region.counters.openSync(object.name));
+  }
 }
 
 function useLocks(region: Region): void {
@@ -233,6 +247,8 @@ function useLocks(region: Region): void {
 
 function removeEverything({ region, membership }: Actor): void {
   if (hasLocks(region)) membership.waits.sync(membership.directory.removing(LOCKS_NAME, "locks"), undefined);
+  // Parts go with these.
+  for (const name of region.composites.list()) region.composites.removeSync(name);
   for (const name of region.pipes.list()) region.pipes.removeSync(name);
   for (const name of region.mutexes.list()) region.mutexes.removeSync(name);
   for (const name of region.counters.list()) region.counters.removeSync(name);

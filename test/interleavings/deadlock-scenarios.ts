@@ -44,7 +44,7 @@ const sleeper = (name: "b" | "c", { membership: { member } }: MemberOf, mutex: M
 
 /** What a member that has waited for `mutex` for a while does now and then. */
 const looker = ({ region, membership }: MemberOf, mutex: Mutex): Role => {
-  const context = { ...membership, forget: () => undefined };
+  const context = { ...membership, forget: () => undefined, handle: <O>(_ref: unknown, make: () => O) => make() };
   return {
     name: "looker",
     run: (call) => {
