@@ -19,14 +19,14 @@ const CROWDED: WorldKind = {
 };
 
 const NAME = "née.🐘";
-const parts = { lock: part.mutex({ words: 2 }), full: part.condition(), lines: part.counter() };
+const parts = { lock: part.mutex({ words: 2 }), lines: part.counter() };
 const PARTS = Object.keys(parts).map((name) => `${NAME}.${name}`);
 
 const create = ({ region }: Actor): Composite<typeof parts> => region.composites.createSync(NAME, { parts });
 
 /** Names there are of the composite and its parts. */
 const names = ({ region }: Actor): string[] =>
-  [region.composites, region.mutexes, region.conditions, region.counters]
+  [region.composites, region.mutexes, region.counters]
     .flatMap((collection) => collection.list())
     .filter((name) => name.startsWith(NAME));
 
@@ -113,7 +113,7 @@ const CREATING: CrashOperation[] = [
   on("create what does not fit", ["Collection.createSync"], (world) => {
     const { region } = world.first;
     const filling: string[] = [];
-    while (region.statistics().freeBytes >= 4 * PAGE_BYTES) {
+    while (region.statistics().freeBytes >= 3 * PAGE_BYTES) {
       filling.push(`filling ${filling.length}`);
       world.first.do(() => region.counters.createSync(filling.at(-1)!).detach());
     }

@@ -1,6 +1,7 @@
 /** The heap, through messages that need blocks of their own, and the directory. */
 import assert from "node:assert/strict";
 import type { Counter } from "shmkit";
+import type { NamedObject } from "#src/heap/named-object.js";
 import { HeapAnswer } from "#src/heap/page-heap.js";
 import { DIRECTORY_ENTRY } from "#src/layout/heap.js";
 import { NO_ENTRY, Op } from "#src/layout/member-slot.js";
@@ -47,20 +48,21 @@ const allocates = (name: string, { membership: { member, heap, waits } }: Member
 
 // The directory.
 
-interface Names {
+export interface Names {
   /** Generation of the object of the name, 0 when there is none, -1 when nobody knows it yet. */
   readonly live: number;
   /** Generations that were there. */
   readonly used: readonly number[];
 }
 
-const naming: Model<Names> = {
+export const naming: Model<Names> = {
   initial: { live: 0, used: [] },
   step(state, { name }, answer) {
     const { live, used } = state;
     switch (name) {
       case "recover":
       case "detach":
+      case "use":
         return [state];
       case "remove":
         return answer === PENDING || answer === (live !== 0) ? [{ live: 0, used }] : [];
@@ -78,11 +80,11 @@ const naming: Model<Names> = {
   },
 };
 
-const OPEN: Call = { name: "open or create" };
-const REMOVE: Call = { name: "remove", operation: "object.remove" };
+export const OPEN: Call = { name: "open or create" };
+export const REMOVE: Call = { name: "remove", operation: "object.remove" };
 
 /** Entry and generation together are what makes an object this one. */
-const identity = ({ ref }: Counter): string => `${ref.created ? 1 : 0} ${ref.generation * 64 + ref.entry + 1}`;
+export const identity = ({ ref }: NamedObject): string => `${ref.created ? 1 : 0} ${ref.generation * 64 + ref.entry + 1}`;
 
 const opens = ({ region }: MemberOf, call: Calls): Counter => {
   let counter!: Counter;

@@ -1,4 +1,5 @@
 import { CLOSE_SCENARIOS } from "./close-scenarios.js";
+import { COMPOSITE_SCENARIOS } from "./composite-scenarios.js";
 import { CONDITION_SCENARIOS } from "./condition-scenarios.js";
 import { DEADLOCK_SCENARIOS } from "./deadlock-scenarios.js";
 import { HEAP_SCENARIOS } from "./heap-scenarios.js";
@@ -33,6 +34,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...LEASE_SCENARIOS,
   ...DEADLOCK_SCENARIOS,
   ...HEAP_SCENARIOS,
+  ...COMPOSITE_SCENARIOS,
   ...MEMBER_SCENARIOS,
   ...WAIT_SCENARIOS,
   ...LEAVER_SCENARIOS,
