@@ -122,6 +122,26 @@ export class Collection<Options extends object, O extends NamedObject> {
     list(): string[];
 }
 
+export class Composite<P extends PartPlans = PartPlans> {
+    readonly parts: PartsOf<P>;
+    detach(): void;
+    readonly name: string;
+    get address(): string;
+}
+
+export interface CompositeCollection extends Collection<CompositeOptions, Composite> {
+    create<P extends PartPlans>(name: string, options?: CompositeOptions<P> & WaitOptions): Promise<Composite<P>>;
+    createSync<P extends PartPlans>(name: string, options?: CompositeOptions<P> & WaitOptions): Composite<P>;
+    open<P extends PartPlans>(name: string, options?: Partial<CompositeOptions<P>> & OpenOptions): Promise<Composite<P>>;
+    openSync<P extends PartPlans>(name: string, options?: Partial<CompositeOptions<P>> & OpenOptions): Composite<P>;
+    openOrCreate<P extends PartPlans>(name: string, options?: CompositeOptions<P> & WaitOptions): Promise<Composite<P>>;
+    openOrCreateSync<P extends PartPlans>(name: string, options?: CompositeOptions<P> & WaitOptions): Composite<P>;
+}
+
+export interface CompositeOptions<P extends PartPlans = PartPlans> {
+    parts: P;
+}
+
 export class Condition {
     wait(guard: MutexGuard, options?: ConditionWaitOptions): Promise<void>;
     waitSync(guard: MutexGuard, options?: ConditionWaitOptions): void;
@@ -316,7 +336,7 @@ export interface InspectOptions {
 
 export type Integer = number | bigint;
 
-export type Kind = "barrier" | "condition" | "counter" | "event" | "flag" | "latch" | "locks" | "mutex" | "once" | "pipe" | "rate-limiter" | "rwlock" | "segment-pool" | "semaphore";
+export type Kind = "barrier" | "composite" | "condition" | "counter" | "event" | "flag" | "latch" | "locks" | "mutex" | "once" | "pipe" | "rate-limiter" | "rwlock" | "segment-pool" | "semaphore";
 
 export class Latch {
     get remaining(): number;
@@ -643,6 +663,19 @@ export interface OpenOptions extends WaitOptions {
 
 export type OperationName = "barrier.arrive" | "barrier.enrol" | "condition.notify" | "condition.wait" | "counter.update" | "event.reset" | "event.set" | "event.wait" | "flag.update" | "heap.allocate" | "latch.count-down" | "latch.enrol" | "locks.release" | "locks.request" | "mutex.lock" | "mutex.unlock" | "none" | "object.create" | "object.detach" | "object.open" | "object.remove" | "once.begin" | "once.finish" | "pipe.ack" | "pipe.close" | "pipe.lease" | "pipe.lease-returned" | "pipe.nack" | "pipe.receive" | "pipe.receive-returned" | "pipe.send" | "rate-limiter.take" | "rwlock.lock" | "rwlock.unlock" | "segment-pool.acquire" | "segment-pool.hand-over" | "segment-pool.release" | "segment-pool.take-over" | "semaphore.acquire" | "semaphore.post" | "semaphore.release" | "semaphore.wait";
 
+export class Part<out O extends PartObject> {
+    readonly kind: Kind;
+    readonly object?: O;
+}
+
+export type PartObject = Barrier | Condition | Counter | Flag | Latch | Mutex | Once | RateLimiter | RwLock | Semaphore | SharedEvent;
+
+export type PartPlans = Readonly<Record<string, Part<PartObject>>>;
+
+export type PartsOf<P extends PartPlans> = {
+    readonly [Name in keyof P]: P[Name] extends Part<infer O> ? O : never;
+};
+
 export class Pipe<T = unknown> {
     get capacity(): number;
     send(message: T, options?: WaitOptions): Promise<void>;
@@ -845,6 +878,7 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     readonly flags: Collection<FlagOptions, Flag>;
     readonly rateLimiters: Collection<RateLimiterOptions, RateLimiter>;
     readonly segmentPools: Collection<SegmentPoolOptions, SegmentPool>;
+    readonly composites: CompositeCollection;
     pipe<T = unknown>(name: string, options?: PipeOptions & PipeHandleOptions<T> & WaitOptions): Promise<Pipe<T>>;
     pipeSync<T = unknown>(name: string, options?: PipeOptions & PipeHandleOptions<T> & WaitOptions): Pipe<T>;
     counter(name: string, options?: WaitOptions): Promise<Counter>;
@@ -871,6 +905,8 @@ export class Region extends EventEmitter<RegionEvents> implements AsyncDisposabl
     doOnceSync(name: string, options?: WaitOptions): Once;
     flag(name: string, options?: WaitOptions): Promise<Flag>;
     flagSync(name: string, options?: WaitOptions): Flag;
+    composite<P extends PartPlans>(name: string, parts: P, options?: WaitOptions): Promise<Composite<P>>;
+    compositeSync<P extends PartPlans>(name: string, parts: P, options?: WaitOptions): Composite<P>;
 }
 
 export interface RegionEvent {
@@ -1346,6 +1382,20 @@ export const int8: ScalarType<number>;
 
 export function open(name: string, options?: RegionOptions): Promise<Region>;
 
+export const part: {
+    readonly mutex: (options?: MutexOptions) => Part<Mutex>;
+    readonly semaphore: (options?: SemaphoreOptions) => Part<Semaphore>;
+    readonly condition: () => Part<Condition>;
+    readonly rwlock: () => Part<RwLock>;
+    readonly event: (options?: EventOptions) => Part<SharedEvent>;
+    readonly barrier: (options?: BarrierOptions) => Part<Barrier>;
+    readonly latch: (options?: LatchOptions) => Part<Latch>;
+    readonly once: () => Part<Once>;
+    readonly flag: () => Part<Flag>;
+    readonly counter: () => Part<Counter>;
+    readonly rateLimiter: (options?: RateLimiterOptions) => Part<RateLimiter>;
+};
+
 export function probeSystem(): Promise<SystemReport>;
 
 export function select<const Pipes extends readonly Pipe[]>(pipes: Pipes, options: ReceiveOptions & {
@@ -1414,4 +1464,5 @@ interface ObjectFacts {
     readonly flag?: boolean;
     readonly rateLimiter?: RateLimiterStatistics;
     readonly segmentPool?: SegmentPoolStatistics;
+    readonly parts?: readonly string[];
 }

@@ -66,8 +66,14 @@ describe("a composite", () => {
     all.rwlock.tryLockShared()!.release();
     const objects = Region.inspect(app.name)!.objects;
     const [whole, ...rest] = objects;
-    assert.deepEqual([whole.name, whole.kind, whole.parts], ["all", "composite", Object.keys(one).map((name) => `all.${name}`)]);
-    assert.deepEqual(rest.map(({ name }) => name), whole.parts);
+    assert.deepEqual(
+      [whole.name, whole.kind, whole.parts],
+      ["all", "composite", Object.keys(one).map((name) => `all.${name}`)],
+    );
+    assert.deepEqual(
+      rest.map(({ name }) => name),
+      whole.parts,
+    );
   });
 
   test("create, open and remove treat it as one name", async (t) => {
@@ -169,7 +175,10 @@ describe("a composite", () => {
     await refused(many(MAX_PARTS + 1), "ERR_OUT_OF_RANGE");
     for (const name of ["", "a.b", "a/b", "x".repeat(119)]) await refused({ [name]: part.flag() }, "ERR_INVALID_NAME");
     await refused({ a: part.semaphore({ permits: -1 }) }, "ERR_OUT_OF_RANGE");
-    assert.throws(() => part.mutex({ wrods: 3 } as object), { code: "ERR_UNKNOWN_OPTION", message: /did you mean "words"/ });
+    assert.throws(() => part.mutex({ wrods: 3 } as object), {
+      code: "ERR_UNKNOWN_OPTION",
+      message: /did you mean "words"/,
+    });
     assert.equal(used(app), before);
     assert.equal(Object.keys((await app.composite("most", many(MAX_PARTS))).parts).length, MAX_PARTS);
   });

@@ -22,6 +22,8 @@
 
 #define SHMKIT_BARRIER_BYTES 2560
 #define SHMKIT_PLACE_LOST UINT32_C(0x10000)
+#define SHMKIT_COMPOSITE_BYTES 320
+#define SHMKIT_MAX_PARTS 64
 #define SHMKIT_CONDITION_BYTES 2176
 #define SHMKIT_CONDITION_WAIT UINT32_C(0x10000)
 #define SHMKIT_CONDITION_WAKE 1
@@ -85,6 +87,7 @@ enum shmkit_entry_state {
   SHMKIT_ENTRY_STATE_FREE = 0,
   SHMKIT_ENTRY_STATE_LIVE = 1,
   SHMKIT_ENTRY_STATE_REMOVED = 2,
+  SHMKIT_ENTRY_STATE_PART = 3,
 };
 
 enum shmkit_run_state {
@@ -180,6 +183,7 @@ enum shmkit_kind {
   SHMKIT_KIND_FLAG = 12,
   SHMKIT_KIND_RATE_LIMITER = 13,
   SHMKIT_KIND_SEGMENT_POOL = 14,
+  SHMKIT_KIND_COMPOSITE = 15,
 };
 #define SHMKIT_KIND_NAMES {\
     "none",\
@@ -197,6 +201,7 @@ enum shmkit_kind {
     "flag",\
     "rate-limiter",\
     "segment-pool",\
+    "composite",\
 }
 
 enum shmkit_operation {
@@ -535,7 +540,9 @@ struct shmkit_directory_entry {
   double created_at;
   uint32_t options[8];
   uint32_t openers[8];
-  uint8_t reserved_96[32];
+  uint32_t parent;
+  uint32_t parent_generation;
+  uint8_t reserved_104[24];
   uint8_t name[120];
   uint8_t reserved_248[8];
 };
@@ -548,6 +555,8 @@ _Static_assert(offsetof(struct shmkit_directory_entry, name_hash) == 20, "direct
 _Static_assert(offsetof(struct shmkit_directory_entry, created_at) == 24, "directory_entry.created_at");
 _Static_assert(offsetof(struct shmkit_directory_entry, options) == 32, "directory_entry.options");
 _Static_assert(offsetof(struct shmkit_directory_entry, openers) == 64, "directory_entry.openers");
+_Static_assert(offsetof(struct shmkit_directory_entry, parent) == 96, "directory_entry.parent");
+_Static_assert(offsetof(struct shmkit_directory_entry, parent_generation) == 100, "directory_entry.parent_generation");
 _Static_assert(offsetof(struct shmkit_directory_entry, name) == 128, "directory_entry.name");
 _Static_assert(sizeof(struct shmkit_directory_entry) == 256, "directory_entry");
 
@@ -954,5 +963,14 @@ _Static_assert(offsetof(struct shmkit_segment_pool, partners) == 448, "segment_p
 _Static_assert(offsetof(struct shmkit_segment_pool, turns) == 512, "segment_pool.turns");
 _Static_assert(offsetof(struct shmkit_segment_pool, departures) == 1536, "segment_pool.departures");
 _Static_assert(sizeof(struct shmkit_segment_pool) == 2560, "segment_pool");
+
+struct shmkit_composite {
+  uint32_t parts;
+  uint8_t reserved_4[60];
+  uint32_t entries[64];
+};
+_Static_assert(offsetof(struct shmkit_composite, parts) == 0, "composite.parts");
+_Static_assert(offsetof(struct shmkit_composite, entries) == 64, "composite.entries");
+_Static_assert(sizeof(struct shmkit_composite) == 320, "composite");
 
 #endif

@@ -11,6 +11,8 @@ PREFIX = "shmkit."
 
 BARRIER_BYTES = 2560
 PLACE_LOST = 0x10000
+COMPOSITE_BYTES = 320
+MAX_PARTS = 64
 CONDITION_BYTES = 2176
 CONDITION_WAIT = 0x10000
 CONDITION_WAKE = 1
@@ -71,6 +73,7 @@ NOTIFY_ALL = 2
 ENTRY_STATE_FREE = 0
 ENTRY_STATE_LIVE = 1
 ENTRY_STATE_REMOVED = 2
+ENTRY_STATE_PART = 3
 
 RUN_STATE_INTERIOR = 0
 RUN_STATE_FREE = 1
@@ -141,6 +144,7 @@ KINDS = (
     "flag",
     "rate-limiter",
     "segment-pool",
+    "composite",
 )
 
 OPERATIONS = (
@@ -304,6 +308,8 @@ DIRECTORY_ENTRY = {
     "created_at": Field(24, "d", 1),
     "options": Field(32, "I", 8),
     "openers": Field(64, "I", 8),
+    "parent": Field(96, "I", 1),
+    "parent_generation": Field(100, "I", 1),
     "name": Field(128, "B", 120),
 }
 
@@ -525,6 +531,12 @@ SEGMENT_POOL = {
     "partners": Field(448, "I", 8),
     "turns": Field(512, "I", 256),
     "departures": Field(1536, "I", 256),
+}
+
+COMPOSITE_SIZE = 320
+COMPOSITE = {
+    "parts": Field(0, "I", 1),
+    "entries": Field(64, "I", 64),
 }
 
 

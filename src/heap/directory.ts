@@ -1,14 +1,6 @@
 import * as words from "#words";
 import { ShmkitError } from "../base/errors.js";
-import {
-  ENTRY_BYTES,
-  EntryState,
-  KINDS,
-  kindCode,
-  OPTION_WORDS,
-  RunState,
-  type Kind,
-} from "../layout/heap.js";
+import { ENTRY_BYTES, EntryState, KINDS, kindCode, OPTION_WORDS, RunState, type Kind } from "../layout/heap.js";
 import { NO_ENTRY, Op } from "../layout/member-slot.js";
 import { DIRECTORY_SEGMENTS, FIRST_SEGMENT_ENTRIES, PAGE_BYTES } from "../layout/region-header.js";
 import { MAX_OBJECT_NAME_BYTES, objectName } from "../base/arguments.js";
@@ -25,6 +17,7 @@ import { Parts } from "./parts.js";
 
 /** Blocks of removed objects from this size on are given back to the system. */
 const PUNCH_PAGES = 64;
+const COMPOSITE = kindCode("composite");
 
 const segmentBytes = (segment: number): number => (FIRST_SEGMENT_ENTRIES << segment) * ENTRY_BYTES;
 
@@ -151,11 +144,9 @@ export class Directory {
   /** What it is to be told when an entry cannot be what it says. */
   corrupt(entry: number): ShmkitError {
     const path = this.member.regionName;
-    return new ShmkitError(
-      "ERR_CORRUPT",
-      `the directory of ${path} is corrupt at entry ${entry}; remove the region`,
-      { path },
-    );
+    return new ShmkitError("ERR_CORRUPT", `the directory of ${path} is corrupt at entry ${entry}; remove the region`, {
+      path,
+    });
   }
 
   private optionsAt(base: number): number[] {
@@ -542,9 +533,10 @@ export class Directory {
 
   /** Whether nobody can find an object, nor has it. */
   private isGarbage(entry: number, base: number, state: number): boolean {
-    const { member } = this;
+    const { segment, geometry } = this.member;
     if (state === EntryState.part ? this.parts.haveParent(base) : state !== EntryState.removed) return false;
-    return isEmptySet(member.segment, base + ENTRY.openers, member.geometry.setWords) && !this.isParent(entry);
+    if (!isEmptySet(segment, base + ENTRY.openers, geometry.setWords)) return false;
+    return words.read(segment.words, base + ENTRY.kind) !== COMPOSITE || !this.isParent(entry);
   }
 
   /** Whether parts refer to the entry: whoever has them looks there whether they were removed. */

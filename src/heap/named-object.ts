@@ -48,7 +48,8 @@ export abstract class NamedObject {
     this.baseBytes = ref.page * PAGE_BYTES;
     this.entry = ref.entry;
     // That of a part's composite, which tells of both whether they were removed.
-    this.stateWord = context.directory.entryWord(ref.parent < 0 ? ref.entry : ref.parent) + (DIRECTORY_ENTRY.at.state >> 2);
+    this.stateWord =
+      context.directory.entryWord(ref.parent < 0 ? ref.entry : ref.parent) + (DIRECTORY_ENTRY.at.state >> 2);
   }
 
   /** `REGION/NAME`. */

@@ -20,7 +20,8 @@ export interface CollectionHost {
 
 /**
  * The objects of one kind in a region: `create` (must not exist), `open` (must), `openOrCreate`, `remove`, `list`. A name
- * is 1 to 120 bytes of UTF-8 without `/` and control characters, and not `.` or `..`; all kinds share the names of a region.
+ * is 1 to 120 bytes of UTF-8 without `/` and control characters, and not `.` or `..`; all kinds share the names of a region,
+ * with the parts of composites, which are listed and opened as well, by `COMPOSITE.PART`, and only removed with the whole.
  * Opening a name twice gives the same handle.
  * @example
  * ```ts

@@ -22,7 +22,7 @@ export interface CompositeOptions<P extends PartPlans = PartPlans> {
 }
 
 /** @internal */
-export function compositePlan(member: Member, { parts }: Partial<CompositeOptions>, mode: OpenMode): ObjectPlan {
+function compositePlan(member: Member, { parts }: Partial<CompositeOptions>, mode: OpenMode): ObjectPlan {
   if (parts === undefined && mode !== "open")
     throw new ArgumentError("ERR_INVALID_ARGUMENT", "parts must be given: what is the composite to be made of?");
   return {

@@ -1,7 +1,9 @@
 /** Calls on the objects by which members wait for each other. */
 import {
+  part,
   ShmkitError,
   type Barrier,
+  type Composite,
   type Condition,
   type Flag,
   type Latch,
@@ -30,10 +32,13 @@ export interface Coordination {
   readonly latch: Latch;
   readonly once: Once;
   readonly flag: Flag;
+  readonly composite: Composite<typeof PARTS>;
   readonly rwlock: RwLock;
   readonly limiter: RateLimiter;
   readonly pool: SegmentPool;
 }
+
+const PARTS = { lock: part.mutex({ words: 1 }), changed: part.condition(), times: part.counter() };
 
 export async function openCoordination(region: Region): Promise<Coordination> {
   return {
@@ -46,6 +51,7 @@ export async function openCoordination(region: Region): Promise<Coordination> {
     latch: await region.latch("latch", { count: 1000, ...soon }),
     once: await region.doOnce("once", soon),
     flag: await region.flag("flag", soon),
+    composite: await region.composite("composite", PARTS, soon),
     rwlock: await region.rwlock("rwlock", soon),
     limiter: await region.rateLimiter("limiter", { tokens: 1000, intervalMs: 1000, ...soon }),
     pool: await region.segmentPool("pool", { segments: 4, segmentBytes: 64, ...soon }),
@@ -63,6 +69,7 @@ export function lookForDeadlock(mutex: Mutex): void {
 /** Each by its name for people. */
 export function coordinationCalls(coordination: Coordination): Record<string, () => unknown> {
   const { condition, gate, semaphore, event, pulse, barrier, latch, once, flag, rwlock, limiter, pool } = coordination;
+  const { parts } = coordination.composite;
   return {
     "lease a permit": async () => (await semaphore.acquire(soon)).release(),
     "post and wait": () => [semaphore.post(2), semaphore.waitSync(soon)],
@@ -91,6 +98,12 @@ export function coordinationCalls(coordination: Coordination): Record<string, ()
     "clear a flag": async () => [await flag.clear(soon), await flag.testAndSet(soon), flag.clearSync(soon)],
     "wait for a flag": () => flag.waitFor(true, soon),
     "wait for a flag blocking": () => flag.waitForSync(true, soon),
+    "use the parts of a composite": async () => {
+      using guard = await parts.lock.lock(soon);
+      guard.set(0, 1);
+      parts.changed.notifyAll();
+      parts.times.addSync(1, soon);
+    },
     "lock for reading": async () => (await rwlock.lockShared(soon)).release(),
     "lock for reading blocking": () => [rwlock.lockSharedSync(soon), rwlock.tryLockShared()?.release()],
     "lock for writing": async () => (await rwlock.lock(soon)).release(),

@@ -9,6 +9,7 @@ import {
   PAGE_MAP_ENTRY,
   runPages,
 } from "#src/layout/heap.js";
+import { COMPOSITE } from "#src/layout/composite.js";
 import { BARRIER } from "#src/layout/barrier.js";
 import { EVENT } from "#src/layout/event.js";
 import { FLAG } from "#src/layout/flag.js";
@@ -76,7 +77,8 @@ class Finder {
   }
 
   private entry(at: number): void {
-    if (this.u32(at + DIRECTORY_ENTRY.at.state) !== EntryState.live) return;
+    const state = this.u32(at + DIRECTORY_ENTRY.at.state);
+    if (state !== EntryState.live && state !== EntryState.part) return;
     this.add(DIRECTORY_ENTRY, at);
     const base = this.u32(at + DIRECTORY_ENTRY.at.page) * PAGE_BYTES;
     const kind = KINDS[this.u32(at + DIRECTORY_ENTRY.at.kind)];
@@ -97,6 +99,7 @@ class Finder {
     else if (kind === "event") this.withLock(EVENT, base);
     else if (kind === "barrier") this.withMonitor(BARRIER, base);
     else if (kind === "flag") this.withLock(FLAG, base);
+    else if (kind === "composite") this.add(COMPOSITE, base);
     else {
       this.add(MUTEX, base);
       this.add(LOCK, base + MUTEX.at.lock);

@@ -262,7 +262,11 @@ class Auditor {
   private part(at: number, name: string): void {
     const parent = this.entryAt(this.u32(at + entryAt.parent));
     const state = this.u32(parent + entryAt.state);
-    assert.equal(this.u32(parent + entryAt.generation), this.u32(at + entryAt.parentGeneration), `${name} has a parent`);
+    assert.equal(
+      this.u32(parent + entryAt.generation),
+      this.u32(at + entryAt.parentGeneration),
+      `${name} has a parent`,
+    );
     assert.equal(KINDS[this.u32(parent + entryAt.kind)], "composite", `the parent of ${name} is a composite`);
     if (state === EntryState.live) return;
     assert.equal(state, EntryState.removed, `the parent of ${name} was there`);

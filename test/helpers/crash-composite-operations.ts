@@ -186,9 +186,7 @@ const REMOVING: CrashOperation[] = [
   }),
   on("remove a part", ["Collection.removeSync"], (world) => {
     world.first.do(() => create(world.first));
-    return leaves(() =>
-      refuses("ERR_WRONG_KIND", () => world.victim.region.counters.removeSync(`${NAME}.lines`)),
-    );
+    return leaves(() => refuses("ERR_WRONG_KIND", () => world.victim.region.counters.removeSync(`${NAME}.lines`)));
   }),
 ];
 

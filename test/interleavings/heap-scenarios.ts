@@ -84,7 +84,8 @@ export const OPEN: Call = { name: "open or create" };
 export const REMOVE: Call = { name: "remove", operation: "object.remove" };
 
 /** Entry and generation together are what makes an object this one. */
-export const identity = ({ ref }: NamedObject): string => `${ref.created ? 1 : 0} ${ref.generation * 64 + ref.entry + 1}`;
+export const identity = ({ ref }: NamedObject): string =>
+  `${ref.created ? 1 : 0} ${ref.generation * 64 + ref.entry + 1}`;
 
 const opens = ({ region }: MemberOf, call: Calls): Counter => {
   let counter!: Counter;

@@ -209,6 +209,42 @@ const webLocks: Exchange = async (a, b, name) => {
   assert.deepEqual([await held, ...found], ["released", true, ["exclusive"], ["shared"], "shared"]);
 };
 
+/** One makes it and waits in it, the other one finds all of it, and it goes as one. */
+const composite: Exchange = async (a, b, name) => {
+  const filled = a.run(async ({ shmkit: { part }, region, say }, its) => {
+    const shape = { lock: part.mutex({ words: 1 }), full: part.condition(), times: part.counter() };
+    const { lock, full, times } = (await region.composite(its, shape)).parts;
+    const guard = await lock.lock();
+    say("waits");
+    await full.waitFor(guard, () => guard.get(0) === 7);
+    guard.release();
+    return [lock.name, Number(times.value)];
+  }, name);
+  await a.next();
+  const names = await b.run(async ({ shmkit: { part }, region }, its) => {
+    const shape = { lock: part.mutex({ words: 1 }), full: part.condition(), times: part.counter() };
+    const { parts } = await region.composites.open(its, { parts: shape });
+    const guard = await parts.lock.lock();
+    guard.set(0, 7);
+    parts.times.addSync(3);
+    parts.full.notifyAll();
+    guard.release();
+    return Object.keys(parts);
+  }, name);
+  assert.deepEqual(
+    [await filled, names],
+    [
+      [`${name}.lock`, 3],
+      ["lock", "full", "times"],
+    ],
+  );
+  const left = await b.run(async ({ region }, its) => {
+    const wasThere = region.composites.removeSync(its);
+    return [wasThere, ...region.mutexes.list().filter((one) => one.startsWith(`${its}.`))];
+  }, name);
+  assert.deepEqual(left, [true]);
+};
+
 export const SYNCHRONISATION: Readonly<Record<string, Exchange>> = {
   "an event": event,
   "a barrier": barrier,
@@ -220,6 +256,7 @@ export const SYNCHRONISATION: Readonly<Record<string, Exchange>> = {
   "a condition variable": condition,
   "a readers–writer lock": rwlock,
   "Web Locks": webLocks,
+  "a composite": composite,
 };
 
 /** Everything that a member can have or be in the middle of; resolves when it does, to its slot. */

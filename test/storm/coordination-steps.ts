@@ -1,6 +1,6 @@
 /** Steps on the objects by which members wait for each other. The model does not follow them: they must end, and leave nothing behind. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { ShmkitError, type Region, type SegmentTicket } from "shmkit";
+import { part, ShmkitError, type Region, type SegmentTicket } from "shmkit";
 import type { Random } from "../helpers/process-random.js";
 
 type Wait = { timeoutMs: number };
@@ -105,7 +105,27 @@ export const coordinationOf = (region: Region) => {
   return [rwlocks, semaphores, rateLimiters, segmentPools, conditions, events, barriers, latches, onces, flags];
 };
 
-const STEPS = [condition, event, meeting, latch, once, flag, segments];
+const PARTS = { lock: part.mutex({ words: 1 }), changed: part.condition(), times: part.counter() };
+
+/** The counter is changed under the mutex, in whose word it is as well: so they are of one composite, and whole. */
+async function composite(region: Region, random: Random, wait: Wait): Promise<void> {
+  const name = `passing-composite-${random.below(2)}`;
+  const { parts } = await region.composite(name, PARTS, wait);
+  try {
+    using guard = random.below(2) === 0 ? parts.lock.lockSync(wait) : await parts.lock.lock(wait);
+    if (guard.abandoned) guard.set(0, Number(parts.times.value));
+    if (parts.times.value !== BigInt(guard.get(0))) throw new Error(`${name} has parts of another one`);
+    guard.set(0, Number(parts.times.addSync(1, wait)));
+    parts.changed.notifyAll();
+    if (random.below(3) === 0) await parts.changed.wait(guard, wait);
+  } catch (error) {
+    // Somebody removed it meanwhile.
+    if (!(error instanceof ShmkitError) || error.code !== "ERR_CLOSED") throw error;
+  }
+  if (random.below(3) === 0) await region.composites.remove(name, wait);
+}
+
+const STEPS = [condition, event, meeting, latch, once, flag, segments, composite];
 
 /** One step; that it found nothing in time is no fault. */
 export async function coordinate(region: Region, random: Random, wait: Wait): Promise<void> {

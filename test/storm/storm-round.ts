@@ -396,7 +396,13 @@ export class Round {
     report.leakedSlots += region.members().length - 1;
     if (report.leakedSlots > 0) this.violation(`${report.leakedSlots} slots of dead members are still taken`);
     this.audit(region);
-    for (const collection of [region.pipes, region.counters, region.mutexes, ...coordinationOf(region)])
+    for (const collection of [
+      region.composites,
+      region.pipes,
+      region.counters,
+      region.mutexes,
+      ...coordinationOf(region),
+    ])
       for (const name of collection.list()) await collection.remove(name);
     const groups: readonly object[] = [pipes, counters, mutexes, sync];
     const objects = groups.flatMap((group) => Object.values(group).flat() as { detach(): void }[]);

@@ -176,12 +176,13 @@ const dimFirst =
     at === 0 ? { text: dim(line.text) } : line;
 
 function objectTree(object: ObjectInfo, region: RegionInfo, { bold }: Colours): Branch {
-  const { kind, name, createdAt, offsetBytes, lengthBytes, value, pipe } = object;
+  const { kind, name, createdAt, offsetBytes, lengthBytes, value, pipe, parts } = object;
   const facts: string[][] = [
     ["made", formatAge(createdAt)],
     ["block", `${formatOffset(offsetBytes)}, ${formatBytes(lengthBytes)}`],
   ];
   if (value !== undefined) facts.push(["value", formatCount(value)]);
+  if (parts !== undefined) facts.push(["parts", parts.map(printable).join(", ")]);
   const state = holdersOf(object);
   if (state !== undefined) {
     facts.push(...partyRows("held", "no", state.holders, region));
