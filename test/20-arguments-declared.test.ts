@@ -59,6 +59,7 @@ describe("each option of each call that the public interface declares", () => {
       bytes,
       target: bytes,
       pipes: [things.pipe],
+      parts: { flag: shmkit.part.flag() },
       pool: owners["segmentPool"],
       requests: things.pipe,
       key: "key",

@@ -19,6 +19,8 @@ describe("a composite", () => {
     const lock: Mutex = trace.parts.lock;
     const lines: Counter = trace.parts.lines;
     assert.deepEqual(Object.keys(trace.parts), ["lock", "full", "lines"]);
+    // @ts-expect-error there is no such part
+    assert.equal(trace.parts.empty, undefined);
     assert.equal(lock.wordCount, 2);
     assert.equal(lock.address, `${app.name}/trace.lock`);
     assert.equal(trace.address, `${app.name}/trace`);
