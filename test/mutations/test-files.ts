@@ -36,6 +36,7 @@ export const TEST_FILES: readonly string[] = [
   "21-deadlock",
   "21-locks",
   "21-locks-processes",
+  "21-composite",
   "22-segment-pool",
   "60-cli-lock",
 ];
@@ -44,6 +45,7 @@ export const TEST_FILES: readonly string[] = [
 export function testFilesFor(key: string, files: readonly string[] = TEST_FILES): readonly string[] {
   const [, layer, stem] = /^src\/(\w+)\/(?:commands\/)?(\w+)/.exec(key) ?? [];
   if (/\/(segment-pool|pooled-segment|transfer\/)/.test(key)) return ["22-segment-pool"];
+  if (/\/(object-plan|parts?|composite)\.ts /.test(key)) return ["21-composite"];
   if (layer === "cli") return files.filter((file) => file === `60-cli-${stem}`);
   if (layer !== "sync") return files.filter((file) => !/^(2[12]|60)-/.test(file));
   const named = files.filter((file) => file.startsWith(`21-${stem}`));
