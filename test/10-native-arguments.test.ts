@@ -4,6 +4,7 @@ import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { inspect } from "node:util";
+import { F_ADD_SEALS, F_SEAL_GROW, fcntl, ftruncate, memfd_create, MFD_ALLOW_SEALING } from "shmkit/posix";
 import { native } from "#src/native/addon.js";
 import { type NativeAddon, NATIVE_ABI, STAT_FIELDS } from "#src/native/contract.js";
 import { NativeFile } from "./helpers/native-file.js";
@@ -136,6 +137,8 @@ const OF_CONDITIONS = /^cond_(?:close|nap|signal)$/;
 const OF_THE_SYSTEM = ["constants", "errorText"];
 /** Their numbers are no descriptors. */
 const NO_DESCRIPTOR = /Uid$|^randomWord$/;
+/** Functions that would take all the memory that they are asked for: their file is one that cannot grow. */
+const ALLOCATING = ["allocate", "allocateAsync", "posix_fallocate"];
 
 class Valued {
   valueOf(): number {
@@ -212,8 +215,14 @@ const folder = mkdtempSync(join(tmpdir(), "shmkit-arguments-"));
 const cwd = process.cwd();
 /** Some calls that are under way keep no process alive. */
 const alive = setInterval(() => undefined, 1000);
-before(() => process.chdir(folder));
+const sealed = memfd_create("sealed", MFD_ALLOW_SEALING);
+before(() => {
+  process.chdir(folder);
+  ftruncate(sealed, 4096);
+  fcntl(sealed, F_ADD_SEALS, F_SEAL_GROW);
+});
 after(() => {
+  native.close(sealed);
   clearInterval(alive);
   process.chdir(cwd);
   rmSync(folder, { recursive: true });
@@ -246,6 +255,7 @@ function goodArguments(name: string, kinds: readonly Kind[], file: NativeFile): 
     if (OF_SEMAPHORES.test(name)) return native.sem_init(file.id, 0, true, 64);
     if (OF_MUTEXES.test(name) || (OF_CONDITIONS.test(name) && index === 1)) return native.mutex_init(file.id, 64, 0, 0);
     if (OF_CONDITIONS.test(name)) return native.cond_init(file.id, 256, 0);
+    if (index === 0 && ALLOCATING.includes(name)) return sealed;
     if (index === 0) return OF_MAPPINGS.test(name) ? file.id : file.descriptor;
     // Nothing is created.
     if (index === 1 && name.endsWith("_open")) return 0;
