@@ -16,7 +16,7 @@ import { RWLOCK_BYTES, RWLOCK_READER_BYTES } from "#src/layout/rwlock.js";
 import { SLOT, slotWord } from "#src/members/region-words.js";
 import { DeadlockWatch } from "#src/sync/deadlock.js";
 import { waitPointsOf } from "#src/sync/wait-points.js";
-import { joinRegion } from "./helpers/process-regions.js";
+import { joinRegion, testRegion } from "./helpers/process-regions.js";
 import { uniqueRegionName } from "./helpers/leftovers.js";
 import { ProcessMember } from "./helpers/process-member.js";
 
@@ -476,7 +476,7 @@ describe("a look", () => {
 });
 
 test("a walk through damaged words ends", async (t) => {
-  const region = await joinRegion(t, uniqueRegionName("deadlock-damaged"));
+  const region = await testRegion(t, "deadlock-damaged");
   const objects = [
     await region.mutex("m"),
     await region.mutex("n"),
