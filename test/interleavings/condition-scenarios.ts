@@ -20,9 +20,10 @@ const parties = (world: World): Party[] =>
 /** How many things lie there. */
 const things: Model<number> = {
   initial: 0,
-  step(count, { name }, answer) {
+  step(count, { name, argument = 1 }, answer) {
+    const left = count - (argument as number);
     if (name === "put") return [count + 1];
-    if (name === "take" && (answer === PENDING || answer === "taken")) return count > 0 ? [count - 1] : [];
+    if (name === "take" && (answer === PENDING || answer === "taken")) return left >= 0 ? [left] : [];
     return [count];
   },
 };
@@ -146,6 +147,46 @@ const waitsBehind = (name: string, party: Party, loop: EventLoop): Role => ({
   },
 });
 
+/** Takes two, each by a wait of its own at the same time: one is woken while the other goes on. */
+const takesTwo = (name: string, { mutex, condition }: Party, loop: EventLoop): Role => ({
+  name,
+  run: (call) => {
+    call({ name: "take", argument: 2 }, () => {
+      const waits = new Map<MutexGuard, Pending<void>>();
+      let taken = 0;
+      const goOn = (guard: MutexGuard): void => {
+        if (guard.get(0) === 0) {
+          waits.set(
+            guard,
+            loop.begin(() => condition.wait(guard)),
+          );
+          return;
+        }
+        guard.set(0, guard.get(0) - 1);
+        guard.release();
+        waits.delete(guard);
+        taken++;
+      };
+      // Who is woken has the mutex until it has gone on.
+      const serve = (): void => {
+        while ([...waits.values()].some(({ isDone }) => isDone))
+          for (const [guard, { isDone }] of [...waits]) if (isDone) goOn(guard);
+      };
+      const begin = (): void => {
+        for (let i = 0; i < 2; i++) {
+          serve();
+          goOn(mutex.lockSync());
+        }
+      };
+      loop.run(begin, () => {
+        serve();
+        return taken === 2;
+      });
+      return "taken";
+    });
+  },
+});
+
 const scenario = (name: string, members: number, tell: (parties: Party[]) => Story, deaths = 0): Scenario => ({
   name,
   algorithm: "condition",
@@ -197,6 +238,16 @@ export const CONDITION_SCENARIOS: readonly Scenario[] = [
       const [a, b] = parties(world);
       return {
         roles: [takesLater("taker", a, new EventLoop(world, world.members[0])), puts("putter", b)],
+        model: things,
+      };
+    },
+  },
+  {
+    ...scenario("condition-two-waits", 2, () => ({ roles: [], model: things })),
+    tell: (world) => {
+      const [a, b] = parties(world);
+      return {
+        roles: [takesTwo("taker", a, new EventLoop(world, world.members[0])), puts("putter", b, 2)],
         model: things,
       };
     },

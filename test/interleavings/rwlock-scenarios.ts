@@ -1,9 +1,10 @@
 /** Readers–writer locks: nobody reads while somebody writes, nobody is forgotten, whoever gives up or dies. */
+import * as words from "#words";
 import assert from "node:assert/strict";
 import type { RwLock, RwLockGuard } from "shmkit";
 import { RWLOCK } from "#src/layout/rwlock.js";
 import { PAGE_BYTES } from "#src/layout/region-header.js";
-import { EventLoop } from "./event-loop.js";
+import { EventLoop, type Pending } from "./event-loop.js";
 import { PENDING, type Model } from "./linearizability.js";
 import { survivor, TIMED_OUT, within, type Calls, type Role, type Scenario, type Story } from "./scenario.js";
 import type { World } from "./world.js";
@@ -133,6 +134,22 @@ const writesBehind: Act = (lock, call, loop) => {
   });
   call({ name: "unlock" }, () => guard.release());
 };
+/** Reads blocking while its own asynchronous wait to write, which has to let it in, is the first. */
+const writesBehindOwnRead: Act = (lock, call, loop) => {
+  let guard: RwLockGuard;
+  call({ name: "lock" }, () => {
+    let pending: Pending<RwLockGuard> | undefined;
+    loop.run(
+      () => {
+        pending = loop.begin(() => lock.lock());
+        if (!pending.isDone) lock.lockSharedSync().release();
+      },
+      () => pending!.isDone,
+    );
+    guard = pending!.answer!;
+  });
+  call({ name: "unlock" }, () => guard.release());
+};
 const readsBehindWriter: Act = (lock, call, loop) => {
   let guard: RwLockGuard;
   call({ name: "lock shared" }, () => {
@@ -233,7 +250,42 @@ const favours: Scenario = {
   },
 };
 
+/** Turns count up, past 0, whoever draws them: nobody stands beside or before somebody who drew earlier. */
+const draws: Scenario = {
+  name: "rwlock-draws",
+  algorithm: "readers–writer lock",
+  members: 3,
+  deaths: 0,
+  tell: (world) => {
+    const locks = world.members.map(({ region }) => region.rwlocks.openOrCreateSync("l"));
+    const [{ ref }] = locks;
+    const word = (field: "lastTurn" | "turns"): number => (ref.page * PAGE_BYTES + RWLOCK.at[field]) / 4;
+    world.machine.words[word("lastTurn")] = -2;
+    return {
+      roles: locks.slice(0, 3).map((lock, slot) => ({
+        name: `drawer ${slot}`,
+        run: (call) => {
+          call({ name: "draw" }, () => {
+            lock["draw"]();
+            return words.read(lock["words"], word("turns") + slot);
+          });
+          call({ name: "give back" }, () => words.store(lock["words"], word("turns") + slot, 0));
+        },
+      })),
+      model: {
+        initial: -2,
+        step: (last: number, { name }, answer) => {
+          const next = last === -1 ? 1 : last + 1;
+          if (name !== "draw") return [last];
+          return answer === next ? [next] : [];
+        },
+      },
+    };
+  },
+};
+
 export const RWLOCK_SCENARIOS: readonly Scenario[] = [
+  draws,
   on("reader-writer", [reads, writes]),
   on("readers-writer", [reads, reads, writes]),
   on("reader-writers", [reads, writes, writes]),
@@ -248,6 +300,7 @@ export const RWLOCK_SCENARIOS: readonly Scenario[] = [
   on("asynchronous-upgrade", [upgradesLater, readsLater, writesLater]),
   on("aborted-sibling", [writesBehind, writes]),
   on("aborted-sibling-readers", [writesBehind, reads, writes]),
+  on("own-read", [writesBehindOwnRead, reads]),
   on("aborted-sibling-writer", [readsBehindWriter, writes, reads]),
   favours,
   on("asynchronous-writer-dies", [writesLater, readsLater, writesLater], { deaths: 1, dead: WRITER_DEAD }),
