@@ -16,7 +16,7 @@ export const RWLOCK = struct(
     [128, "lastTurn", "u32", "the last turn drawn (wraps, skips 0)", "whoever draws", "atomic", "same"],
     [132, "grants", "u32", "counts the guards that got the lock and those that gave it back: odd while one has it, with or without readers (wraps)", "lock owner; recoverer", "plain", "even"],
     [160, "waiting", "u32[8]", "member set: readers that wait for the gate", "each member its own bit", "atomic", "cleared by recovery"],
-    [192, "favoured", "u32[8]", "member set: readers that waited when the last writer left; those of them that still wait come before the next writer", "set by the lock owner or its recoverer, cleared by each member and by a lock owner that waited for it in vain", "atomic", "cleared by recovery"],
+    [192, "favoured", "u32[8]", "member set: readers that waited when the last writer left; those of them that still wait come before the next writer", "set by the lock owner or its recoverer, cleared by each member", "atomic", "cleared by recovery"],
     [256, "turns", "u32[256]", "by slot: the turn that its member has drawn to write, 0 for none", "the member", "publish", "0: given back by recovery"],
   ],
 );

@@ -350,8 +350,6 @@ export class RwLock extends NamedObject {
     if (this.count === 0) {
       if (isWatched) this.reading.look(sync);
     } else if (this.stuckSince === 0) this.stuckSince = now();
-    // To be let in, behind whoever writes if that is done meanwhile.
-    else if (this.isStuck) ringMember(this.member, this.member.slot);
   }
 
   /** A reader leaves. */
@@ -464,7 +462,7 @@ export class RwLock extends NamedObject {
       this.favourSince = now();
       this.favourOf = closings;
     } else if (now() - this.favourSince >= FAVOUR_MS) {
-      for (let word = 0; word < setWords; word++) words.store(this.words, this.favoured + word, 0);
+      // They stay favoured: whoever opens the gate that is closed now favours all that wait then.
       this.favourSince = 0;
       return false;
     }
