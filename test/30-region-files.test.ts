@@ -4,9 +4,10 @@ import { constants } from "node:os";
 import { basename, dirname } from "node:path";
 import { describe, mock, test, type TestContext } from "node:test";
 import { open, Region, ShmkitError, type RegionOptions } from "shmkit";
-import { DiskState, PAGE_BYTES, REGION_HEADER } from "#src/layout/region-header.js";
+import { DiskState, PAGE_BYTES, REGION_HEADER, RegionState } from "#src/layout/region-header.js";
 import { native } from "#src/native/addon.js";
 import type { Mapping } from "#src/native/contract.js";
+import { closeOnDisk } from "#src/region/disk-state.js";
 import { foreignFileSystem } from "#src/region/file-system.js";
 import { CliProcess } from "./helpers/cli-process.js";
 import { diskPath, readWord, writeWord } from "./helpers/disk-regions.js";
@@ -110,6 +111,17 @@ describe("a region on disk", () => {
     await old.close();
     await fresh.close();
     assert.equal(Region.inspect(path)!.epoch, fresh.epoch);
+  });
+
+  test("a removed one is closed on the disk before its path is free", async (t) => {
+    const path = await lyingRegion(t);
+    const descriptor = native.openExisting(path, true);
+    const steps = closeOnDisk(descriptor, path);
+    const { value } = steps.next();
+    assert.ok(typeof value === "object" && "written" in value);
+    assert.equal(value.written.words[at.state >> 2], RegionState.closed);
+    steps.next(0);
+    native.close(descriptor);
   });
 
   test("grows", async (t) => {

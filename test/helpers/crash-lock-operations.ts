@@ -1,5 +1,6 @@
 /** Operations on the lock manager. */
 import assert from "node:assert/strict";
+import { RequestState, requestState } from "#src/layout/lock-manager.js";
 import { LOCKS_NAME, type LockTable } from "#src/sync/lock-table.js";
 import { ignore } from "./crash-calls.js";
 import type { CrashOperation } from "./crash-explore.js";
@@ -151,6 +152,25 @@ const OPERATIONS: CrashOperation[] = [
       stage.world.victim.bell();
     };
     return scene(stage, [], act, [], { settle, pending: true });
+  }),
+  on("take what has come free", [], (stage) => {
+    const { victim, words } = stage.world;
+    const held = stage.claim("others", new TestClaim(NAME));
+    const mine = stage.claim("mine", new TestClaim(NAME));
+    stage.other.do(() => stage.others.leave(held));
+    let isTaken = false;
+    const act = (): void => {
+      victim.bell();
+      victim.membership.member.checkUsable();
+    };
+    return scene(stage, ["locks.request"], act, [], {
+      pending: true,
+      atDeath: () => (isTaken = requestState(words[mine.at]) === RequestState.held),
+      effect: (witness) => {
+        stage.settled(witness);
+        return isTaken;
+      },
+    });
   }),
   on("withdraw a request", [], (stage) => {
     const held = stage.claim("others", new TestClaim(LONG));

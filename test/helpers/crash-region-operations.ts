@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { Region, type RegionOptions } from "shmkit";
-import { PAGE_BYTES, REGION_HEADER, RegionState } from "#src/layout/region-header.js";
+import { DiskState, PAGE_BYTES, REGION_HEADER, RegionState } from "#src/layout/region-header.js";
 import { clean } from "#src/region/attach.js";
 import { runSync } from "#src/memory/steps.js";
 import { Agent } from "../instruments/agent.js";
@@ -371,6 +371,10 @@ function reboot(path: string): void {
   writeWord(path, bootId, readWord(path, bootId) ^ 1);
 }
 
+/** Nobody who comes next takes it for a mixture again, and gives back what those have who are here by then. */
+const isMarked = (path: string): void =>
+  assert.equal(readWord(path, REGION_HEADER.at.diskState), DiskState.inUse, "it is marked in use");
+
 /** A region on disk that somebody has in use, who then dies. */
 const ON_DISK: CrashOperation[] = [
   naming(
@@ -395,7 +399,10 @@ const ON_DISK: CrashOperation[] = [
       return {
         act: () => void Region.openSync(name, { lifetime: "file" }),
         next: () => Region.openSync(name, { lifetime: "file" }),
-        verify: isKept(name),
+        verify: (region) => {
+          isMarked(name);
+          isKept(name)(region);
+        },
       };
     },
     onDisk,
@@ -411,6 +418,7 @@ const ON_DISK: CrashOperation[] = [
         next: () => Region.openSync(name, { lifetime: "file" }),
         verify: (region) => {
           assert.equal(region!.unclean, true);
+          isMarked(name);
           isKept(name)(region);
         },
       };

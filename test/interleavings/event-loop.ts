@@ -41,11 +41,15 @@ export class EventLoop {
     return pending;
   }
 
-  /** Serves the waits that something begins, whenever the doorbell rings, until it is there. */
-  run(begin: () => void, isThere: () => boolean): void {
+  /**
+   * Serves the waits that something begins, whenever the doorbell rings, until it is there; and those that were there, if it
+   * rang since it was seen.
+   */
+  run(begin: () => void, isThere: () => boolean, since?: number): void {
     const { member, waits } = this.member.membership;
     const shared = member.segment.words;
-    let seen = words.loadFresh(shared, member.bell);
+    const now = words.loadFresh(shared, member.bell);
+    let seen = since ?? now;
     begin();
     while (!isThere()) {
       const bell = words.loadFresh(shared, member.bell);

@@ -1,10 +1,15 @@
 /** Web Locks: release, withdrawal and theft against those who wait, and who dies then. Waits are asynchronous, as always there. */
 import assert from "node:assert/strict";
+import { packRequest, RequestState } from "#src/layout/lock-manager.js";
+import { Armed } from "#src/layout/member-slot.js";
+import { LockName } from "#src/sync/lock-name.js";
+import type { LockRequests } from "#src/sync/lock-requests.js";
 import type { LockTable } from "#src/sync/lock-table.js";
 import { lockTable, TestClaim } from "../helpers/lock-claims.js";
 import { EventLoop } from "./event-loop.js";
 import { PENDING, type Model } from "./linearizability.js";
-import { survivor, type Role, type Scenario, type Story } from "./scenario.js";
+import { survivor, type Calls, type Role, type Scenario, type Story } from "./scenario.js";
+import { answering } from "./weak-scenarios.js";
 import type { MemberOf, World } from "./world.js";
 
 /** Who holds the lock: by thread, and whether it is shared. */
@@ -27,6 +32,7 @@ const holding: Model<Held> = {
       return state.by.includes(thread) === (answer === true) ? [without] : [];
     }
     if (name === "withdraw") return [state];
+    if (name === "look") return answer === true ? [state] : [];
     const shared = argument === "shared";
     const isFree = state.by.length === 0 || (shared && state.shared);
     const taken = isFree ? [{ shared, by: [...state.by, thread] }] : [];
@@ -58,7 +64,18 @@ interface Party {
   readonly table: LockTable;
 }
 
-const NAME = "a";
+/** In the first chain, as is, by its hash of 0, a request that never had a name. */
+const NAME = "x";
+
+/** What a table works on, with what it does inside. */
+type Requests = Pick<LockRequests, "look" | "ringGrantable" | "visitAll"> & {
+  segment(k: number): number;
+  link(k: number, segment: number, i: number, hash: number): void;
+};
+const requestsOf = (table: LockTable): Requests => (table as unknown as { requests: Requests }).requests;
+
+/** In another chain than that. */
+const OTHER = LockName.of("b");
 
 /** Takes the lock and lets it go. */
 const holds = (name: string, { world, member, table }: Party, mode: "exclusive" | "shared" = "exclusive"): Role => ({
@@ -90,7 +107,58 @@ const steals = (name: string, { world, member, table }: Party): Role => ({
   },
 });
 
-function on(name: string, members: number, rolesOf: (parties: Party[]) => Role[], deaths = 0): Scenario {
+/** Has a request since before the story began, which is told what comes of it by then. */
+function has({ table }: Party, manner: "exclusive" | "shared" = "exclusive", lock = NAME): TestClaim {
+  const claim = new TestClaim(lock, "wait", manner === "shared");
+  table.request(claim);
+  return claim;
+}
+
+/** What it had, it leaves; then it waits until it is granted what it waited for, by itself or by a ring. */
+const goesOn = (
+  name: string,
+  { world, member, table }: Party,
+  { held, waiting }: { held?: TestClaim; waiting?: TestClaim },
+  first: (call: Calls) => void = () => undefined,
+): Role => {
+  const { bell } = member.membership.member;
+  const seen = world.machine.words[bell];
+  return {
+    name,
+    run: (call) => {
+      first(call);
+      // What it waits for is not looked at unless somebody says so.
+      if (held !== undefined)
+        call({ name: "leave" }, () => (waiting === undefined ? leave(member, table, held) : table.leave(held)));
+      if (waiting === undefined) return;
+      call({ name: "acquire" }, () =>
+        new EventLoop(world, member).run(
+          () => undefined,
+          () => waiting.told.length > 0,
+          seen,
+        ),
+      );
+      call({ name: "leave" }, () => leave(member, table, waiting));
+    },
+  };
+};
+
+/** Whether an onlooker sees what may be: the lock has one holder at most. */
+const looks = (name: string, { table }: Party): Role => ({
+  name,
+  run: (call) =>
+    void call({ name: "look" }, () => {
+      const { held } = requestsOf(table).look();
+      return held.filter((lock) => lock.name === NAME).length <= 1;
+    }),
+});
+
+function on(
+  name: string,
+  members: number,
+  rolesOf: (parties: Party[]) => Role[],
+  { deaths = 0, initial = NOBODY }: { deaths?: number; initial?: Held } = {},
+): Scenario {
   return {
     name,
     algorithm: "lock manager",
@@ -106,13 +174,14 @@ function on(name: string, members: number, rolesOf: (parties: Party[]) => Role[]
       leave(member, table, claim);
       return {
         roles: rolesOf(parties),
-        model: holding,
+        model: { ...holding, initial },
         check: (_, { region }) => {
           const last = new TestClaim(NAME, "ifAvailable");
           const witness = lockTable(region);
           witness.request(last);
           assert.deepEqual(last.told, ["granted"], "nothing is held, and nobody waits");
           witness.leave(last);
+          requestsOf(witness).visitAll((at) => assert.fail(`the request at ${at} is nobody's`));
         },
       };
     },
@@ -134,7 +203,48 @@ function chainTwo({ member, table }: Party): void {
   leave(member, table, first);
 }
 
+/** Whoever follows a chain without the lock misses nobody, also when a free request goes from under it to another chain. */
+const walk: Scenario = {
+  name: "locks-chain-walk",
+  algorithm: "lock manager",
+  members: 3,
+  deaths: 0,
+  region: { heapPages: 10 },
+  tell: (world) => {
+    const [a, b, c] = world.members.map((member) => ({ world, member, table: lockTable(member.region) }));
+    // One behind the other in the chain of the name: a free one, and one that waits.
+    const claims = [c, b].map((party) => [party, has(party, "shared")] as const);
+    for (const [{ member, table }, claim] of claims) leave(member, table, claim);
+    const [waiting, free] = claims.map(([, claim]) => claim);
+    const { words } = world.machine;
+    const { me, armed, bell } = c.member.membership.member;
+    words[waiting.at] = packRequest(RequestState.waiting, false, me);
+    words[armed] = Armed.eventLoop;
+    const rings = words[bell];
+    const requests = requestsOf(b.table);
+    const segment = requests.segment(0);
+    return {
+      roles: [
+        {
+          name: "walker",
+          run: (call) =>
+            void call({ name: "ring" }, () => {
+              requestsOf(a.table).ringGrantable(waiting.name);
+              return words[bell] !== rings;
+            }),
+        },
+        {
+          name: "mover",
+          run: (call) => void call({ name: "move" }, () => requests.link(0, segment, free.index, OTHER.hash)),
+        },
+      ],
+      model: answering({ ring: [true] }),
+    };
+  },
+};
+
 export const LOCK_SCENARIOS: readonly Scenario[] = [
+  walk,
   on("locks-2", 2, ([a, b]) => [holds("one", a), holds("two", b)]),
   on("locks-3", 3, ([a, b, c]) => [holds("one", a), holds("two", b), holds("three", c)]),
   on("locks-readers", 3, ([a, b, c]) => [
@@ -147,6 +257,36 @@ export const LOCK_SCENARIOS: readonly Scenario[] = [
     chainTwo(a);
     return [holds("holder", a), holds("waiter", b), withdraws("of another name", c, "b")];
   }),
+  // The request that was the first in the chain of the name goes to another one.
+  on("locks-chain-again", 2, ([a, b]) => {
+    const turns = [withdraws("", b), withdraws("", b, "b"), holds("", b)];
+    return [holds("holder", a), { name: "of another name", run: (call) => turns.forEach((turn) => turn.run(call)) }];
+  }),
+  // Who makes a request uses one that was older than all there are.
+  on(
+    "locks-order",
+    2,
+    ([a, b]) => {
+      const old = has(b, "exclusive", "b");
+      const parts = { held: has(a), waiting: has(a) };
+      b.table.leave(old);
+      return [goesOn("holder", a, parts), holds("newcomer", b)];
+    },
+    { initial: { shared: false, by: [0] } },
+  ),
+  on(
+    "locks-look",
+    3,
+    ([a, b, c]) => [
+      goesOn("holder", a, { held: has(a) }),
+      goesOn("next", b, { waiting: has(b) }),
+      looks("onlooker", c),
+    ],
+    { initial: { shared: false, by: [0] } },
+  ),
+  on("locks-steal-held", 2, ([a, b]) => [goesOn("victim", a, { held: has(a) }), steals("thief", b)], {
+    initial: { shared: false, by: [0] },
+  }),
   on("locks-steal", 2, ([a, b]) => [holds("victim", a), steals("thief", b)]),
   on("locks-steal-waiter", 3, ([a, b, c]) => [holds("victim", a), steals("thief", b), holds("waiter", c)]),
   on("locks-thieves", 2, ([a, b]) => [steals("one", a), steals("two", b)]),
@@ -154,7 +294,7 @@ export const LOCK_SCENARIOS: readonly Scenario[] = [
     "locks-holder-dies",
     3,
     ([a, b, c]) => [holds("mortal", a), survivor(holds("two", b)), survivor(holds("three", c))],
-    1,
+    { deaths: 1 },
   ),
-  on("locks-thief-dies", 2, ([a, b]) => [steals("thief", a), survivor(holds("victim", b))], 1),
+  on("locks-thief-dies", 2, ([a, b]) => [steals("thief", a), survivor(holds("victim", b))], { deaths: 1 }),
 ];

@@ -2,6 +2,7 @@ import { CLOSE_SCENARIOS } from "./close-scenarios.js";
 import { COMPOSITE_SCENARIOS } from "./composite-scenarios.js";
 import { CONDITION_SCENARIOS } from "./condition-scenarios.js";
 import { DEADLOCK_SCENARIOS } from "./deadlock-scenarios.js";
+import { DISK_SCENARIOS } from "./disk-scenarios.js";
 import { HEAP_SCENARIOS } from "./heap-scenarios.js";
 import { LEAVER_SCENARIOS } from "./leaver-scenarios.js";
 import { LEASE_SCENARIOS } from "./lease-scenarios.js";
@@ -36,6 +37,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...HEAP_SCENARIOS,
   ...COMPOSITE_SCENARIOS,
   ...MEMBER_SCENARIOS,
+  ...DISK_SCENARIOS,
   ...WAIT_SCENARIOS,
   ...LEAVER_SCENARIOS,
   ...WEAK_SCENARIOS,

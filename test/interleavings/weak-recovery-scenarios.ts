@@ -2,9 +2,12 @@
 import { ShmkitError, type Pipe } from "shmkit";
 import { HEADER, DEATH, deathWord, SLOT, slotWord } from "#src/members/region-words.js";
 import { DIRECTORY_ENTRY, EntryState } from "#src/layout/heap.js";
+import { CONDITION_WAIT, CONDITION_WAKE } from "#src/layout/condition.js";
 import { DEATH_RECORDS, Effect, NO_ENTRY, Op, packOperation, Phase } from "#src/layout/member-slot.js";
 import { PAGE_BYTES } from "#src/layout/region-header.js";
 import { join } from "#src/region/membership.js";
+import { rwlockKind } from "#src/sync/rwlock-kind.js";
+import { CONDITION_WORD, WakeUps } from "#src/sync/wake-ups.js";
 import type { Model } from "./linearizability.js";
 import { message, numberOf, pipes, rest } from "./pipe-scenarios.js";
 import { survivor, type Role, type Scenario } from "./scenario.js";
@@ -161,6 +164,44 @@ const abandoned = scenario("mutex-abandoned", "mutex", 3, (world) => {
   return { roles: [tries, recovers("medic", medic), die(world, owner)], model: answering({ lock: [undefined, true] }) };
 });
 
+/** Whoever takes the lock of a dead writer finds the gate open, and closes it for itself. */
+const rwlockRecovered = scenario("rwlock-recovered", "readers–writer lock", 3, ({ members }) => {
+  const locks = members.map(({ region }) => region.rwlocks.openOrCreateSync("l"));
+  const [, medic, owner] = members;
+  locks[2].lockSync();
+  const { member, heap } = medic.membership;
+  const { page } = locks[0].ref;
+  const place = { member, heap, page, base: page * (PAGE_BYTES / 4), address: "memory/l" };
+  const writes = once("next", { name: "write" }, () => {
+    const guard = locks[0].tryLock();
+    const isIn = guard === undefined || locks[0].statistics().writer === 0;
+    guard?.release();
+    return isIn;
+  });
+  const releases = once("medic", { name: "release" }, () => rwlockKind.release(place, owner.slot));
+  return { roles: [writes, releases], model: answering({ write: [true] }) };
+});
+
+/** What would wake a dead member wakes another one, also when it comes while that is looked at. */
+const wakeUpPassedOn = scenario("condition-passed-on", "condition", 4, ({ members, machine, geometry }) => {
+  const [notifier, medic, dead, waiter] = members;
+  // In a page of the heap that nobody else uses.
+  const base = (geometry.maxPages - 1) * (PAGE_BYTES / 4);
+  const wakeUps = [notifier, medic].map(({ membership: { member } }) => new WakeUps(member, base));
+  const word = ({ slot }: MemberOf): number => base + CONDITION_WORD.waits + slot;
+  for (const one of [dead, waiter]) machine.words[word(one)] = CONDITION_WAIT;
+  return {
+    roles: [
+      once("notifier", { name: "notify" }, () => wakeUps[0].give(1, 0)),
+      once("medic", { name: "settle" }, () => wakeUps[1].settle(dead.slot, 0)),
+    ],
+    model: answering({ notify: [1] }),
+    check: ({ machine: { words } }) => {
+      if (words[word(waiter)] !== CONDITION_WAIT + CONDITION_WAKE) throw new Error("nobody was woken");
+    },
+  };
+});
+
 // Leases.
 
 /** A lease comes back by the death of its holder, and a receiver waits for it. */
@@ -273,6 +314,8 @@ export const WEAK_RECOVERY_SCENARIOS: readonly Scenario[] = [
   twoDeaths,
   joinerDies,
   abandoned,
+  rwlockRecovered,
+  wakeUpPassedOn,
   leaseComesBack,
   returnedDies,
   sweeperDies,

@@ -38,6 +38,7 @@ export const TEST_FILES: readonly string[] = [
   "21-locks-processes",
   "21-composite",
   "22-segment-pool",
+  "30-region-files",
   "60-cli-lock",
 ];
 
@@ -46,8 +47,9 @@ export function testFilesFor(key: string, files: readonly string[] = TEST_FILES)
   const [, layer, stem] = /^src\/(\w+)\/(?:commands\/)?(\w+)/.exec(key) ?? [];
   if (/\/(segment-pool|pooled-segment|transfer\/)/.test(key)) return ["22-segment-pool"];
   if (/\/(object-plan|parts?|composite)\.ts /.test(key)) return ["21-composite"];
+  if (/\/disk-state/.test(key)) return ["30-region-files"];
   if (layer === "cli") return files.filter((file) => file === `60-cli-${stem}`);
-  if (layer !== "sync") return files.filter((file) => !/^(2[12]|60)-/.test(file));
+  if (layer !== "sync") return files.filter((file) => !/^(2[12]|30|60)-/.test(file));
   const named = files.filter((file) => file.startsWith(`21-${stem}`));
   return named.length > 0 ? named : files.filter((file) => file.startsWith("21-"));
 }
