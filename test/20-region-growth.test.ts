@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { statSync } from "node:fs";
 import { describe, test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { Region } from "shmkit";
 import { native } from "#src/native/addon.js";
 import { ProcessMember } from "./helpers/process-member.js";
@@ -51,6 +52,39 @@ describe("growth", () => {
     assert.ok(after.sizeBytes > before.sizeBytes);
     assert.equal(lengths.length, 4, "the header and the rest, twice");
     assert.ok(lengths[3] > lengths[1] && lengths[3] < after.maxSizeBytes);
+  });
+
+  test("for a large object goes in steps, with nothing locked in between, and memory that was given back is backed likewise", async (t) => {
+    const region = await testRegion(t, "large", { size: "256KiB", maxSize: "96MiB" });
+    const other = await joinRegion(t, region.name);
+    const options = { segments: 4, segmentBytes: "12MiB" } as const;
+    for (const which of ["fresh", "given back"]) {
+      let isMade = false;
+      const making = [region.segmentPool("large", options)];
+      void making[0].then(() => (isMade = true));
+      await nextTurn();
+      other.counterSync(which, { timeoutMs: 0 });
+      assert.equal(isMade, false, which);
+      making.push(other.segmentPool("large", options));
+      const [pool, same] = await Promise.all(making);
+      assert.equal(same.statistics().free, 4);
+      const segments = [pool.acquireSync(), same.acquireSync()];
+      for (const { bytes } of segments) bytes.fill(7);
+      segments[0].release();
+      assert.ok(region.sizeBytes < 64 * 2 ** 20, `${region.sizeBytes} bytes: one of the two has made room, and once`);
+      await region.segmentPools.remove("large");
+      pool.detach();
+      same.detach();
+    }
+    const size = region.sizeBytes;
+    assert.throws(() => region.segmentPools.createSync("larger", { segments: 9, segmentBytes: "12MiB" }), {
+      code: "ERR_REGION_FULL",
+    });
+    assert.equal(region.sizeBytes, size);
+    const blocking = region.segmentPools.createSync("blocking", { segments: 7, segmentBytes: "12MiB", timeoutMs: 0 });
+    assert.equal(blocking.statistics().free, 7);
+    const aborted = region.segmentPools.create("aborted", { signal: AbortSignal.abort(new Error("enough")) });
+    await assert.rejects(aborted, /enough/);
   });
 
   test("happens by itself up to maxSize, is seen by everybody at once, and then senders wait", async (t) => {

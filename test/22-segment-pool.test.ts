@@ -76,6 +76,21 @@ describe("a segment pool", () => {
     await app.segmentPools.remove("odd");
   });
 
+  test("is whole where something else was before it, of which its segments may still hold bytes", async (t) => {
+    const app = await joinRegion(t, uniqueRegionName("pool-reused"), { size: "1MiB", maxSize: "1MiB" });
+    const before = await app.segmentPool("before", { segments: 1, segmentBytes: 200_000 });
+    before.acquireSync().bytes.fill(0xff);
+    const { page } = before.ref;
+    await app.segmentPools.remove("before");
+    before.detach();
+    // The search for room begins where the last one ended.
+    const kept: SegmentPool[] = [];
+    while (kept.at(-1)?.ref.page !== page)
+      kept.push(await app.segmentPool(`p${kept.length}`, { segments: 2, segmentBytes: 90_000 }));
+    const { free, held, waiting, acquired, recovered } = kept.at(-1)!.statistics();
+    assert.deepEqual([free, held, waiting, acquired, recovered], [2, [], [], 0, 0]);
+  });
+
   test("hands a segment over to whoever gets the ticket, once", async (t) => {
     const name = uniqueRegionName("pool-tickets");
     const [app, other] = [await joinRegion(t, name), await joinRegion(t, name)];

@@ -39,6 +39,15 @@ export function deadlineOf(timeoutMs: unknown, name = "timeoutMs"): number {
   return now() + timeoutMs;
 }
 
+/** For several waits with the time of one: says how long to wait still, each time that it is called. */
+export function remainingOf({ timeoutMs, signal }: WaitOptions = {}): () => WaitOptions {
+  const deadline = deadlineOf(timeoutMs);
+  return () => ({
+    ...(signal === undefined ? {} : { signal }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs: Math.max(deadline - now(), 0) }),
+  });
+}
+
 /** The signal of some options, checked. */
 export function signalArgument(signal: unknown): AbortSignal | undefined {
   if (signal === undefined || signal instanceof AbortSignal) return signal;

@@ -222,6 +222,22 @@ export class Directory {
     };
   }
 
+  /**
+   * One step of backing what a large object needs, to be waited for again and again before the object is made, until it answers
+   * that there is nothing more to do: with the directory locked all the time, nobody could open anything meanwhile.
+   */
+  readying(name: string, plan: ObjectPlan, mode: OpenMode): Waitable<boolean> | undefined {
+    if (mode === "open") return undefined;
+    const what = `creating ${this.member.regionName}/${name}`;
+    // One run for all parts, which are taken from it one after the other.
+    const plans = [plan, ...(plan.parts?.values() ?? [])];
+    const pages = plans.reduce((sum, { sizeBytes }) => sum + pagesFor(sizeBytes), 0);
+    const step = this.heap.readying(pages, what, new LocalQueue());
+    if (step === undefined) return undefined;
+    const bytes = new TextEncoder().encode(name);
+    return { ...step, attempt: () => this.find(bytes) !== undefined || step.attempt() };
+  }
+
   private attemptOpen(
     name: string,
     bytes: Uint8Array,
@@ -372,7 +388,7 @@ export class Directory {
     const { member } = this;
     const shared = member.segment.words;
     const bytes = new TextEncoder().encode(name);
-    words.zero(member.segment, page * PAGE_BYTES, pagesFor(plan.sizeBytes) * PAGE_BYTES);
+    words.zero(member.segment, page * PAGE_BYTES, plan.zeroBytes ?? pagesFor(plan.sizeBytes) * PAGE_BYTES);
     plan.init(page, parts);
     words.zero(member.segment, (base + ENTRY.openers) * 4, ENTRY.name - ENTRY.openers * 4);
     words.write(shared, base + ENTRY.kind, kindCode(plan.kind));

@@ -22,13 +22,15 @@ export interface ObjectRef {
 export interface ObjectPlan {
   readonly kind: Kind;
   readonly sizeBytes: number;
+  /** How many bytes of it have to be zero at first. Default: all. */
+  readonly zeroBytes?: number;
   /** Stored, and compared with an existing object's where `given` says so. */
   readonly options: readonly number[];
   readonly given: readonly boolean[];
   readonly optionNames: readonly string[];
   /** Of a composite: its parts by name. Undefined to open what there is. */
   readonly parts?: ReadonlyMap<string, ObjectPlan>;
-  /** Writes the object into its zeroed block. `parts`: directory entries of its parts. */
+  /** Writes the object into its block, which is zero as far as it has to be. `parts`: directory entries of its parts. */
   init(page: number, parts: readonly number[]): void;
 }
 

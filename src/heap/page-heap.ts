@@ -35,6 +35,14 @@ const firstGeneration = (page: number): number => Math.imul(page, 0x9e3779b1);
 
 export const pagesFor = (bytes: number): number => Math.ceil(bytes / PAGE_BYTES);
 
+/** How much of a punched run is backed again: of one that was like that. */
+interface Backing {
+  page: number;
+  run: number;
+  generation: number;
+  pages: number;
+}
+
 /** Figures of the heap, read without the lock. */
 export interface HeapStatistics {
   /** Bytes backed for objects and messages now. */
@@ -227,6 +235,50 @@ export class PageHeap {
 
   /** One step of growing the region to at least `pages` of the file, to be waited for; whether it is there. */
   growing(pages: number, what: string, queue: LocalQueue): Waitable<boolean> {
+    return this.stepping(what, queue, () => {
+      if (this.commitTo(Math.min(pages, this.committed + GROWTH_STEP_PAGES)) < 0) throw this.noSpaceError();
+      return this.committed >= pages;
+    });
+  }
+
+  /**
+   * One step of backing what a block of `pages` will need, so that allocating it holds no lock for long; whether there is nothing
+   * more to back, or no more to be had, which the allocation will say. Undefined for what is no more than a step.
+   */
+  readying(pages: number, what: string, queue: LocalQueue): Waitable<boolean> | undefined {
+    if (pages <= GROWTH_STEP_PAGES || pages * PAGE_BYTES > this.largestBlockBytes) return undefined;
+    const punched: Backing = { page: 0, run: 0, generation: 0, pages: 0 };
+    return this.stepping(what, queue, () => {
+      const page = this.find(pages);
+      if (page > 0) return this.backPunched(page, pages, punched);
+      const missing = pages - this.tailPages;
+      const step = Math.min(missing, GROWTH_STEP_PAGES);
+      const end = this.committed;
+      return end + missing > this.member.geometry.maxPages || this.commitTo(end + step) < 0 || step === missing;
+    });
+  }
+
+  /** One step of backing the first pages of a free run, if it was punched. Only a run of which none was taken meanwhile still has what it got. */
+  private backPunched(page: number, pages: number, backing: Backing): boolean {
+    const shared = this.member.segment.words;
+    const run = words.load(shared, this.entry(page));
+    if (!runPunched(run)) return true;
+    const generation = this.generationOf(page);
+    if (backing.page !== page || backing.run !== run || backing.generation !== generation)
+      Object.assign(backing, { page, run, generation, pages: 0 });
+    const step = Math.min(pages - backing.pages, GROWTH_STEP_PAGES);
+    if (!this.back((page + backing.pages) * PAGE_BYTES, step * PAGE_BYTES)) return true;
+    backing.pages += step;
+    if (backing.pages < pages) return false;
+    const rest = runPages(run) - pages;
+    if (rest > 0) words.write(shared, this.entry(page + pages), packRun(RunState.free, true, 0, rest));
+    // SYNC POINT: the remainder becomes visible with the run; pairs with the loads of runs
+    words.storeRelease(shared, this.entry(page), packRun(RunState.free, false, 0, pages));
+    return true;
+  }
+
+  /** An operation under the heap lock that only ever grows the region, if it changes anything. */
+  private stepping(what: string, queue: LocalQueue, step: () => boolean): Waitable<boolean> {
     return {
       what,
       queue,
@@ -238,11 +290,11 @@ export class PageHeap {
           if (!tryLock(member, HEADER.heapLock)) return blockedOnLock(member, HEADER.heapLock);
           words.write(member.segment.words, member.argument, this.committed);
           member.critical(0);
-          if (this.commitTo(Math.min(pages, this.committed + GROWTH_STEP_PAGES)) < 0) throw this.noSpaceError();
+          const isLast = step();
           member.committed();
           unlock(member, HEADER.heapLock);
           member.end();
-          return this.committed >= pages;
+          return isLast;
         } catch (error) {
           return member.failed(error);
         }

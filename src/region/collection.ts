@@ -1,5 +1,6 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { flag, knownOptions, objectName } from "../base/arguments.js";
-import { onlyWaitOptions, WAIT_OPTIONS, type WaitOptions } from "../base/deadline.js";
+import { onlyWaitOptions, remainingOf, WAIT_OPTIONS, type WaitOptions } from "../base/deadline.js";
 import type { OpenMode } from "../heap/directory.js";
 import type { ObjectPlan } from "../heap/object-plan.js";
 import type { NamedObject, ObjectContext } from "../heap/named-object.js";
@@ -113,20 +114,36 @@ export class Collection<Options extends object, O extends NamedObject> {
     return { plan: this.face.plan(this.host.context.member, own, mode), wait: flag(wait, "wait"), own };
   }
 
-  private opening(name: string, mode: OpenMode, options: (Options & OpenOptions) | undefined): Waitable<O> {
+  private opening(
+    name: string,
+    mode: OpenMode,
+    options: (Options & OpenOptions) | undefined,
+  ): { opening: Waitable<O>; readying: Waitable<boolean> | undefined } {
     const { plan, wait, own } = this.prepare(name, mode, options);
-    return this.host.context.directory.opening(name, plan, mode, wait, (ref) => {
+    const { directory } = this.host.context;
+    const opening = directory.opening(name, plan, mode, wait, (ref) => {
       const handle = this.host.context.handle(ref, () => new this.face.make(this.host.context, ref, own));
       handle.checkReopened(own);
       return handle;
     });
+    return { opening, readying: directory.readying(name, plan, mode) };
   }
 
   private async async(name: string, mode: OpenMode, options?: Options & OpenOptions): Promise<O> {
-    return this.host.context.waits.async(this.opening(name, mode, options), options);
+    const { waits } = this.host.context;
+    const { opening, readying } = this.opening(name, mode, options);
+    if (readying === undefined) return waits.async(opening, options);
+    const wait = remainingOf(options);
+    while (!(await waits.async(readying, wait()))) await nextTurn();
+    return waits.async(opening, wait());
   }
 
   private sync(name: string, mode: OpenMode, options?: Options & OpenOptions): O {
-    return this.host.context.waits.sync(this.opening(name, mode, options), options);
+    const { waits } = this.host.context;
+    const { opening, readying } = this.opening(name, mode, options);
+    if (readying === undefined) return waits.sync(opening, options);
+    const wait = remainingOf(options);
+    while (!waits.sync(readying, wait()));
+    return waits.sync(opening, wait());
   }
 }

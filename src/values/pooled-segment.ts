@@ -42,7 +42,7 @@ export class PooledSegment {
   }
 
   /**
-   * Its bytes, in shared memory, as the last one who had it left them. What was kept of them after the release is the next
+   * Its bytes, in shared memory, as the last one who had it left them; at first anything. What was kept of them after the release is the next
    * holder's memory, so ask for them anew instead. @throws ERR_NOT_HELD, ERR_CLOSED, ERR_REGION_LOST
    */
   get bytes(): Uint8Array {

@@ -49,9 +49,12 @@ export interface SegmentPoolOptions {
 export function segmentPoolPlan(member: Member, options: SegmentPoolOptions): ObjectPlan {
   const segments = options.segments === undefined ? 8 : wholeNumber(options.segments, "segments", 1, MAX_SEGMENTS);
   const bytes = sizeBytes(options.segmentBytes ?? "64KiB", "segmentBytes", 1, 2 ** 31 - 1);
+  const shape = poolShape(segments, bytes);
   return {
     kind: "segment-pool",
-    sizeBytes: poolShape(segments, bytes).sizeBytes,
+    sizeBytes: shape.sizeBytes,
+    // Not the segments, which may be GiBs: under the directory's lock nobody else could open anything for so long.
+    zeroBytes: shape.headBytes,
     options: [segments, bytes],
     given: [options.segments !== undefined, options.segmentBytes !== undefined],
     optionNames: ["segments", "segmentBytes"],

@@ -22,6 +22,8 @@ const CROWDED: WorldKind = {
   },
 };
 const GROWING: WorldKind = { options: { size: "64KiB", maxSize: "1MiB" } };
+/** Room for what is backed in steps of 16 MiB. */
+const LARGE: WorldKind = { options: { size: "64KiB", maxSize: "20MiB" } };
 
 const NAME = "née 🐘";
 /** Kinds on whose life everything is tried; what else there is to a kind is tried in the operations of that kind. */
@@ -392,6 +394,15 @@ const GROWTH: CrashOperation[] = [
       effect: (witness) => witness.region.pipes.list().includes(NAME),
     }),
   ),
+  operation("region grow by a large object, in steps", ["Collection.createSync"], LARGE, (world) => ({
+    act: () => void world.victim.region.segmentPools.createSync(NAME, { segments: 1, segmentBytes: "17MiB" }),
+    claims: ["heap.allocate", "object.create"],
+    effect: (witness) => {
+      const { segmentPools } = witness.region;
+      if (segmentPools.list().includes(NAME)) assert.equal(segmentPools.openSync(NAME).statistics().free, 1);
+      return undefined;
+    },
+  })),
 ];
 
 export const OBJECT_OPERATIONS: readonly CrashOperation[] = [...CREATING, ...OPENING, ...REMOVING, ...GROWTH];

@@ -1,6 +1,6 @@
 import { ArgumentError, ShmkitError } from "../../base/errors.js";
 import { knownOptions, show } from "../../base/arguments.js";
-import { deadlineOf, now, WAIT_OPTIONS, type WaitOptions } from "../../base/deadline.js";
+import { remainingOf, WAIT_OPTIONS, type WaitOptions } from "../../base/deadline.js";
 import type { PooledSegment, SegmentTicket } from "../../values/pooled-segment.js";
 import type { SegmentPool } from "../../values/segment-pool.js";
 import type { Pipe } from "../pipe.js";
@@ -68,21 +68,13 @@ export async function fetchTransfer(
   key: string,
   options?: FetchTransferOptions,
 ): Promise<Transfer> {
-  const { onProgress, into, signal, timeoutMs } = knownOptions(
-    options,
-    [...WAIT_OPTIONS, "onProgress", "into"],
-    "fetchTransfer",
-  );
+  const { onProgress, into } = knownOptions(options, [...WAIT_OPTIONS, "onProgress", "into"], "fetchTransfer");
   if (typeof key !== "string")
     throw new ArgumentError("ERR_INVALID_ARGUMENT", `key must be a string, not ${show(key)}`);
   checkCallback(into, "into");
   checkCallback(onProgress, "onProgress");
   checkRoom(pool);
-  const deadline = deadlineOf(timeoutMs);
-  const wait = (): WaitOptions => ({
-    ...(signal === undefined ? {} : { signal }),
-    ...(timeoutMs === undefined ? {} : { timeoutMs: Math.max(deadline - now(), 0) }),
-  });
+  const wait = remainingOf(options);
   const exchange = new Exchange(pool, await pool.acquire(wait()));
   const goneError = (cause: unknown): ShmkitError =>
     new ShmkitError(
