@@ -137,5 +137,6 @@ int64_t posix_cond_signal(struct call *call) {
   work->base.attempt = wake;
   work->base.dispose = dispose;
   work->base.is_unreferenced = true;
+  work->base.may_be_left = true;
   return interruptible_start(call, "shmkit:pthread_cond_signal", &work->base);
 }

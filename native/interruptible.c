@@ -16,10 +16,10 @@
 
 /*
  * How often a thread is interrupted before an environment that ends leaves it to itself: for a second, since one that does not get
- * to run could still be handed a message, which would be lost. Of a wake-up there is nothing to lose, and it may hang for ever.
+ * to run could still be handed a message, which would be lost; and for a moment where nothing can be.
  */
 #define LAST_INTERRUPTIONS 2000
-#define LAST_INTERRUPTIONS_OF_A_WAKE_UP 10
+#define LAST_INTERRUPTIONS_IF_IT_MAY_BE_LEFT 10
 #define INTERRUPTION_PAUSE_NS 500000
 
 #define LONGEST_JOIN_MS 100.0
@@ -251,7 +251,7 @@ void interruptible_end_all(struct environment *environment) {
     if (done != NULL) napi_release_threadsafe_function(done, napi_tsfn_abort);
     interrupt(wanted);
     /* A signal between the thread's last look and its system call is lost. */
-    int most = wanted->is_unreferenced ? LAST_INTERRUPTIONS_OF_A_WAKE_UP : LAST_INTERRUPTIONS;
+    int most = wanted->may_be_left ? LAST_INTERRUPTIONS_IF_IT_MAY_BE_LEFT : LAST_INTERRUPTIONS;
     for (int times = 0; times < most && is_running(wanted); times++) {
       const struct timespec pause = {.tv_nsec = INTERRUPTION_PAUSE_NS};
       nanosleep(&pause, NULL);

@@ -27,6 +27,8 @@ struct interruptible {
   int64_t result;
   /* The process may end while it is on its way. */
   bool is_unreferenced;
+  /* Nothing would be lost if it went on alone, and a signal may not end it: an environment that ends does not see to its end. */
+  bool may_be_left;
 
   /* Of the environment's thread. */
   uint32_t id;

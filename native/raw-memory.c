@@ -211,5 +211,6 @@ int64_t raw_synchronize_async(struct call *call) {
   *work = (struct synchronization){.pages = pages, .flags = (int)flags};
   work->base.attempt = synchronize;
   work->base.dispose = dispose_synchronization;
+  work->base.may_be_left = true;
   return interruptible_start(call, "shmkit:msync", &work->base);
 }
