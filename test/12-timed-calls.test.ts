@@ -47,6 +47,8 @@ interface Timed {
 const QUEUE = { mq_maxmsg: 2, mq_msgsize: 8 };
 const MESSAGE = Uint8Array.of(1);
 const PAST: Timespec = { tv_sec: 1, tv_nsec: 0 };
+/** Over for semaphores, and refused by message queues and System V: as the C library and the kernel do. */
+const BEFORE_1970: Timespec = { tv_sec: -1, tv_nsec: 0 };
 
 function semaphore(t: TestContext): Timed {
   const name = `/${uniqueRegionName("timed")}`;
@@ -134,13 +136,13 @@ const forMs = (milliseconds: number): Timespec => ({
 });
 
 const CALLS = {
-  sem_timedwait: { make: semaphore, time: inMs, over: "ETIMEDOUT" },
-  mq_timedreceive: { make: receiving, time: inMs, over: "ETIMEDOUT" },
-  mq_timedsend: { make: sending, time: inMs, over: "ETIMEDOUT" },
-  semtimedop: { make: operations, time: forMs, over: "EAGAIN" },
+  sem_timedwait: { make: semaphore, time: inMs, over: "ETIMEDOUT", refusesNegative: false },
+  mq_timedreceive: { make: receiving, time: inMs, over: "ETIMEDOUT", refusesNegative: true },
+  mq_timedsend: { make: sending, time: inMs, over: "ETIMEDOUT", refusesNegative: true },
+  semtimedop: { make: operations, time: forMs, over: "EAGAIN", refusesNegative: true },
 };
 
-for (const [syscall, { make, time, over }] of Object.entries(CALLS))
+for (const [syscall, { make, time, over, refusesNegative }] of Object.entries(CALLS))
   describe(syscall, () => {
     test("goes through whatever the time is, if it need not wait", async (t) => {
       const timed = make(t);
@@ -186,11 +188,22 @@ for (const [syscall, { make, time, over }] of Object.entries(CALLS))
         { tv_sec: 1, tv_nsec: 1e9 },
         { tv_sec: 0.5, tv_nsec: 0 },
         { tv_sec: Number.NaN, tv_nsec: 0 },
-        ...(time === forMs ? [{ tv_sec: -1, tv_nsec: 0 }] : []),
+        { tv_sec: Number.NEGATIVE_INFINITY, tv_nsec: 0 },
+        ...(refusesNegative ? [BEFORE_1970] : []),
       ]) {
         await assert.rejects(timed.async(wrong), { code: "EINVAL", syscall });
         assert.throws(() => timed.sync(wrong), { code: "EINVAL", syscall });
       }
       assert.equal(timed.left(), 1);
     });
+
+    if (!refusesNegative)
+      test("has waited long enough when it was to end before 1970", async (t) => {
+        const timed = make(t);
+        await assert.rejects(timed.async(BEFORE_1970), { code: over, syscall });
+        assert.throws(() => timed.sync(BEFORE_1970), { code: over, syscall });
+        timed.open();
+        timed.sync(BEFORE_1970);
+        assert.equal(timed.left(), 0);
+      });
   });

@@ -14,9 +14,11 @@ export interface Timespec {
 /** What ends a wait beside its time. */
 export type SignalOption = Pick<WaitOptions, "signal">;
 
+const refusal = (syscall: string): SystemCallError => new SystemCallError(-constants.errno.EINVAL, syscall);
+
 function millisecondsOf({ tv_sec, tv_nsec }: Timespec, syscall: string): number {
   const isTime = Number.isSafeInteger(tv_sec) && Number.isSafeInteger(tv_nsec) && tv_nsec >= 0 && tv_nsec < 1e9;
-  if (!isTime) throw new SystemCallError(-constants.errno.EINVAL, syscall);
+  if (!isTime) throw refusal(syscall);
   return tv_sec * 1000 + tv_nsec / 1e6;
 }
 
@@ -25,13 +27,21 @@ const withSignal = (timeoutMs: number, options: SignalOption | undefined, syscal
   timeoutMs,
 });
 
-/** A wait to a moment of CLOCK_REALTIME, which is converted once: setting the clock does not change it any more. */
+/**
+ * A wait to a moment of CLOCK_REALTIME, which is converted once: setting the clock does not change it any more. One before 1970
+ * has passed like any other. @throws SystemCallError EINVAL
+ */
 export const until = (moment: Timespec, options: SignalOption | undefined, syscall: string): WaitOptions =>
   withSignal(Math.max(millisecondsOf(moment, syscall) - Date.now(), 0), options, syscall);
 
+/** The same for system calls that refuse a moment before 1970. @throws SystemCallError EINVAL */
+export function untilSince1970(moment: Timespec, options: SignalOption | undefined, syscall: string): WaitOptions {
+  if (moment.tv_sec < 0) throw refusal(syscall);
+  return until(moment, options, syscall);
+}
+
 /** A wait of so long. @throws SystemCallError EINVAL if it is negative */
 export function within(time: Timespec, options: SignalOption | undefined, syscall: string): WaitOptions {
-  const timeoutMs = millisecondsOf(time, syscall);
-  if (timeoutMs < 0) throw new SystemCallError(-constants.errno.EINVAL, syscall);
-  return withSignal(timeoutMs, options, syscall);
+  if (time.tv_sec < 0) throw refusal(syscall);
+  return withSignal(millisecondsOf(time, syscall), options, syscall);
 }

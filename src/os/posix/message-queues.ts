@@ -3,7 +3,7 @@ import { native } from "../../native/addon.js";
 import { MqueueField, MQUEUE_FIELDS, type NativeMessage, type PendingCall } from "../../native/contract.js";
 import { callAsync, callSync, MUST_WAIT, type BlockingCall } from "../blocking-call.js";
 import { answerOf, nameOf } from "../system-call-error.js";
-import { until, type SignalOption, type Timespec } from "../timespec.js";
+import { untilSince1970, type SignalOption, type Timespec } from "../timespec.js";
 import { O_NONBLOCK } from "./constants.js";
 
 /** Facts about a message queue; `struct mq_attr` in C. */
@@ -132,13 +132,13 @@ export async function mq_timedsend(
   options?: SignalOption,
 ): Promise<void> {
   const call = sending(mqdes, message, priority, "mq_timedsend");
-  await callAsync(call, until(abs_timeout, options, call.syscall));
+  await callAsync(call, untilSince1970(abs_timeout, options, call.syscall));
 }
 
 /** The same, blocking the calling thread. */
 export function mq_timedsendSync(mqdes: number, message: Uint8Array, priority: number, abs_timeout: Timespec): void {
   const call = sending(mqdes, message, priority, "mq_timedsend");
-  callSync(call, until(abs_timeout, undefined, call.syscall));
+  callSync(call, untilSince1970(abs_timeout, undefined, call.syscall));
 }
 
 /** The length of what came, and its priority, from how the addon answers both. */
@@ -193,13 +193,13 @@ export async function mq_timedreceive(
   options?: SignalOption,
 ): Promise<MqMessage> {
   const call = receiving(mqdes, "mq_timedreceive");
-  return callAsync(call, until(abs_timeout, options, call.syscall));
+  return callAsync(call, untilSince1970(abs_timeout, options, call.syscall));
 }
 
 /** The same, blocking the calling thread. */
 export function mq_timedreceiveSync(mqdes: number, abs_timeout: Timespec): MqMessage {
   const call = receiving(mqdes, "mq_timedreceive");
-  return callSync(call, until(abs_timeout, undefined, call.syscall));
+  return callSync(call, untilSince1970(abs_timeout, undefined, call.syscall));
 }
 
 /**
