@@ -34,7 +34,9 @@ function requiredTypes(root, module, ts) {
     if ((flags & ts.SymbolFlags.Class) === 0) return [value];
     const parameters = found.find(ts.isClassDeclaration).typeParameters ?? [];
     const list = (texts) => (texts.length > 0 ? `<${texts.join(", ")}>` : "");
-    const declared = list(parameters.map((parameter) => ofModule(parameter.getText())));
+    // Without its variance, of which an alias of a class may say nothing.
+    const textOf = ({ name, end }) => name.getSourceFile().text.slice(name.getStart(), end);
+    const declared = list(parameters.map((parameter) => ofModule(textOf(parameter))));
     const passed = list(parameters.map(({ name }) => name.text));
     return [value, `export type ${symbol.name}${declared} = shmkit.${symbol.name}${passed};`];
   });
