@@ -1,6 +1,6 @@
 /** Ways to synchronise, each used once between two members, which may be of two runtimes. */
 import assert from "node:assert/strict";
-import type { RwLockGuard, SemaphoreLease } from "shmkit";
+import type { PooledSegment, RwLockGuard, SemaphoreLease } from "shmkit";
 import type { ProcessMember } from "../helpers/driven-member.js";
 
 /** @param name of the objects that are used */
@@ -245,6 +245,43 @@ const composite: Exchange = async (a, b, name) => {
   assert.deepEqual(left, [true]);
 };
 
+/** One writes a segment and hands it over, the other one writes to it and hands it back; then it waits for one to be free. */
+const segmentPool: Exchange = async (a, b, name) => {
+  const ticket = await a.run(async ({ region, kept }, its) => {
+    const pool = await region.segmentPool(its, { segments: 1, segmentBytes: 5000 });
+    const segment = await pool.acquire();
+    segment.bytes.fill(7);
+    const handed = segment.handOver();
+    kept.set(its, pool.takeBack(handed));
+    return handed;
+  }, name);
+  const acquired = b.run(
+    async ({ region, say }, { its, sent }) => {
+      const pool = await region.segmentPool(its);
+      const taken = pool.takeOver(sent);
+      const found = [taken.bytes.length, taken.bytes.every((byte) => byte === 7), pool.tryAcquire()];
+      taken.bytes[4999] = 8;
+      taken.handOver();
+      const waiting = pool.acquire();
+      say("waits");
+      const segment = await waiting;
+      const last = segment.bytes[4999];
+      segment.release();
+      return [...found, last];
+    },
+    { its: name, sent: ticket },
+  );
+  await b.next();
+  const back = await a.run(async ({ region, kept }, its) => {
+    const segment = await (kept.get(its) as Promise<PooledSegment>);
+    const found = segment.bytes[4999];
+    segment.bytes[4999] = 9;
+    segment.release();
+    return [found, (await region.segmentPool(its)).statistics().recovered];
+  }, name);
+  assert.deepEqual([...back, ...(await acquired)], [8, 0, 5000, true, undefined, 9]);
+};
+
 export const SYNCHRONISATION: Readonly<Record<string, Exchange>> = {
   "an event": event,
   "a barrier": barrier,
@@ -257,6 +294,7 @@ export const SYNCHRONISATION: Readonly<Record<string, Exchange>> = {
   "a readers–writer lock": rwlock,
   "Web Locks": webLocks,
   "a composite": composite,
+  "a segment pool": segmentPool,
 };
 
 /** Everything that a member can have or be in the middle of; resolves when it does, to its slot. */
@@ -277,6 +315,9 @@ export const holdEverything = (victim: ProcessMember): Promise<number> =>
     void (await region.event("of the dead, next", { manualReset: false })).wait();
     void (await region.rateLimiter("of the dead, rate", { tokens: 10, intervalMs: 100, burst: 20 })).take(20);
     void (await region.rateLimiter("of the dead, rate", { tokens: 10, intervalMs: 100, burst: 20 })).take(20);
+    const segments = await region.segmentPool("of the dead, segments", { segments: 2, segmentBytes: 100 });
+    kept.set("segment", await segments.acquire());
+    (await segments.acquire()).handOver();
     const guard = await (await region.mutex("of the dead, mutex")).lock();
     void (await region.condition("of the dead, changed")).wait(guard);
     return region.slot;
@@ -293,6 +334,7 @@ export async function inherit(survivor: ProcessMember, slot: number, kill: () =>
     const [made, changed] = [await region.doOnce("of the dead, made"), await region.condition("of the dead, changed")];
     const next = await region.event("of the dead, next", { manualReset: false });
     const limiter = await region.rateLimiter("of the dead, rate", { tokens: 10, intervalMs: 100, burst: 20 });
+    const segments = await region.segmentPool("of the dead, segments");
     const mutex = await region.mutex("of the dead, mutex");
     const guard = await mutex.lock();
     const waits = {
@@ -306,23 +348,27 @@ export async function inherit(survivor: ProcessMember, slot: number, kill: () =>
       made: made.run((abandoned) => new Uint8Array([abandoned ? 1 : 0])),
       lock: region.locks.request("of the dead", (lock) => lock?.mode),
       tokens: limiter.take(1),
+      segments: Promise.all([segments.acquire(), segments.acquire()]),
     };
     say("waits");
-    const [, writer, parties, counts, bytes, lock] = await Promise.all([
+    const [, writer, parties, counts, bytes, lock, both] = await Promise.all([
       waits.permit,
       waits.writer,
       waits.parties,
       waits.counts,
       waits.made,
       waits.lock,
+      waits.segments,
       waits.tokens,
     ]);
+    for (const segment of both) segment.release();
+    const { recovered, free } = segments.statistics();
     next.set();
     next.waitSync();
     // Whoever comes now is not behind one that is dead.
     changed.notifyAll();
     guard.release();
-    return { writer, parties, counts, made: bytes, lock };
+    return { writer, parties, counts, made: bytes, lock, recovered, free };
   });
   await survivor.next();
   await kill();
@@ -332,5 +378,7 @@ export async function inherit(survivor: ProcessMember, slot: number, kill: () =>
     counts: [{ slot, count: 1 }],
     made: new Uint8Array([1]),
     lock: "exclusive",
+    recovered: 2,
+    free: 2,
   });
 }
