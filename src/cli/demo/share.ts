@@ -42,7 +42,7 @@ export async function measure(
       seen.waitForSync(round, { timeoutMs: 10_000 });
       times.push(Number(seenAt.value - from) / 1000);
     }
-    await watcher.ended;
+    await watcher.succeeds();
     times.sort((a, b) => a - b);
     return { manner, rounds, medianUs: times[rounds >> 1], fastestUs: times[0] };
   } finally {

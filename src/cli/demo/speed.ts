@@ -60,7 +60,7 @@ async function forTime(durationMs: number, signal: AbortSignal, burst: () => Pro
 async function counted(receiver: Child, startedAt: number): Promise<Count> {
   const received = (await receiver.says()) as number;
   const seconds = (performance.now() - startedAt) / 1000;
-  await receiver.ended;
+  await receiver.succeeds();
   return { received, seconds };
 }
 

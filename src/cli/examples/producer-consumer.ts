@@ -34,8 +34,11 @@ export async function producerConsumer(
       for (;;) {
         const worker = children.start("../examples/buffer-worker.js", [name, role, numbers]);
         latest.set(role, worker);
-        await worker.ended;
-        if (!worker.wasKilled || isOver) return worker.succeeds();
+        try {
+          return await worker.succeeds();
+        } catch (error) {
+          if (!worker.wasKilled || isOver) throw error;
+        }
         await print(`${role} ${worker.pid} was killed, another one takes its place`);
       }
     };
