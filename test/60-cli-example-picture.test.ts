@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import { crc32, inflateSync } from "node:zlib";
-import { childrenOf, isRunning, run, start, until } from "./helpers/cli-process.js";
+import { childrenOf, type CliProcess, isRunning, run, start, startUntil, until } from "./helpers/cli-process.js";
 
 function folderOf(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "shmkit-picture-"));
@@ -79,10 +79,11 @@ describe("the picture", () => {
   for (const signal of ["SIGINT", "SIGTERM"] as const)
     test(`${signal} leaves nothing and nobody`, async (t) => {
       const folder = folderOf(t);
-      const example = start(["example", "picture", folder, "3000", "2000"]);
+      const args = ["example", "picture", folder, "3000", "2000"];
       let workers: number[] = [];
+      const hasWorkers = ({ pid }: CliProcess): boolean => (workers = childrenOf(pid)).length === 2;
+      const example = signal === "SIGINT" ? start(args) : await startUntil(args, hasWorkers);
       if (signal === "SIGINT") await until(() => existsSync(join(folder, "picture.ppm")));
-      else await until(() => (workers = childrenOf(example.pid)).length === 2);
       example.kill(signal);
       assert.equal((await example.ended).signal, signal);
       assert.deepEqual(workers.filter(isRunning), []);
@@ -91,9 +92,11 @@ describe("the picture", () => {
 
   test("fails when one of its processes is killed", async (t) => {
     const folder = folderOf(t);
-    const example = start(["example", "picture", folder, "3000", "2000"]);
     let workers: number[] = [];
-    await until(() => (workers = childrenOf(example.pid)).length === 2);
+    const example = await startUntil(
+      ["example", "picture", folder, "3000", "2000"],
+      ({ pid }) => (workers = childrenOf(pid)).length === 2,
+    );
     process.kill(workers[0], "SIGKILL");
     const { code, errors } = await example.ended;
     assert.equal(code, 1);
