@@ -1,7 +1,10 @@
 /** Web Locks: release, withdrawal and theft against those who wait, and who dies then. Waits are asynchronous, as always there. */
+import * as words from "#words";
 import assert from "node:assert/strict";
 import { packRequest, RequestState } from "#src/layout/lock-manager.js";
 import { Armed } from "#src/layout/member-slot.js";
+import { PAGE_BYTES } from "#src/layout/region-header.js";
+import { tryLock, unlock } from "#src/locking/robust-lock.js";
 import { LockName } from "#src/sync/lock-name.js";
 import type { LockRequests } from "#src/sync/lock-requests.js";
 import type { LockTable } from "#src/sync/lock-table.js";
@@ -203,6 +206,30 @@ function chainTwo({ member, table }: Party): void {
   leave(member, table, first);
 }
 
+/** One behind the other in the chain of the name: a request that is free, and one that waits, of the last member. */
+function chained(world: World) {
+  const [walker, mover, waiter] = world.members.map((member) => ({ world, member, table: lockTable(member.region) }));
+  const claims = [waiter, mover].map((party) => [party, has(party, "shared")] as const);
+  for (const [{ member, table }, claim] of claims) leave(member, table, claim);
+  const [waiting, free] = claims.map(([, claim]) => claim);
+  const { me, armed, bell } = waiter.member.membership.member;
+  const shared = world.machine.words;
+  shared[waiting.at] = packRequest(RequestState.waiting, false, me);
+  shared[armed] = Armed.eventLoop;
+  /** Rings whoever can go on; whether that was the one who waits. */
+  const ring = ({ table }: Pick<Party, "table">): boolean => {
+    const rings = words.read(shared, bell);
+    requestsOf(table).ringGrantable(waiting.name);
+    return words.read(shared, bell) !== rings;
+  };
+  /** The free one goes to another chain. */
+  const move = ({ table }: Pick<Party, "table">, { hash }: LockName): void => {
+    const requests = requestsOf(table);
+    requests.link(0, requests.segment(0), free.index, hash);
+  };
+  return { walker, mover, ring, move };
+}
+
 /** Whoever follows a chain without the lock misses nobody, also when a free request goes from under it to another chain. */
 const walk: Scenario = {
   name: "locks-chain-walk",
@@ -211,40 +238,76 @@ const walk: Scenario = {
   deaths: 0,
   region: { heapPages: 10 },
   tell: (world) => {
-    const [a, b, c] = world.members.map((member) => ({ world, member, table: lockTable(member.region) }));
-    // One behind the other in the chain of the name: a free one, and one that waits.
-    const claims = [c, b].map((party) => [party, has(party, "shared")] as const);
-    for (const [{ member, table }, claim] of claims) leave(member, table, claim);
-    const [waiting, free] = claims.map(([, claim]) => claim);
-    const { words } = world.machine;
-    const { me, armed, bell } = c.member.membership.member;
-    words[waiting.at] = packRequest(RequestState.waiting, false, me);
-    words[armed] = Armed.eventLoop;
-    const rings = words[bell];
-    const requests = requestsOf(b.table);
-    const segment = requests.segment(0);
+    const { walker, mover, ring, move } = chained(world);
     return {
       roles: [
-        {
-          name: "walker",
-          run: (call) =>
-            void call({ name: "ring" }, () => {
-              requestsOf(a.table).ringGrantable(waiting.name);
-              return words[bell] !== rings;
-            }),
-        },
-        {
-          name: "mover",
-          run: (call) => void call({ name: "move" }, () => requests.link(0, segment, free.index, OTHER.hash)),
-        },
+        { name: "walker", run: (call) => void call({ name: "ring" }, () => ring(walker)) },
+        { name: "mover", run: (call) => void call({ name: "move" }, () => move(mover, OTHER)) },
       ],
       model: answering({ ring: [true] }),
     };
   },
 };
 
+/** A request whose mover died is in no chain that it does not say, so that the next one breaks none. */
+const moverDies: Scenario = {
+  name: "locks-chain-mover-dies",
+  algorithm: "lock manager",
+  members: 3,
+  deaths: 1,
+  region: { heapPages: 10 },
+  tell: (world) => {
+    const { walker, ring, move } = chained(world);
+    return {
+      roles: [
+        { name: "mortal", run: (call) => void call({ name: "move" }, () => move(walker, OTHER)) },
+        survivor({ name: "nobody", run: () => undefined }),
+        survivor({ name: "waiter", run: () => undefined }),
+      ],
+      model: answering({}),
+      check: (_, { region }) => {
+        const next = { table: lockTable(region) };
+        move(next, LockName.of("another"));
+        assert.ok(ring(next), "the one that waits is found");
+      },
+    };
+  },
+};
+
+/** What an onlooker sees was so at one time: a lock had one holder, although it went from one to another while it looked. */
+const looksOnce: Scenario = {
+  name: "locks-look-once",
+  algorithm: "lock manager",
+  members: 3,
+  deaths: 0,
+  region: { heapPages: 10 },
+  tell: (world) => {
+    const [a, b, c] = world.members.map((member) => ({ world, member, table: lockTable(member.region) }));
+    const claims = [a, b].map((party) => [party, has(party, "shared")] as const);
+    for (const [{ member, table }, claim] of claims) leave(member, table, claim);
+    const [first, next] = claims.map(([, claim]) => claim.at);
+    const [holding, held] = [a, b].map((one) => packRequest(RequestState.held, false, one.member.membership.member.me));
+    const { member } = b.member.membership;
+    world.machine.words[first] = holding;
+    const lock = (b.table.ref.page * PAGE_BYTES) / 4;
+    const takes = (): void => {
+      words.store(member.segment.words, first, RequestState.free);
+      tryLock(member, lock);
+      (b.table as unknown as { countChange(): void }).countChange();
+      words.store(member.segment.words, next, held);
+      unlock(member, lock);
+    };
+    return {
+      roles: [looks("onlooker", c), { name: "next", run: (call) => void call({ name: "take" }, takes) }],
+      model: answering({ look: [true] }),
+    };
+  },
+};
+
 export const LOCK_SCENARIOS: readonly Scenario[] = [
   walk,
+  moverDies,
+  looksOnce,
   on("locks-2", 2, ([a, b]) => [holds("one", a), holds("two", b)]),
   on("locks-3", 3, ([a, b, c]) => [holds("one", a), holds("two", b), holds("three", c)]),
   on("locks-readers", 3, ([a, b, c]) => [
