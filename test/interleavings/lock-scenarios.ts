@@ -1,10 +1,11 @@
 /** Web Locks: release, withdrawal and theft against those who wait, and who dies then. Waits are asynchronous, as always there. */
 import * as words from "#words";
 import assert from "node:assert/strict";
-import { packRequest, RequestState } from "#src/layout/lock-manager.js";
+import { INLINE_NAME_BYTES, LOCK_MANAGER, packRequest, RequestState } from "#src/layout/lock-manager.js";
 import { Armed } from "#src/layout/member-slot.js";
 import { PAGE_BYTES } from "#src/layout/region-header.js";
 import { tryLock, unlock } from "#src/locking/robust-lock.js";
+import { leaveSet } from "#src/members/member-set.js";
 import { LockName } from "#src/sync/lock-name.js";
 import type { LockRequests } from "#src/sync/lock-requests.js";
 import type { LockTable } from "#src/sync/lock-table.js";
@@ -71,7 +72,7 @@ interface Party {
 const NAME = "x";
 
 /** What a table works on, with what it does inside. */
-type Requests = Pick<LockRequests, "look" | "ringGrantable" | "visitAll"> & {
+type Requests = Pick<LockRequests, "look" | "releaseAll" | "ringGrantable" | "visitAll"> & {
   segment(k: number): number;
   link(k: number, segment: number, i: number, hash: number): void;
 };
@@ -274,6 +275,40 @@ const moverDies: Scenario = {
   },
 };
 
+/** A recoverer dies: the block of a long name is free before nobody knows any more whose it was. */
+const recovererDies: Scenario = {
+  name: "locks-recoverer-dies",
+  algorithm: "lock manager",
+  members: 2,
+  deaths: 1,
+  region: { heapPages: 10 },
+  tell: (world) => {
+    const [a, b, medic] = world.members.map((member) => ({ world, member, table: lockTable(member.region) }));
+    leave(b.member, b.table, has(b));
+    const { usedBlocks } = world.first.membership.heap.statistics();
+    has(b, "exclusive", NAME.repeat(2 * INLINE_NAME_BYTES));
+    const { slot } = b.member;
+    const set = (b.table.ref.page * PAGE_BYTES + LOCK_MANAGER.at.waiters) / 4;
+    // As recovery does it, the member sets behind the requests.
+    const release = ({ table, member }: Pick<Party, "table" | "member">): void => {
+      requestsOf(table).releaseAll(slot);
+      leaveSet(member.membership.member.segment, set, slot);
+    };
+    const { deaths } = medic.member.membership;
+    const recover = deaths.recoverAndReport.bind(deaths);
+    Object.assign(deaths, { recoverAndReport: () => (release(medic), recover()) });
+    return {
+      roles: [
+        { name: "mortal", run: (call) => void call({ name: "release" }, () => release(a)) },
+        survivor({ name: "gone", run: () => undefined }),
+      ],
+      model: answering({}),
+      check: (_, { membership: { heap } }) =>
+        assert.equal(heap.statistics().usedBlocks, usedBlocks, "the block of the name is free"),
+    };
+  },
+};
+
 /** What an onlooker sees was so at one time: a lock had one holder, although it went from one to another while it looked. */
 const looksOnce: Scenario = {
   name: "locks-look-once",
@@ -307,6 +342,7 @@ const looksOnce: Scenario = {
 export const LOCK_SCENARIOS: readonly Scenario[] = [
   walk,
   moverDies,
+  recovererDies,
   looksOnce,
   on("locks-2", 2, ([a, b]) => [holds("one", a), holds("two", b)]),
   on("locks-3", 3, ([a, b, c]) => [holds("one", a), holds("two", b), holds("three", c)]),
