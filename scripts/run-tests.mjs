@@ -13,7 +13,7 @@ import { existsSync, readdirSync, rmSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { programEnvironment } from "./program-environment.mjs";
-import { leftOfSystemV, takeQueues } from "./system-leftovers.mjs";
+import { leftOfSystemV, takeQueues, thereOfSystemV } from "./system-leftovers.mjs";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const COMPILED_TESTS = join(ROOT, "build/test");
@@ -74,6 +74,7 @@ function takeLeftovers(token) {
 async function runFile(file) {
   const token = `t${randomBytes(5).toString("hex")}`;
   const conditions = file.endsWith(".instrumented.test.js") ? ["--conditions=shmkit-instrumented"] : [];
+  const before = thereOfSystemV();
   const started = Date.now();
   const child = spawn(
     process.execPath,
@@ -111,7 +112,7 @@ async function runFile(file) {
   if (counts.tests === 0 && problems.length === 0 && flags.length === 0) problems.push("holds no test");
   const left = takeLeftovers(token);
   if (left.length > 0) problems.push(`left in ${SHARED_MEMORY}: ${left.join(", ")}`);
-  const objects = [...takeQueues(token), ...leftOfSystemV(child.pid)];
+  const objects = [...takeQueues(token), ...leftOfSystemV(child.pid, before)];
   if (objects.length > 0) problems.push(`left behind: ${objects.join(", ")}`);
   const failed = counts.fail + counts.cancelled + problems.length;
   return { file, output, counts, problems, failed, seconds: (Date.now() - started) / 1000 };

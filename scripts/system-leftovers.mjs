@@ -15,18 +15,25 @@ function tableOf(kind) {
   return lines.map((fields) => Object.fromEntries(titles.map((title, i) => [title, Number(fields[i])])));
 }
 
-/**
- * Segments of System V that a process has made, and queues that it was the last to send to or to receive from. Of sets of
- * semaphores the system does not say who made them, of objects that its children made not whose children they were.
- */
-export function leftOfSystemV(pid) {
-  const segments = tableOf("shm").filter(({ cpid }) => cpid === pid);
-  const queues = tableOf("msg").filter(({ lspid, lrpid }) => lspid === pid || lrpid === pid);
-  return [
-    ...segments.map(({ shmid }) => `segment ${shmid} of System V`),
-    ...queues.map(({ msqid }) => `message queue ${msqid} of System V`),
-  ];
+/** The segments and queues of System V that are there: by what they are called, whether they are a process's. */
+function objectsOfSystemV() {
+  const segments = tableOf("shm").map(({ shmid, cpid }) => [`segment ${shmid} of System V`, [cpid]]);
+  const queues = tableOf("msg").map(({ msqid, lspid, lrpid }) => [`message queue ${msqid} of System V`, [lspid, lrpid]]);
+  return [...segments, ...queues];
 }
+
+/** What there is of System V before a program starts: none of it is what it leaves, although an earlier process had its id. */
+export const thereOfSystemV = () => new Set(objectsOfSystemV().map(([name]) => name));
+
+/**
+ * Segments of System V that a process has made, and queues that it was the last to send to or to receive from, of those that
+ * were not there `before`. Of sets of semaphores the system does not say who made them, of objects that its children made not
+ * whose children they were: what came meanwhile may as well be somebody else's.
+ */
+export const leftOfSystemV = (pid, before) =>
+  objectsOfSystemV()
+    .filter(([name, pids]) => pids.includes(pid) && !before.has(name))
+    .map(([name]) => name);
 
 /** Takes away the POSIX message queues that have a token in their names, where the system shows them as files; answers them. */
 export function takeQueues(token) {

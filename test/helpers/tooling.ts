@@ -34,7 +34,10 @@ interface Scripts {
   "inline-dependencies.mjs": { inlinedFiles: readonly string[] };
   "package-files.mjs": { addonProblems: (root: string, files: readonly string[]) => string[] };
   "stage-package.mjs": { stagePackage: (root: string, folder: string) => void };
-  "system-leftovers.mjs": { leftOfSystemV: (pid: number) => string[] };
+  "system-leftovers.mjs": {
+    leftOfSystemV: (pid: number, before: ReadonlySet<string>) => string[];
+    thereOfSystemV: () => ReadonlySet<string>;
+  };
   "stale-outputs.mjs": { removeStaleOutputs: (root: string) => string[] };
 }
 

@@ -228,16 +228,18 @@ describe("the test runner", { concurrency: 4 }, () => {
 });
 
 describe("the test runner, of the system's objects", () => {
-  test("finds the segments that a process made, and the queues that it used, and nobody else's", async () => {
-    const { leftOfSystemV } = await load("system-leftovers.mjs");
+  test("finds the segments that a process made since, and the queues that it used, and nobody else's", async () => {
+    const { leftOfSystemV, thereOfSystemV } = await load("system-leftovers.mjs");
+    const before = thereOfSystemV();
     const segment = shmget(IPC_PRIVATE, 1, IPC_CREAT | 0o600);
     const queue = msgget(IPC_PRIVATE, IPC_CREAT | 0o600);
-    const mine = (): string[] => leftOfSystemV(process.pid);
+    const mine = (): string[] => leftOfSystemV(process.pid, before);
     try {
       assert.deepEqual(mine(), [`segment ${segment} of System V`]);
       msgsndSync(queue, 1, new Uint8Array(1));
       assert.deepEqual(mine(), [`segment ${segment} of System V`, `message queue ${queue} of System V`]);
-      assert.deepEqual(leftOfSystemV(process.pid + 0.5), []);
+      assert.deepEqual(leftOfSystemV(process.pid + 0.5, before), []);
+      assert.deepEqual(leftOfSystemV(process.pid, thereOfSystemV()), [], "of an earlier process of that id");
     } finally {
       shmctl(segment, IPC_RMID);
       msgctl(queue, IPC_RMID);
