@@ -1,6 +1,10 @@
 /** Segment pools: a segment is one member's at a time, a ticket is good for one, and what the dead had comes back. */
+import * as words from "#words";
 import assert from "node:assert/strict";
 import { ShmkitError, type PooledSegment, type SegmentPool, type SegmentTicket } from "shmkit";
+import { PAGE_BYTES } from "#src/layout/region-header.js";
+import { segmentOwner } from "#src/layout/segment-pool.js";
+import { freeSegment, SEGMENT_POOL_WORD } from "#src/values/segment-pool-words.js";
 import { PENDING, type Model } from "./linearizability.js";
 import { survivor, TIMED_OUT, within, type Calls, type Role, type Scenario, type Story } from "./scenario.js";
 import type { World } from "./world.js";
@@ -191,7 +195,41 @@ const handing = (
     return { roles: rolesOf(pools, ticket, open), held: [[ticket.id, OUT]] };
   });
 
+/** What a dead sender had handed over is freed, or taken over at the same moment: one of the two. */
+const freedOrTaken: Scenario = {
+  name: "segment-pool-freed-or-taken",
+  algorithm: "segment pool",
+  members: 3,
+  deaths: 0,
+  tell: ({ members }) => {
+    const pools = members.map(({ region }) =>
+      region.segmentPools.openOrCreateSync("p", { segments: 1, segmentBytes: 4 }),
+    );
+    const [taker, medic, sender] = pools;
+    const ticket = sender.tryAcquire()!.handOver();
+    const { member } = members[1].membership;
+    const index = medic.ref.page * (PAGE_BYTES / 4) + SEGMENT_POOL_WORD.owners + ticket.id;
+    const takes = (): unknown => unlessGone(() => taker.takeOver(ticket).id);
+    const frees = (): boolean => {
+      const word = words.load(member.segment.words, index);
+      return segmentOwner(word) === members[2].slot + 1 && freeSegment(member, index, word);
+    };
+    return {
+      roles: [
+        { name: "taker", run: (call) => void call({ name: "take over" }, takes) },
+        { name: "medic", run: (call) => void call({ name: "free" }, frees) },
+      ],
+      model: {
+        initial: false,
+        // Whoever comes second finds it gone.
+        step: (isGone: boolean, _call, answer) => (isGone === (answer === GONE || answer === false) ? [true] : []),
+      },
+    };
+  },
+};
+
 export const SEGMENT_POOL_SCENARIOS: readonly Scenario[] = [
+  freedOrTaken,
   acquiring("2-of-1", 1, 2, ([a, b]) => [uses("one", a), uses("two", b)]),
   acquiring("3-of-2", 2, 3, ([a, b, c]) => [uses("one", a), uses("two", b), uses("three", c)]),
   acquiring("give-up", 1, 3, ([a, b, c]) => [uses("one", a), usesUntil("impatient", b), uses("three", c)]),
