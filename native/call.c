@@ -1,11 +1,9 @@
 #include "call.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "environment.h"
-#include "mapping.h"
 
 napi_value call_dispatch(napi_env env, napi_callback_info info) {
   struct call call = {.env = env};
@@ -18,7 +16,7 @@ napi_value call_dispatch(napi_env env, napi_callback_info info) {
   const struct export *export = data;
   call.environment = instance;
   call.function = export->name;
-  int64_t answer = call.environment->ended ? -EBADF : export->function(&call);
+  int64_t answer = environment_has_ended(call.environment) ? -EBADF : export->function(&call);
   if (call.stopped) {
     if (call.refusal == 0) return NULL;
     answer = call.refusal;
@@ -171,22 +169,6 @@ struct bytes call_bytes(struct call *call, size_t index, const char *name) {
 
 int call_descriptor(struct call *call, size_t index) {
   return (int)call_integer(call, index, "descriptor", 0, INT32_MAX);
-}
-
-struct mapping *call_mapping(struct call *call, size_t index) {
-  uint32_t id = (uint32_t)call_integer(call, index, "mapping", 1, UINT32_MAX);
-  if (call->stopped) return NULL;
-  struct mapping *mapping = environment_mapping(call->environment, id);
-  if (mapping == NULL) call_refuse(call, -EBADF);
-  return mapping;
-}
-
-size_t call_word(struct call *call, size_t index, const char *name, const struct mapping *mapping) {
-  int64_t offset = call_integer(call, index, name, 0, MAX_SAFE_INTEGER);
-  if (call->stopped) return 0;
-  if (offset % 4 == 0 && mapping_contains(mapping, (uint64_t)offset, 4)) return (size_t)offset;
-  call_range_error(call, name, "the offset of an aligned 32-bit word inside the mapping");
-  return 0;
 }
 
 uint32_t call_bits(struct call *call, size_t index, const char *name) {

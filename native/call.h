@@ -11,13 +11,12 @@
 #ifndef SHMKIT_CALL_H
 #define SHMKIT_CALL_H
 
-#include "platform.h"
+#include "portable.h"
 
 #define MAX_ARGUMENTS 6
 #define MAX_TEXT_BYTES 4096
 
 struct environment;
-struct mapping;
 
 struct call {
   napi_env env;
@@ -43,6 +42,9 @@ struct text {
   char bytes[MAX_TEXT_BYTES + 1];
 };
 
+/* Each addon has environments of its own: the instance data that calls find. */
+bool environment_has_ended(const struct environment *environment);
+
 /* The napi_callback behind every exported function; its data is a `struct export`. */
 napi_value call_dispatch(napi_env env, napi_callback_info info);
 
@@ -63,10 +65,6 @@ struct bytes {
 };
 struct bytes call_bytes(struct call *call, size_t index, const char *name);
 int call_descriptor(struct call *call, size_t index);
-/* An open mapping of this environment; stops with -EBADF for a closed or unknown one. */
-struct mapping *call_mapping(struct call *call, size_t index);
-/* The offset of a 32-bit word inside `mapping`, which may be NULL when the call is stopped already. */
-size_t call_word(struct call *call, size_t index, const char *name, const struct mapping *mapping);
 /* A 32-bit pattern, written as a signed or as an unsigned number. */
 uint32_t call_bits(struct call *call, size_t index, const char *name);
 

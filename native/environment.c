@@ -125,6 +125,10 @@ bool environment_hook_last(struct environment *environment) {
          napi_add_env_cleanup_hook(environment->env, environment_end, environment) == napi_ok;
 }
 
+bool environment_has_ended(const struct environment *environment) {
+  return environment->ended;
+}
+
 struct mapping *environment_mapping(const struct environment *environment, uint32_t id) {
   return table_find(&environment->mappings, id);
 }

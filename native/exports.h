@@ -2,6 +2,8 @@
 #ifndef SHMKIT_EXPORTS_H
 #define SHMKIT_EXPORTS_H
 
+#include "platform.h"
+
 #include "call.h"
 
 /* files.c */

@@ -183,6 +183,22 @@ static bool create_answer(struct call *call, struct mapping *mapping, napi_value
   return true;
 }
 
+struct mapping *call_mapping(struct call *call, size_t index) {
+  uint32_t id = (uint32_t)call_integer(call, index, "mapping", 1, UINT32_MAX);
+  if (call->stopped) return NULL;
+  struct mapping *mapping = environment_mapping(call->environment, id);
+  if (mapping == NULL) call_refuse(call, -EBADF);
+  return mapping;
+}
+
+size_t call_word(struct call *call, size_t index, const char *name, const struct mapping *mapping) {
+  int64_t offset = call_integer(call, index, name, 0, MAX_SAFE_INTEGER);
+  if (call->stopped) return 0;
+  if (offset % 4 == 0 && mapping_contains(mapping, (uint64_t)offset, 4)) return (size_t)offset;
+  call_range_error(call, name, "the offset of an aligned 32-bit word inside the mapping");
+  return 0;
+}
+
 int64_t map_file(struct call *call) {
   int descriptor = call_descriptor(call, 0);
   int64_t length = call_integer(call, 1, "lengthBytes", 1, MAX_SAFE_INTEGER);

@@ -77,6 +77,10 @@ struct mapping *mapping_create(size_t length, bool writable);
 int mapping_guard(struct mapping *mapping, void *base);
 /* Gives the mapping to the environment and to JavaScript, as the answer of the call; in case of failure frees all. 0 or -errno. */
 int mapping_offer(struct call *call, struct mapping *mapping, bool shared);
+/* An open mapping of this environment; stops with -EBADF for a closed or unknown one. */
+struct mapping *call_mapping(struct call *call, size_t index);
+/* The offset of a 32-bit word inside `mapping`, which may be NULL when the call is stopped already. */
+size_t call_word(struct call *call, size_t index, const char *name, const struct mapping *mapping);
 /* Replaces the range by zeroes that nobody else has, over whatever is there. Async-signal-safe. */
 bool mapping_replace(struct mapping *mapping);
 /*

@@ -6,7 +6,7 @@
 bool reserve(void **elements, size_t count, size_t *capacity, size_t element_bytes) {
   if (count < *capacity) return true;
   size_t wanted = *capacity == 0 ? 8 : *capacity * 2;
-  void *grown = reallocarray(*elements, wanted, element_bytes);
+  void *grown = wanted > SIZE_MAX / element_bytes ? NULL : realloc(*elements, wanted * element_bytes);
   if (grown == NULL) return false;
   *elements = grown;
   *capacity = wanted;

@@ -2,7 +2,7 @@
 #ifndef SHMKIT_TABLE_H
 #define SHMKIT_TABLE_H
 
-#include "platform.h"
+#include "portable.h"
 
 struct table_entry {
   uint32_t id;
