@@ -9,6 +9,9 @@ export interface WaitOptions {
   signal?: AbortSignal;
 }
 
+/** What ends a wait beside its time. */
+export type SignalOption = Pick<WaitOptions, "signal">;
+
 /** Names of the options that every waiting call takes. */
 export const WAIT_OPTIONS = ["timeoutMs", "signal"] as const;
 

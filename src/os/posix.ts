@@ -14,5 +14,5 @@ export { pthread_mutex_consistent, pthread_mutex_unlock } from "./posix/mutexes.
 export { pthread_mutex_lock, pthread_mutex_lockSync, pthread_mutex_trylock } from "./posix/mutexes.js";
 export * from "./posix/semaphores.js";
 export { SystemCallError } from "./system-call-error.js";
-export type { SignalOption, Timespec } from "./timespec.js";
-export type { WaitOptions } from "../base/deadline.js";
+export type { Timespec } from "./timespec.js";
+export type { SignalOption, WaitOptions } from "../base/deadline.js";

@@ -10,5 +10,5 @@ export * from "./sysv/shared-memory.js";
 export * from "./sysv/semaphores.js";
 export * from "./sysv/message-queues.js";
 export { SystemCallError } from "./system-call-error.js";
-export type { SignalOption, Timespec } from "./timespec.js";
-export type { WaitOptions } from "../base/deadline.js";
+export type { Timespec } from "./timespec.js";
+export type { SignalOption, WaitOptions } from "../base/deadline.js";

@@ -1,6 +1,6 @@
 import { constants } from "node:os";
 import { knownOptions } from "../base/arguments.js";
-import type { WaitOptions } from "../base/deadline.js";
+import type { SignalOption, WaitOptions } from "../base/deadline.js";
 import { SystemCallError } from "./system-call-error.js";
 
 /** A time as C has it. */
@@ -10,9 +10,6 @@ export interface Timespec {
   /** Nanoseconds of the next second, 0 to 999,999,999. */
   readonly tv_nsec: number;
 }
-
-/** What ends a wait beside its time. */
-export type SignalOption = Pick<WaitOptions, "signal">;
 
 const refusal = (syscall: string): SystemCallError => new SystemCallError(-constants.errno.EINVAL, syscall);
 

@@ -1,9 +1,9 @@
-import type { WaitOptions } from "../../base/deadline.js";
+import type { SignalOption, WaitOptions } from "../../base/deadline.js";
 import { native } from "../../native/addon.js";
 import { MqueueField, MQUEUE_FIELDS, type NativeMessage, type PendingCall } from "../../native/contract.js";
 import { callAsync, callSync, MUST_WAIT, type BlockingCall } from "../blocking-call.js";
 import { answerOf, nameOf } from "../system-call-error.js";
-import { untilSince1970, type SignalOption, type Timespec } from "../timespec.js";
+import { untilSince1970, type Timespec } from "../timespec.js";
 import { O_NONBLOCK } from "./constants.js";
 
 /** Facts about a message queue; `struct mq_attr` in C. */

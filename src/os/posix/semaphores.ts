@@ -1,12 +1,12 @@
 import { constants } from "node:os";
 import { show } from "../../base/arguments.js";
 import { ArgumentError } from "../../base/errors.js";
-import type { WaitOptions } from "../../base/deadline.js";
+import type { SignalOption, WaitOptions } from "../../base/deadline.js";
 import { native } from "../../native/addon.js";
 import { callAsync, callSync, mustWaitFor, PendingCalls, type BlockingCall } from "../blocking-call.js";
 import { rangeOf, type RawMemory } from "../raw-memory.js";
 import { answerOf, nameOf, SystemCallError } from "../system-call-error.js";
-import { until, type SignalOption, type Timespec } from "../timespec.js";
+import { until, type Timespec } from "../timespec.js";
 import type { Mapped } from "./memory.js";
 
 const { EAGAIN, EINVAL } = constants.errno;

@@ -1,10 +1,10 @@
 import { constants } from "node:os";
 import { wholeNumber } from "../../base/arguments.js";
-import type { WaitOptions } from "../../base/deadline.js";
+import type { SignalOption, WaitOptions } from "../../base/deadline.js";
 import { native } from "../../native/addon.js";
 import { callAsync, callSync, mustWaitFor, type BlockingCall } from "../blocking-call.js";
 import { answerOf, SystemCallError } from "../system-call-error.js";
-import { within, type SignalOption, type Timespec } from "../timespec.js";
+import { within, type Timespec } from "../timespec.js";
 import { GETALL, IPC_NOWAIT, IPC_SET, IPC_STAT, SETALL, SETVAL } from "./constants.js";
 import { endingWhenRemoved, RIGHTS, statOf, timeOf, type IpcChange, type IpcPerm } from "./ipc.js";
 
