@@ -2,6 +2,7 @@
 import { ERROR_CODES } from "./dist/base/errors.js";
 import * as posix from "./dist/os/posix/constants.js";
 import * as sysv from "./dist/os/sysv/constants.js";
+import * as win32 from "./dist/os/win32/constants.js";
 import { ENTRY_POINTS } from "./scripts/entry-points.mjs";
 
 export default {
@@ -27,5 +28,8 @@ export default {
     ...Object.keys(sysv)
       .filter((name) => name !== "IPC_STAT" && name !== "GETALL")
       .map((name) => `shmkit/sysv.${name}`),
+    ...Object.keys(win32)
+      .filter((name) => name !== "INVALID_HANDLE_VALUE")
+      .map((name) => `shmkit/win32.${name}`),
   ],
 };

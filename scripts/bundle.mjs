@@ -59,10 +59,14 @@ function modules(root) {
     .map((path) => join(dist, path));
 }
 
-/** What several entry points stand on, by the name of its file: errors, arguments, deadlines and the addon; how calls wait and map. */
+/**
+ * What several entry points stand on, by the name of its file: errors, arguments, deadlines, and how calls of any system wait and
+ * map; Linux's addon, which loads when it is imported; how its calls wait and map.
+ */
 const SHARED = {
-  system: /\/dist\/(?:base|native)\//,
-  "system-calls": /\/dist\/os\/(?:(?!posix\.js|sysv\.js)[\w-]+|posix\/(?:constants|memory|semaphores))\.js$/,
+  basis: /\/dist\/(?:base\/[\w-]+|native\/contract|os\/(?:calls|memory-ranges))\.js$/,
+  system: /\/dist\/native\/addon\.js$/,
+  "system-calls": /\/dist\/os\/(?:(?!posix\.js|sysv\.js|win32\.js)[\w-]+|posix\/(?:constants|memory|semaphores))\.js$/,
 };
 
 /** Names of all the files of the bundles. */

@@ -6,4 +6,5 @@ export const ENTRY_POINTS = [
   { subpath: "", module: "index", bundle: "shmkit", required: "require", report: "api.d.ts" },
   { subpath: "/posix", module: "os/posix", bundle: "posix", required: "require-posix", report: "api-posix.d.ts" },
   { subpath: "/sysv", module: "os/sysv", bundle: "sysv", required: "require-sysv", report: "api-sysv.d.ts" },
+  { subpath: "/win32", module: "os/win32", bundle: "win32", required: "require-win32", report: "api-win32.d.ts" },
 ];

@@ -6,8 +6,22 @@ import { PREBUILDS } from "./prebuild-addons.mjs";
 /** What ELF calls the processors. */
 const MACHINES = { 62: "x64", 183: "arm64" };
 
+/** What Windows' executables call them. */
+const WINDOWS_MACHINES = { 0x8664: "x64", 0xaa64: "arm64" };
+
+/** Where an executable of Windows says at which offset its header is. */
+const HEADER_OFFSET_AT = 0x3c;
+
+function windowsNameByContents(bytes) {
+  if (bytes.length < HEADER_OFFSET_AT + 4) return undefined;
+  const header = bytes.readUInt32LE(HEADER_OFFSET_AT);
+  if (bytes.length < header + 6 || bytes.toString("latin1", header, header + 4) !== "PE\0\0") return undefined;
+  return `win32-${WINDOWS_MACHINES[bytes.readUInt16LE(header + 4)]}`;
+}
+
 /** The name that a compiled addon has to have, by what it was compiled for; `undefined` for what is no addon. */
 function nameByContents(bytes) {
+  if (bytes.toString("latin1", 0, 2) === "MZ") return windowsNameByContents(bytes);
   if (bytes.length < 20 || bytes.readUInt32BE(0) !== 0x7f454c46) return undefined;
   return `linux-${MACHINES[bytes.readUInt16LE(18)]}${bytes.includes("libc.so.6\0") ? "" : "-musl"}`;
 }

@@ -12,13 +12,15 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { compileAddon, isCurrentAddon } from "./build-addon.mjs";
+import { importLibraries } from "./import-libraries.mjs";
 
-/** Names of addons, as `src/native/addon.ts` looks for them, and what Zig calls their targets. */
+/** Names of addons, as `src/native/` looks for them, and what Zig calls their targets. */
 export const PREBUILDS = {
   "linux-x64": "x86_64-linux-gnu.2.28",
   "linux-arm64": "aarch64-linux-gnu.2.28",
   "linux-x64-musl": "x86_64-linux-musl",
   "linux-arm64-musl": "aarch64-linux-musl",
+  "win32-x64": "x86_64-windows-gnu",
 };
 
 /** The compiler is not there, and was not to be installed. */
@@ -40,9 +42,14 @@ function installCompiler(folder, mayInstall) {
 }
 
 const pathOf = (root, name) => join(root, `prebuilds/${name}.node`);
+const systemOf = (name) => (name.startsWith("win32-") ? "win32" : "linux");
 
 /** Names of the addons that are missing or older than their sources. */
-export const addonsDue = (root) => Object.keys(PREBUILDS).filter((name) => !isCurrentAddon(root, pathOf(root, name)));
+export const addonsDue = (root) =>
+  Object.keys(PREBUILDS).filter((name) => !isCurrentAddon(root, pathOf(root, name), systemOf(name)));
+
+/** What is linked without a C library is not told where the headers are either. */
+const WINDOWS_HEADERS = "libc/include/any-windows-any";
 
 /**
  * Compiles what is not current; answers the paths of all.
@@ -57,17 +64,22 @@ export function prebuildAddons(root, { mayInstall = true } = {}) {
   if (process.platform !== "linux" || process.arch !== "x64")
     throw new Error(`the package's addons are compiled on linux x64, not on ${process.platform} ${process.arch}`);
   installCompiler(packaging, mayInstall);
-  const zig = join(packaging, "node_modules/@zigc");
+  const zigFolder = join(packaging, "node_modules/@zigc");
+  const zig = join(zigFolder, "linux-x64/bin/zig");
   const cache = join(root, "build/zig-cache");
   const env = {
     ...process.env,
-    ZIG_LIB_DIR: join(zig, "lib"),
+    ZIG_LIB_DIR: join(zigFolder, "lib"),
     ZIG_LOCAL_CACHE_DIR: cache,
     ZIG_GLOBAL_CACHE_DIR: cache,
   };
   for (const name of due) {
-    const compiler = [join(zig, "linux-x64/bin/zig"), "cc", "-target", PREBUILDS[name], "-s"];
-    compileAddon({ root, output: pathOf(root, name), compiler, env });
+    const system = systemOf(name);
+    const forWindows = system === "win32";
+    const headers = forWindows ? ["-isystem", join(env.ZIG_LIB_DIR, WINDOWS_HEADERS)] : [];
+    const compiler = [zig, "cc", "-target", PREBUILDS[name], "-s", ...headers];
+    const imported = forWindows ? importLibraries(root, zig, env) : [];
+    compileAddon({ root, output: pathOf(root, name), compiler, env, system, imported });
     process.stderr.write(`shmkit: compiled prebuilds/${name}.node\n`);
   }
   return paths;

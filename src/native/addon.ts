@@ -22,7 +22,8 @@ function usesMusl(): boolean {
 function candidates(): string[] {
   const explicit = process.env["SHMKIT_ADDON"];
   if (explicit !== undefined && explicit !== "") return [explicit];
-  const suffix = process.platform === "linux" && libc() === "musl" ? "-musl" : "";
+  if (process.platform !== "linux") return [];
+  const suffix = libc() === "musl" ? "-musl" : "";
   // A checkout has its own, made from its sources; a package has none.
   return ["build/shmkit.node", `prebuilds/${process.platform}-${process.arch}${suffix}.node`].map((path) =>
     fileURLToPath(new URL(path, PACKAGE_ROOT)),
@@ -41,21 +42,20 @@ function load(path: string): NativeAddon {
 }
 
 /** What to do without one: on another system nothing that is installed or built here would help. */
-function advice(): string {
+function advice(paths: readonly string[]): string {
   if (process.platform !== "linux")
-    return "shmkit works on Linux only: run it in a Linux container, a virtual machine, or WSL 2 on Windows";
-  return "Install the package again, with its folder prebuilds; in a checkout: npm run build; SHMKIT_ADDON may name one elsewhere";
+    return "shmkit works on Linux only: run it in a Linux container, a virtual machine, or WSL 2 on Windows. Of Windows itself there is shmkit/win32";
+  const again = "Install the package again, with its folder prebuilds; in a checkout: npm run build";
+  return `looked for ${paths.join(" and ")}. ${again}; SHMKIT_ADDON may name one elsewhere`;
 }
 
 function find(): { path: string; addon: NativeAddon } {
   const paths = candidates();
   const existing = paths.find((path) => existsSync(path));
   if (existing === undefined) {
-    throw new ShmkitError(
-      "ERR_ADDON",
-      `no native addon for ${process.platform} ${process.arch}; looked for ${paths.join(" and ")}. ${advice()}`,
-      { expected: paths },
-    );
+    throw new ShmkitError("ERR_ADDON", `no native addon for ${process.platform} ${process.arch}; ${advice(paths)}`, {
+      expected: paths,
+    });
   }
   try {
     return { path: existing, addon: load(existing) };

@@ -8,12 +8,19 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { folderWith, load, ROOT } from "../helpers/tooling.js";
 
-const NAMES = ["linux-x64", "linux-arm64", "linux-x64-musl", "linux-arm64-musl"];
+const NAMES = ["linux-x64", "linux-arm64", "linux-x64-musl", "linux-arm64-musl", "win32-x64"];
 const pathOf = (name: string): string => `prebuilds/${name}.node`;
 
 /** As much of a compiled addon as tells what it was compiled for. */
 function addonFor(name: string): Buffer {
-  const bytes = Buffer.alloc(64);
+  const bytes = Buffer.alloc(128);
+  if (name.includes("win32")) {
+    bytes.write("MZ");
+    bytes.writeUInt32LE(64, 0x3c);
+    bytes.write("PE\0\0", 64);
+    bytes.writeUInt16LE(0x8664, 68);
+    return bytes;
+  }
   bytes.writeUInt32BE(0x7f454c46);
   bytes.writeUInt16LE(name.includes("arm64") ? 183 : 62, 18);
   bytes.write(name.endsWith("-musl") ? "libc.so\0" : "libc.so.6\0", 32);
@@ -43,10 +50,18 @@ function checkout(changes: object = {}): string {
     "package.json": JSON.stringify({ ...MANIFEST, ...changes }),
     "bundle.js": "export {};",
     "native/addon.c": "",
+    "native/win32/ucrtbase.def": "EXPORTS\nfree\n",
+    "native/call.c": "",
+    "native/call.h": "",
+    "native/portable.h": "",
+    "native/table.c": "",
+    "native/table.h": "",
+    "node_modules/node-api-headers/def/node_api.def": "EXPORTS\nnapi_a\n",
+    "node_modules/node-api-headers/def/js_native_api.def": "EXPORTS\nnapi_b\n",
     "node_modules/node-api-headers/include/node_api.h": "",
     "packaging/package-lock.json": lock,
     "packaging/node_modules/.shmkit-install": createHash("sha256").update(lock).digest("hex"),
-    [zig]: '#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done\n: > "$2"\n',
+    [zig]: '#!/bin/sh\n[ "$1" = dlltool ] && exit\nwhile [ "$1" != -o ]; do shift; done\n: > "$2"\n',
   });
   spawnSync("chmod", ["+x", join(root, zig)]);
   mkdirSync(join(root, "scripts"));
