@@ -6,20 +6,21 @@ import { parseArgs } from "node:util";
 import { Missing } from "../../benchmarks/packages.js";
 import { endMembers, takeLeftovers } from "../helpers/driven-member.js";
 import { countsOf } from "./results.js";
-import { provide, type Provided, type Runtime, RUNTIMES } from "./runtimes.js";
+import { provide, RUNTIMES } from "./runtimes.js";
 import { runMatrix } from "./run.js";
 import type { Consumers } from "./smoke.js";
 import { terminalTable } from "./table.js";
+import { provideWindows, runWindows, WINDOWS } from "./windows.js";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 /** The whole run has ended by then, however much of it hangs. */
 const LONGEST_MS = 60 * 60_000;
-const NAMES = RUNTIMES.map(({ name }) => name);
+const NAMES = [...RUNTIMES, ...WINDOWS].map(({ name }) => name);
 
 const USAGE = `usage: npm run matrix -- [options]
 
 The smoke tests and a storm of kills on every runtime, and each runtime with each through one pipe, in which the second
-one is killed. Fails when a runtime is missing, and says what to install.
+one is killed; shmkit/win32 on Windows' own runtimes, which Wine runs. Fails when a runtime is missing, and says what to install.
 
   --only NAME   this runtime, and pairs of those given; may be repeated, or hold several names with commas:
                 ${NAMES.join(", ")}
@@ -50,18 +51,20 @@ function parse(args: readonly string[]): { only: string[]; json: string | undefi
   return { only, json: values.json, help: values.help };
 }
 
-/** All that are wanted. What is missing is said of all of them before anything runs. */
-async function provideAll(wanted: readonly Runtime[]): Promise<Provided[]> {
-  const provided: Provided[] = [];
-  const missing = new Set<string>();
+/** All that are wanted; what is missing goes to a list. */
+async function provideAll<R extends { readonly title: string }, P>(
+  wanted: readonly R[],
+  provideOne: (root: string, runtime: R) => Promise<P>,
+  missing: Set<string>,
+): Promise<P[]> {
+  const provided: P[] = [];
   for (const runtime of wanted)
     try {
-      provided.push(await provide(ROOT, runtime));
+      provided.push(await provideOne(ROOT, runtime));
     } catch (error) {
       if (!(error instanceof Missing)) throw error;
       missing.add(`${runtime.title}: ${error.message}`);
     }
-  if (missing.size > 0) throw new Missing([...missing].join("\n"));
   return provided;
 }
 
@@ -99,9 +102,20 @@ async function main(): Promise<void> {
     process.stdout.write(USAGE);
     return;
   }
-  const provided = await provideAll(RUNTIMES.filter(({ name }) => only.length === 0 || only.includes(name)));
+  const isWanted = ({ name }: { readonly name: string }): boolean => only.length === 0 || only.includes(name);
+  const missing = new Set<string>();
+  const provided = await provideAll(RUNTIMES.filter(isWanted), provide, missing);
+  const windows = await provideAll(WINDOWS.filter(isWanted), provideWindows, missing);
+  // It is said of all before anything runs.
+  if (missing.size > 0) throw new Missing([...missing].join("\n"));
+  const progress = (line: string): boolean => process.stderr.write(`${line}\n`);
   const results = await withConsumers((consumers) =>
-    runMatrix(provided, consumers, (line) => process.stderr.write(`${line}\n`)),
+    runMatrix(
+      provided,
+      consumers,
+      progress,
+      windows.map((runtime) => () => runWindows(ROOT, runtime, progress)),
+    ),
   );
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(results, undefined, 2)}\n`);
   process.stdout.write(terminalTable(results));

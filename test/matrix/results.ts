@@ -30,6 +30,8 @@ export interface Results extends RunFacts {
   readonly pairs: Readonly<Record<string, Readonly<Record<string, Outcome>>>>;
   /** Of all but the emulated ones, when there are others. */
   readonly crowd?: CrowdResult;
+  /** Of `shmkit/win32`, by Windows' own runtimes. */
+  readonly windows?: readonly RuntimeResult[];
 }
 
 export const passed = (outcomes: Readonly<Record<string, Outcome>>): number =>
@@ -40,8 +42,8 @@ export const crowdOutcome = (crowd: CrowdResult | undefined): Record<string, Out
   crowd === undefined ? {} : { "all at once": crowd.outcome };
 
 /** Passed and failed, over everything. */
-export function countsOf({ runtimes, pairs, crowd }: Results): { passed: number; failed: number } {
-  const all = [...runtimes.map(({ checks }) => checks), ...Object.values(pairs), crowdOutcome(crowd)];
+export function countsOf({ runtimes, pairs, crowd, windows = [] }: Results): { passed: number; failed: number } {
+  const all = [...[...runtimes, ...windows].map(({ checks }) => checks), ...Object.values(pairs), crowdOutcome(crowd)];
   const [good, total] = [all.map(passed), all.map((outcomes) => Object.keys(outcomes).length)];
   const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
   return { passed: sum(good), failed: sum(total) - sum(good) };

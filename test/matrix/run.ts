@@ -149,8 +149,16 @@ async function crowdOf(kinds: readonly Provided[], progress: Progress): Promise<
   return { outcome, ...facts };
 }
 
-/** Runs everything, some jobs at a time; `consumers` are programs in a project that has the package. */
-export async function runMatrix(all: readonly Provided[], consumers: Consumers, progress: Progress): Promise<Results> {
+/**
+ * Runs everything, some jobs at a time; `consumers` are programs in a project that has the package, `windows` the runs of
+ * Windows' runtimes.
+ */
+export async function runMatrix(
+  all: readonly Provided[],
+  consumers: Consumers,
+  progress: Progress,
+  windows: readonly (() => Promise<RuntimeResult>)[] = [],
+): Promise<Results> {
   const startedAt = new Date();
   const facts = runFacts();
   const loadAverage = loadavg().map((value) => Number(value.toFixed(2)));
@@ -164,6 +172,8 @@ export async function runMatrix(all: readonly Provided[], consumers: Consumers, 
   // An emulated one would hold up all others.
   const kinds = all.filter(({ runtime }) => !runtime.isEmulated);
   if (kinds.length > 0) jobs.push(async () => void (together = await crowdOf(kinds, progress)));
+  const onWindows: RuntimeResult[] = [];
+  for (const [at, run] of windows.entries()) jobs.push(async () => void (onWindows[at] = await run()));
   // The emulated ones take longest: first, so that nobody waits for them in the end.
   jobs.reverse();
   const work = async (): Promise<void> => {
@@ -178,5 +188,6 @@ export async function runMatrix(all: readonly Provided[], consumers: Consumers, 
     runtimes: all.map(({ runtime }) => runtimes.get(runtime.name)!),
     pairs: Object.fromEntries(all.map(({ runtime }) => [runtime.name, pairs[runtime.name]])),
     ...(together && { crowd: together }),
+    ...(onWindows.length > 0 && { windows: onWindows }),
   };
 }

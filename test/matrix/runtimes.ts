@@ -1,7 +1,7 @@
 /** The runtimes, where they come from, and what is said when something is missing. */
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, isAbsolute, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { installPackages, Missing } from "../../benchmarks/packages.js";
 
@@ -89,6 +89,7 @@ function isExecutable(path: string): boolean {
 }
 
 function onPath(program: string): string | undefined {
+  if (isAbsolute(program)) return isExecutable(program) ? program : undefined;
   const folders = (process.env.PATH ?? "").split(delimiter).filter((folder) => folder !== "");
   return folders.map((folder) => join(folder, program)).find(isExecutable);
 }
@@ -119,13 +120,19 @@ async function emulation(root: string): Promise<string[]> {
   return ["env", `SHMKIT_ADDON=${addon}`, qemu, "-L", ARM64_LIBRARIES];
 }
 
+/** Where the npm packages of the runtimes are. */
+const packagesOf = (root: string): string => join(root, "test/matrix/npm");
+export const installedAt = (root: string, program: string): string => join(packagesOf(root), "node_modules", program);
+
+/** Installs the packages of all runtimes; some are for another processor or system, which npm does only when told to. */
+export const installRuntimes = (root: string): void =>
+  installPackages(packagesOf(root), "the runtimes of the matrix", ["--force", "--ignore-scripts"]);
+
 /** Makes a runtime ready. @throws Missing, with what to do about it */
 export async function provide(root: string, runtime: Runtime): Promise<Provided> {
-  const folder = join(root, "test/matrix/npm");
   const before = runtime.isEmulated ? await emulation(root) : [];
-  // One of the packages is for another processor, which npm installs only when told to.
-  installPackages(folder, "the runtimes of the matrix", ["--force", "--ignore-scripts"]);
-  const program = join(folder, "node_modules", runtime.program);
+  installRuntimes(root);
+  const program = installedAt(root, runtime.program);
   const start = [...before, program];
   const { status, stdout, stderr, error } = spawnSync(start[0], [...start.slice(1), "--version"], { encoding: "utf8" });
   const version = /\d+\.\d+\.\d+/.exec(stdout ?? "")?.[0];

@@ -49,12 +49,22 @@ const crowdLine = ({ outcome, processes, killed, messages }: CrowdResult): strin
   `${processes ?? "?"} processes, two of each but the emulated one, send and receive through one pipe, and ${killed ?? "?"}, ` +
   `one of each, are killed: ${mark(outcome)} (${messages ?? "?"} messages)`;
 
+const titlesOf = (runtimes: readonly RuntimeResult[]): string[] => runtimes.map(({ title }) => title);
+
+/** A row for each check, a column for each runtime. */
+function checkRows(runtimes: readonly RuntimeResult[]): string[][] {
+  const checks = new Set(runtimes.flatMap((runtime) => Object.keys(runtime.checks)));
+  return [...checks].map((check) => [check, ...runtimes.map((runtime) => mark(runtime.checks[check]))]);
+}
+
+const windowsTable = (windows: readonly RuntimeResult[]): string =>
+  tableLines([["`shmkit/win32`", ...titlesOf(windows)], ...checkRows(windows)]);
+
 /** What the guide shows: every check on every runtime, and every pair. */
 export function detailsOf(results: Results): string {
-  const { runtimes, pairs, crowd } = results;
-  const titles = runtimes.map(({ title }) => title);
-  const checks = new Set(runtimes.flatMap((runtime) => Object.keys(runtime.checks)));
-  const rows = [...checks].map((check) => [check, ...runtimes.map((runtime) => mark(runtime.checks[check]))]);
+  const { runtimes, pairs, crowd, windows } = results;
+  const titles = titlesOf(runtimes);
+  const rows = checkRows(runtimes);
   const kills = ["members killed in it", ...runtimes.map((runtime) => `${runtime.kills ?? ""}`)];
   const grid = runtimes.map(({ name, title }) => [title, ...runtimes.map((other) => mark(pairs[name][other.name]))]);
   return [
@@ -63,6 +73,7 @@ export function detailsOf(results: Results): string {
     "The runtimes at the left stay, those at the top are killed:",
     tableLines([["", ...titles], ...grid]),
     ...(crowd === undefined ? [] : [crowdLine(crowd)]),
+    ...(windows === undefined ? [] : [windowsTable(windows)]),
   ].join("\n\n");
 }
 
@@ -76,12 +87,14 @@ export function terminalTable(results: Results): string {
       .join("  ")
       .trimEnd(),
   );
+  const { windows = [] } = results;
   const failures = [
-    ...results.runtimes.flatMap(({ title, checks }) => failuresIn(title, checks)),
+    ...[...results.runtimes, ...windows].flatMap(({ title, checks }) => failuresIn(title, checks)),
     ...Object.entries(results.pairs).flatMap(([name, outcomes]) => failuresIn(name, outcomes)),
     ...failuresIn("one pipe", crowdOutcome(results.crowd)),
   ];
-  return `${[...lines, ...failures, runLine(results)].join("\n")}\n`;
+  const onWindows = windows.map((runtime) => `${runtime.title}  ${runtime.version}  ${share(runtime.checks)}`);
+  return `${[...lines, ...onWindows, ...failures, runLine(results)].join("\n")}\n`;
 }
 
 function failuresIn(title: string, outcomes: Readonly<Record<string, Outcome>>): string[] {

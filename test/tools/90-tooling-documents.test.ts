@@ -92,6 +92,7 @@ test("what the API reference does not say, and links to nowhere, are found", asy
     "dist/base/errors.js": "export const ERROR_CODES = {};\n",
     "dist/os/posix/constants.js": "",
     "dist/os/sysv/constants.js": "",
+    "dist/os/win32/constants.js": "",
     "scripts/entry-points.mjs": 'export const ENTRY_POINTS = [{ module: "index" }];\n',
     "README.md": "# Title\n\n[gone](docs/gone.md)\n",
     "docs/README.md": "# Pages\n",

@@ -64,6 +64,7 @@ const RESULTS: Results = {
   ],
   pairs: { a: { a: OK, b: OK }, b: { a: "lost a message", b: OK } },
   crowd: { outcome: OK, processes: 4, killed: 2, messages: 9 },
+  windows: [{ name: "w", title: "W", version: "3.0.0", checks: { three: OK, four: "no handle" } }],
 };
 
 describe("npm run matrix", () => {
@@ -123,13 +124,16 @@ describe("npm run matrix", () => {
 
 describe("the tables of platforms", () => {
   test("count what passed, and show what did not", () => {
-    assert.deepEqual(countsOf(RESULTS), { passed: 7, failed: 2 });
+    assert.deepEqual(countsOf(RESULTS), { passed: 8, failed: 3 });
     assert.match(summaryOf(RESULTS), /^\| A \| 1\.0\.0 \| 2 of 2 \| 2 of 2 \| 1 of 2 \| 3 GiB \| yes \|$/m);
     assert.match(summaryOf(RESULTS), /^\| B \| 2\.0\.0 \| 1 of 2 \| 1 of 2 \| 2 of 2 \| \? \| \? \|$/m);
     assert.match(detailsOf(RESULTS), /^\| two \| ✓ \| ✗ \|$/m);
     assert.match(detailsOf(RESULTS), /^\| B \| ✗ \| ✓ \|$/m);
     assert.match(detailsOf(RESULTS), /^4 processes, .* 2, one of each, are killed: ✓ \(9 messages\)$/m);
+    assert.match(detailsOf(RESULTS), /^\| `shmkit\/win32` \| W \|\n.*\n\| three \| ✓ \|\n\| four \| ✗ \|$/m);
     assert.match(terminalTable(RESULTS), /^FAIL B: two: it broke$/m);
+    assert.match(terminalTable(RESULTS), /^W {2}3\.0\.0 {2}1 of 2$/m);
+    assert.match(terminalTable(RESULTS), /^FAIL W: four: no handle$/m);
     assert.match(terminalTable(RESULTS), /^FAIL b: a: lost a message$/m);
   });
 

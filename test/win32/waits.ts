@@ -105,7 +105,7 @@ async function turning(): Promise<void> {
     await assert.rejects(WaitForSingleObject(held, 0, { signal: controller.signal }), (error) => error === reason);
     const waiting = [WaitForSingleObject(held), WaitForSingleObject(held, 10_000)];
     setTimeout(() => CloseHandle(held), 20);
-    for (const wait of waiting) await rejects(wait, "ERROR_INVALID_HANDLE");
+    await Promise.all(waiting.map((wait) => rejects(wait, "ERROR_INVALID_HANDLE")));
     await worker?.terminate();
   }
 }
