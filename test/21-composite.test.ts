@@ -1,8 +1,9 @@
 /** Composite objects: several under one name, all or none. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Composite, part, Region, type Counter, type Mutex } from "shmkit";
-import { PAGE_BYTES } from "#src/layout/region-header.js";
+import { Composite, part, Region, type Counter, type Mutex, type ShmkitError } from "shmkit";
+import { DIRECTORY_ENTRY, ENTRY_BYTES } from "#src/layout/heap.js";
+import { PAGE_BYTES, REGION_HEADER } from "#src/layout/region-header.js";
 import { COMPOSITE, MAX_PARTS } from "#src/layout/composite.js";
 import { uniqueRegionName } from "./helpers/leftovers.js";
 import { ProcessMember } from "./helpers/process-member.js";
@@ -248,6 +249,28 @@ describe("a composite", () => {
     }
     assert.equal(await app.composites.remove("trace"), true);
   });
+
+  test("a part whose entry names another parent is there for nobody", async (t) => {
+    const app = await testRegion(t, "composite-strays");
+    const trace = await app.composite("trace", parts);
+    const words = new Int32Array(app.buffer);
+    const { at } = DIRECTORY_ENTRY;
+    const directory = words[REGION_HEADER.at.directorySegments >> 2] * PAGE_BYTES;
+    const entry = directory + trace.parts.lines.ref.entry * ENTRY_BYTES;
+    for (const [field, value] of [
+      [at.parentGeneration, trace.ref.generation + 1],
+      [at.parent, trace.ref.entry + 5],
+      [at.parent, -1],
+    ]) {
+      const sound = words[(entry + field) >> 2];
+      words[(entry + field) >> 2] = value;
+      assert.deepEqual(app.counters.list(), []);
+      await assert.rejects(app.counters.open("trace.lines"), { code: "ERR_NOT_FOUND" });
+      await assert.rejects(app.composites.open("trace"), { code: "ERR_CORRUPT" });
+      words[(entry + field) >> 2] = sound;
+    }
+    assert.equal((await app.counters.open("trace.lines")).value, 0n);
+  });
 });
 
 describe("a composite between processes", () => {
@@ -274,6 +297,34 @@ describe("a composite between processes", () => {
     await app.composites.remove("trace");
     trace.detach();
     assert.equal(used(app), blocks);
+  });
+
+  test("members that wait for each other's parts are told which, by their addresses", async (t) => {
+    const app = await testRegion(t, "composite-deadlock");
+    const { left, right } = (await app.composite("pair", { left: part.mutex(), right: part.mutex() })).parts;
+    const mine = await left.lock();
+    const other = await ProcessMember.start({ region: app.name });
+    const crossing = other.run(async ({ region }) => {
+      const { left, right } = (await region.composites.open("pair")).parts as Record<string, Mutex>;
+      const guard = right.lockSync();
+      left.lockSync().release();
+      guard.release();
+    }, []);
+    while (left.statistics().waiting.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.throws(
+      () => right.lockSync(),
+      (error: ShmkitError) => {
+        assert.equal(error.code, "ERR_DEADLOCK");
+        const met = error.cycle!.map(({ mutex, waitsFor }) => [mutex, waitsFor]);
+        assert.deepEqual(met, [
+          [left.address, right.address],
+          [right.address, left.address],
+        ]);
+        return true;
+      },
+    );
+    mine.release();
+    await crossing;
   });
 
   test("a waiter learns that the composite was removed", async (t) => {
