@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Composite, part, Region, type Counter, type Mutex, type ShmkitError } from "shmkit";
-import { DIRECTORY_ENTRY, ENTRY_BYTES } from "#src/layout/heap.js";
-import { PAGE_BYTES, REGION_HEADER } from "#src/layout/region-header.js";
+import { DIRECTORY_ENTRY, ENTRY_BYTES, EntryState, RunState } from "#src/layout/heap.js";
+import { FIRST_SEGMENT_ENTRIES, PAGE_BYTES, REGION_HEADER } from "#src/layout/region-header.js";
 import { COMPOSITE, MAX_PARTS } from "#src/layout/composite.js";
 import { uniqueRegionName } from "./helpers/leftovers.js";
 import { ProcessMember } from "./helpers/process-member.js";
@@ -12,6 +12,20 @@ import { joinRegion, testRegion } from "./helpers/process-regions.js";
 const parts = { lock: part.mutex({ words: 2 }), full: part.condition(), lines: part.counter() };
 /** Blocks in use; that of the directory, which is made with the first object and stays, always among them. */
 const used = (region: Region): number => Math.max(1, region.statistics().usedBlocks);
+
+const cutOff = (): never => {
+  throw new Error("cut off");
+};
+
+/** Page of the part that the first segment of the directory has, if there is one, whether its parent is there or not. */
+function pageOfStray({ buffer }: Region): number | undefined {
+  const words = new Int32Array(buffer);
+  const { at } = DIRECTORY_ENTRY;
+  const directory = words[REGION_HEADER.at.directorySegments >> 2] * PAGE_BYTES;
+  for (let entry = directory; entry < directory + FIRST_SEGMENT_ENTRIES * ENTRY_BYTES; entry += ENTRY_BYTES)
+    if (words[(entry + at.state) >> 2] === EntryState.part) return words[(entry + at.page) >> 2];
+  return undefined;
+}
 
 describe("a composite", () => {
   test("gives the parts that were asked for, with their types, to whoever opens it", async (t) => {
@@ -210,6 +224,34 @@ describe("a composite", () => {
         if (freeBytes > 0) await app.counters.create("last");
         return;
       }
+    }
+  });
+
+  test("cut off between parts, what was made keeps its memory until it is swept", async (t) => {
+    const app = await testRegion(t, "composite-cut");
+    await app.counter("first");
+    const before = used(app);
+    const { heap } = app["membership"];
+    const cuts: Record<string, () => void> = {
+      "before the block leaves the ledger": () => t.mock.method(heap, "clearLedger", cutOff, { times: 1 }),
+      "before the block of the next part": () => {
+        const allocate = heap.allocate.bind(heap);
+        let blocks = 0;
+        t.mock.method(heap, "allocate", (pages: number, state: number) =>
+          ++blocks === 2 ? cutOff() : allocate(pages, state),
+        );
+      },
+    };
+    for (const [where, cut] of Object.entries(cuts)) {
+      cut();
+      assert.throws(() => app.compositeSync("trace", parts), { message: "cut off" }, where);
+      t.mock.restoreAll();
+      const page = pageOfStray(app);
+      assert.ok(page !== undefined && heap.isBlock(page, RunState.kept), where);
+      assert.deepEqual([app.composites.list(), app.mutexes.list()], [[], []]);
+      assert.equal(await app.counters.remove("nothing"), false);
+      assert.equal(pageOfStray(app), undefined, where);
+      assert.equal(used(app), before, where);
     }
   });
 

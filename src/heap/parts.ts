@@ -40,7 +40,10 @@ export class Parts {
     );
   }
 
-  /** Entries of the parts of the composite that has an entry and a block; undefined when the block is damaged. */
+  /**
+   * Entries of the parts of a composite that was seen to be there, by its own entry and block; undefined when the block is
+   * damaged, or it has gone since.
+   */
   of(entry: number, generation: number, page: number): (readonly [entry: number, base: number])[] | undefined {
     const shared = this.segment.words;
     const count = words.read(shared, page * PAGE_WORDS + PARTS) >>> 0;
@@ -51,7 +54,7 @@ export class Parts {
       const base = this.entryWord(part);
       if (
         base === 0 ||
-        words.load(shared, base + ENTRY.state) !== EntryState.part ||
+        words.read(shared, base + ENTRY.state) !== EntryState.part ||
         this.parentOf(base) !== entry ||
         words.read(shared, base + ENTRY.parentGeneration) !== generation
       )

@@ -4,15 +4,15 @@ import { part, type Composite } from "shmkit";
 import { PAGE_BYTES } from "#src/layout/region-header.js";
 import { HEADER } from "#src/members/region-words.js";
 import { whileParked } from "../instruments/system.js";
-import { ignore, refuses } from "./crash-calls.js";
+import { refuses } from "./crash-calls.js";
 import type { CrashOperation } from "./crash-explore.js";
 import { operation, touchMarker, type Scene, type WorldKind } from "./crash-scene.js";
 import type { Actor, World } from "./crash-world.js";
 
-const ROOMY: WorldKind = { options: { size: "256KiB", maxSize: "256KiB" } };
+const ROOMY: WorldKind = { options: { size: "192KiB", maxSize: "192KiB" } };
 /** One entry is left in the first segment of the directory. */
 const CROWDED: WorldKind = {
-  options: { size: "512KiB", maxSize: "512KiB" },
+  options: { size: "384KiB", maxSize: "384KiB" },
   furnish: ({ first }) => {
     for (let i = 2; i < 32; i++) first.do(() => first.region.counters.createSync(`c${i}`).detach());
   },
@@ -79,12 +79,8 @@ const on = (name: string, covers: readonly string[], prepare: (world: World) => 
   operation(`composite ${name}`, covers, kind, prepare);
 
 const CREATING: CrashOperation[] = [
-  on("create", ["Collection.createSync"], (world) => creates(world, () => void create(world.victim))),
-  on("open or create", ["Region.compositeSync"], (world) =>
+  on("open or create", ["Region.compositeSync", "Region.composite"], (world) =>
     creates(world, () => void world.victim.region.compositeSync(NAME, parts)),
-  ),
-  on("open or create asynchronously", ["Region.composite"], (world) =>
-    creates(world, () => ignore(world.victim.region.composite(NAME, parts))),
   ),
   on(
     "create with a new segment of the directory",
@@ -92,10 +88,6 @@ const CREATING: CrashOperation[] = [
     (world) => creates(world, () => void create(world.victim)),
     CROWDED,
   ),
-  on("create while another has the directory", ["Collection.createSync"], (world) => {
-    const settle = world.hold(HEADER.directoryLock);
-    return creates(world, () => during(settle, () => void create(world.victim)), { settle });
-  }),
   on("create while another allocates", ["Collection.createSync"], (world) => {
     const settle = world.hold(HEADER.heapLock);
     return creates(world, () => during(settle, () => void create(world.victim)), { settle });

@@ -30,9 +30,13 @@ const detaches = (pair: Pair, call: Calls): void => call({ name: "detach" }, () 
 const uses = (pair: Pair, call: Calls): void => {
   call({ name: "use" }, () => void unlessClosed(() => pair.parts.two.addSync(1)));
 };
-/** Without any lock. */
+/** Without any lock: the composite, and one of its parts, which is there as long. */
 const lists = ({ region }: MemberOf, call: Calls): void => {
   call({ name: "list" }, () => region.composites.list().join());
+};
+
+const listsParts = ({ region }: MemberOf, call: Calls): void => {
+  call({ name: "list" }, () => (region.counters.list().includes("x.two") ? "x" : ""));
 };
 
 const scenario = (
@@ -89,8 +93,9 @@ export const COMPOSITE_SCENARIOS: readonly Scenario[] = [
     {
       name: "reader",
       run: (call) => {
+        listsParts(b, call);
         lists(b, call);
-        lists(b, call);
+        listsParts(b, call);
       },
     },
   ]),

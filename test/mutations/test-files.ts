@@ -8,6 +8,7 @@ import type { Kill } from "./killers.js";
 export const TEST_FILES: readonly string[] = [
   "20-objects-by-name",
   "20-objects-closed",
+  "21-composite",
   "20-region-by-name",
   "20-pipe-statistics",
   "20-pipe-messages",
@@ -36,7 +37,6 @@ export const TEST_FILES: readonly string[] = [
   "21-deadlock",
   "21-locks",
   "21-locks-processes",
-  "21-composite",
   "22-segment-pool",
   "30-region-files",
   "60-cli-lock",
@@ -49,7 +49,7 @@ export function testFilesFor(key: string, files: readonly string[] = TEST_FILES)
   if (/\/(object-plan|parts?|composite)\.ts /.test(key)) return ["21-composite"];
   if (/\/disk-state/.test(key)) return ["30-region-files"];
   if (layer === "cli") return files.filter((file) => file === `60-cli-${stem}`);
-  if (layer !== "sync") return files.filter((file) => !/^(2[12]|30|60)-/.test(file));
+  if (layer !== "sync") return files.filter((file) => !/^(2[12]|30|60)-/.test(file) || file === "21-composite");
   const named = files.filter((file) => file.startsWith(`21-${stem}`));
   return named.length > 0 ? named : files.filter((file) => file.startsWith("21-"));
 }
