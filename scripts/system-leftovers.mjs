@@ -18,7 +18,10 @@ function tableOf(kind) {
 /** The segments and queues of System V that are there: by what they are called, whether they are a process's. */
 function objectsOfSystemV() {
   const segments = tableOf("shm").map(({ shmid, cpid }) => [`segment ${shmid} of System V`, [cpid]]);
-  const queues = tableOf("msg").map(({ msqid, lspid, lrpid }) => [`message queue ${msqid} of System V`, [lspid, lrpid]]);
+  const queues = tableOf("msg").map(({ msqid, lspid, lrpid }) => [
+    `message queue ${msqid} of System V`,
+    [lspid, lrpid],
+  ]);
   return [...segments, ...queues];
 }
 
