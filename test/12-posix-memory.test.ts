@@ -56,6 +56,7 @@ import {
 } from "shmkit/posix";
 import { leftovers, uniqueRegionName } from "./helpers/leftovers.js";
 import { PosixPeer } from "./helpers/posix-peer.js";
+import { messageOf } from "./helpers/spoken.js";
 import { failsWith } from "./helpers/system-call-failure.js";
 
 setFlagsFromString("--expose-gc");
@@ -426,7 +427,7 @@ describe("mmap and munmap", () => {
       { eval: true },
     );
     const ended = new Promise((resolve) => worker.once("exit", resolve));
-    await new Promise((resolve) => worker.once("message", resolve));
+    await messageOf(worker);
     assert.ok(open() > 0);
     worker.postMessage("end");
     assert.equal(await ended, 0);

@@ -39,6 +39,7 @@ import {
 } from "shmkit/posix";
 import { leftovers, uniqueRegionName } from "./helpers/leftovers.js";
 import { PosixPeer } from "./helpers/posix-peer.js";
+import { messageOf } from "./helpers/spoken.js";
 import { failsWithCode } from "./helpers/system-call-failure.js";
 
 const PAGE = 4096;
@@ -315,7 +316,7 @@ describe("an owner that dies", () => {
         } else {
           const worker = inWorker(name, doing);
           const ended = once(worker, "exit");
-          await once(worker, "message");
+          await messageOf(worker);
           if (who === "terminated") {
             failsWithCode("EBUSY", () => pthread_mutex_trylock(mutex));
             await worker.terminate();
@@ -335,7 +336,7 @@ describe("an owner that dies", () => {
     pthread_mutex_lockSync(mutex);
     for (const form of ["lock", "lockSync"]) {
       const worker = inWorker(name, `say("waits"); await posix.pthread_mutex_${form}(mutex);`);
-      await once(worker, "message");
+      await messageOf(worker);
       await sleep(5);
       await worker.terminate();
     }

@@ -23,6 +23,7 @@ import {
 } from "shmkit/posix";
 import { uniqueRegionName } from "./helpers/leftovers.js";
 import { PosixPeer } from "./helpers/posix-peer.js";
+import { messageOf } from "./helpers/spoken.js";
 import { failsWithCode } from "./helpers/system-call-failure.js";
 import { waitingThreads } from "./helpers/waiting-threads.js";
 
@@ -175,7 +176,7 @@ describe("message queues", () => {
          })`,
         { eval: true, workerData: name },
       );
-      await new Promise((resolve) => worker.once("message", resolve));
+      await messageOf(worker);
       await sleep(5);
       await worker.terminate();
       assert.equal(waitingThreads(), 0, "nobody is left who could receive");
@@ -253,7 +254,7 @@ describe("notices of messages", () => {
          })`,
         { eval: true, workerData: name },
       );
-      await new Promise((resolve) => worker.once("message", resolve));
+      await messageOf(worker);
       assert.equal(await registersInC(name), "Device or resource busy");
       await worker.terminate();
       while ((await registersInC(name)) !== "registered") await sleep(1);

@@ -36,6 +36,7 @@ import {
 } from "shmkit/posix";
 import { leftovers, uniqueRegionName } from "./helpers/leftovers.js";
 import { PosixPeer } from "./helpers/posix-peer.js";
+import { messageOf } from "./helpers/spoken.js";
 import { failsWithCode } from "./helpers/system-call-failure.js";
 import { waitingThreads } from "./helpers/waiting-threads.js";
 
@@ -283,7 +284,7 @@ describe("waiting", () => {
          })`,
         { eval: true, workerData: name },
       );
-      await once(worker, "message");
+      await messageOf(worker);
       await sleep(5);
       await worker.terminate();
     }

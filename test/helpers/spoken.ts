@@ -1,4 +1,6 @@
 import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import type { Worker } from "node:worker_threads";
 
 /** What a process says on its standard output and its standard error, which have to be pipes. */
 export interface Spoken {
@@ -37,4 +39,18 @@ export function listenTo(child: ChildProcess): Spoken {
     },
     first,
   };
+}
+
+/** The next message of a worker thread. Rejects when it fails or ends instead, for the same reason. */
+export async function messageOf(worker: Worker): Promise<unknown> {
+  const over = new AbortController();
+  const ended = once(worker, "exit", over).then(([code]: unknown[]) => {
+    throw new Error(`the worker ended with ${String(code)} before it said anything`);
+  });
+  try {
+    const [message] = (await Promise.race([once(worker, "message", over), ended])) as unknown[];
+    return message;
+  } finally {
+    over.abort();
+  }
 }
