@@ -1,5 +1,9 @@
 /** Conditions: whoever waits is woken, whatever comes between releasing the mutex and going to sleep. */
+import * as words from "#words";
 import type { Condition, Mutex, MutexGuard } from "shmkit";
+import { conditionWakes, packConditionWaits } from "#src/layout/condition.js";
+import { PAGE_BYTES } from "#src/layout/region-header.js";
+import { CONDITION_WORD } from "#src/sync/wake-ups.js";
 import { handSignal } from "../helpers/crash-calls.js";
 import { EventLoop, type Pending } from "./event-loop.js";
 import { PENDING, type Model } from "./linearizability.js";
@@ -195,7 +199,48 @@ const scenario = (name: string, members: number, tell: (parties: Party[]) => Sto
   tell: (world) => tell(parties(world)),
 });
 
+/** One of two waits takes what woke it, and what wakes the other one comes at the same moment. */
+const wokenAgain: Scenario = {
+  name: "condition-woken-again",
+  algorithm: "condition",
+  members: 2,
+  deaths: 0,
+  tell: (world) => {
+    const [{ mutex, condition }, other] = parties(world);
+    const { words: shared } = world.machine;
+    const own = condition.ref.page * (PAGE_BYTES / 4) + CONDITION_WORD.waits + world.members[0].slot;
+    shared[own] = packConditionWaits(2, 1);
+    const inside = condition as unknown as { wake(guard: MutexGuard, mutex: Mutex): void };
+    const wakes = (): void => {
+      const guard = mutex.lockSync();
+      mutex.suspend(guard);
+      inside.wake(guard, mutex);
+      guard.release();
+    };
+    return {
+      roles: [
+        {
+          name: "waiter",
+          run: (call) => {
+            call({ name: "wake" }, wakes);
+            call({ name: "count" }, () => conditionWakes(words.and(shared, own, 0)));
+          },
+        },
+        { name: "notifier", run: (call) => void call({ name: "notify" }, () => other.condition.notifyOne()) },
+      ],
+      model: {
+        initial: 0,
+        step: (wakes: number, { name }, answer) => {
+          if (name === "notify") return [answer === true ? wakes + 1 : wakes];
+          return name === "wake" || answer === wakes ? [wakes] : [];
+        },
+      },
+    };
+  },
+};
+
 export const CONDITION_SCENARIOS: readonly Scenario[] = [
+  wokenAgain,
   scenario("condition-1-1", 2, ([a, b]) => ({ roles: [takes("taker", a), puts("putter", b)], model: things })),
   scenario("condition-2-1", 3, ([a, b, c]) => ({
     roles: [takes("taker1", a), takes("taker2", b), puts("putter", c, 2)],
