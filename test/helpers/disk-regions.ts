@@ -2,10 +2,31 @@ import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import { Region, ShmkitError } from "shmkit";
+
+/** Where regions on disk can be: a container's folder for temporary files is mostly on an overlay, where none can. */
+const FOLDERS = [tmpdir(), fileURLToPath(new URL("../../", import.meta.url)), "/dev/shm"];
+let chosen: string | undefined;
+
+const newFolder = (parent: string): string => mkdtempSync(join(parent, "shmkit-region-"));
+
+function canKeepRegions(parent: string): boolean {
+  const directory = newFolder(parent);
+  try {
+    Region.createSync(join(directory, "trial"), { lifetime: "file", size: "64KiB" }).closeSync();
+    return true;
+  } catch (error) {
+    if (error instanceof ShmkitError && error.code === "ERR_FILE_SYSTEM") return false;
+    throw error;
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
 
 /** A path for a region on disk, in a directory of its own that goes with the test. */
 export function diskPath(t: TestContext, file = "state.shm"): string {
-  const directory = mkdtempSync(join(tmpdir(), "shmkit-region-"));
+  const directory = newFolder((chosen ??= FOLDERS.find(canKeepRegions) ?? tmpdir()));
   t.after(() => rmSync(directory, { recursive: true }));
   return join(directory, file);
 }
