@@ -46,6 +46,7 @@ export class Counter {
     readonly name: string;
     get address(): string;
     detach(): void;
+    [Symbol.dispose](): void;
 }
 
 export type AtomicValue<T> = T extends FieldType<infer V> ? V : never;
@@ -64,6 +65,7 @@ export class Barrier {
     readonly name: string;
     get address(): string;
     detach(): void;
+    [Symbol.dispose](): void;
 }
 
 export interface BarrierOptions {
@@ -127,6 +129,7 @@ export class Composite<P extends PartPlans = PartPlans> {
     detach(): void;
     readonly name: string;
     get address(): string;
+    [Symbol.dispose](): void;
 }
 
 export interface CompositeCollection extends Collection<CompositeOptions, Composite> {
@@ -153,6 +156,7 @@ export class Condition {
     readonly name: string;
     get address(): string;
     detach(): void;
+    [Symbol.dispose](): void;
 }
 
 export type ConditionOptions = Record<never, never>;
@@ -319,6 +323,7 @@ export class Flag {
     readonly name: string;
     get address(): string;
     detach(): void;
+    [Symbol.dispose](): void;
 }
 
 export type FlagOptions = Record<never, never>;
@@ -349,6 +354,7 @@ export class Latch {
     readonly name: string;
     get address(): string;
     detach(): void;
+    [Symbol.dispose](): void;
 }
 
 export interface LatchOptions {
@@ -596,6 +602,7 @@ export class Mutex {
     readonly name: string;
     get address(): string;
     detach(): void;
+    [Symbol.dispose](): void;
 }
 
 export class MutexGuard {
@@ -640,6 +647,7 @@ export class Once {
     readonly name: string;
     get address(): string;
     detach(): void;
+    [Symbol.dispose](): void;
 }
 
 export type OnceOptions = Record<never, never>;
@@ -723,6 +731,7 @@ export class Pipe<T = unknown> {
     readonly name: string;
     get address(): string;
     detach(): void;
+    [Symbol.dispose](): void;
 }
 
 export interface PipeCollection extends Collection<PipeOptions, Pipe> {
@@ -793,6 +802,7 @@ export class RateLimiter {
     readonly name: string;
     get address(): string;
     detach(): void;
+    [Symbol.dispose](): void;
 }
 
 export interface RateLimiterOptions {
@@ -988,6 +998,7 @@ export class RwLock {
     readonly name: string;
     get address(): string;
     detach(): void;
+    [Symbol.dispose](): void;
 }
 
 export class RwLockGuard {
@@ -1041,6 +1052,7 @@ export class SegmentPool {
     readonly name: string;
     get address(): string;
     detach(): void;
+    [Symbol.dispose](): void;
 }
 
 export interface SegmentPoolOptions {
@@ -1098,6 +1110,7 @@ export class Semaphore {
     readonly name: string;
     get address(): string;
     detach(): void;
+    [Symbol.dispose](): void;
 }
 
 export class SemaphoreLease {
@@ -1153,6 +1166,7 @@ export class SharedEvent {
     readonly name: string;
     get address(): string;
     detach(): void;
+    [Symbol.dispose](): void;
 }
 
 export class SharedMemory implements Disposable {
@@ -1444,6 +1458,7 @@ class NamedObject {
     readonly name: string;
     get address(): string;
     detach(): void;
+    [Symbol.dispose](): void;
 }
 
 interface ObjectFacts {

@@ -28,6 +28,19 @@ describe("giving up a handle", () => {
     assert.equal(await theirs.receive(), "c");
   });
 
+  test("a handle of a block that uses it is given up at its end", async (t) => {
+    const region = await testRegion(t, "dispose");
+    let kept: Pipe;
+    {
+      using pipe = await region.pipe("p");
+      kept = pipe;
+      await pipe.send("stays");
+    }
+    await assert.rejects(kept.receive(), { code: "ERR_CLOSED", message: /closed here; open it again/ });
+    using again = await region.pipe("p");
+    assert.equal(await again.receive(), "stays");
+  });
+
   test("a detached mutex is released, as if its guard had been", async (t) => {
     const region = await testRegion(t, "detach");
     const other = await joinRegion(t, region.name);

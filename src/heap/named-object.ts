@@ -101,6 +101,11 @@ export abstract class NamedObject {
     this.givenUp = true;
   }
 
+  /** {@link detach} where the block ends: `using jobs = await app.pipe("jobs")`. */
+  [Symbol.dispose](): void {
+    this.detach();
+  }
+
   private leaveWaits(): void {
     const givenUp = (): ShmkitError =>
       new ShmkitError("ERR_CLOSED", `${this.address} was given up while waiting`, { path: this.address });
