@@ -23,6 +23,10 @@ const segmentBytes = (segment: number): number => (FIRST_SEGMENT_ENTRIES << segm
 
 export type OpenMode = "create" | "open" | "openOrCreate";
 
+/** Pages that an object needs, with its parts. */
+const pagesOf = ({ sizeBytes, parts }: ObjectPlan): number =>
+  [...(parts?.values() ?? [])].reduce((sum, part) => sum + pagesOf(part), pagesFor(sizeBytes));
+
 const partError = (path: string, kind: Kind): ShmkitError =>
   new ShmkitError(
     "ERR_WRONG_KIND",
@@ -156,29 +160,30 @@ export class Directory {
     return options;
   }
 
-  /** The named objects there are, or those of one kind; read without the lock. @throws ERR_CORRUPT */
+  /**
+   * The named objects there are, or those of one kind; read without the lock. Each composite is followed by its parts, all of
+   * them, as they were at one time. @throws ERR_CORRUPT
+   */
   list(kind?: Kind): ObjectRef[] {
     const found: ObjectRef[] = [];
     for (const [entry, base] of this.entries()) {
-      const ref = this.look(entry, base, kind);
-      if (ref !== undefined) found.push(ref);
+      const ref = this.stateOf(base) === EntryState.live ? this.look(entry, base, kind) : undefined;
+      if (ref !== undefined) found.push(ref, ...ref.parts);
     }
-    return found;
+    return kind === undefined ? found : found.filter((ref) => ref.kind === kind);
   }
 
-  /** An object that was there all the time that it was read. */
+  /** An object that was there all the time that it was read, if it can be of a kind or hold such parts. */
   private look(entry: number, base: number, wanted: Kind | undefined): ObjectRef | undefined {
     const shared = this.member.segment.words;
-    const state = this.stateOf(base);
-    if (!this.isThere(base)) return undefined;
     const kind = KINDS[words.read(shared, base + ENTRY.kind)];
-    if (wanted !== undefined && kind !== wanted && kind !== undefined && kind !== "none") return undefined;
+    if (wanted !== undefined && kind !== wanted && kind !== undefined && kind !== "none" && kind !== "composite")
+      return undefined;
     const generation = words.read(shared, base + ENTRY.generation);
     // SYNC POINT: what was read is of one object; pairs with the store of state in make, and with that in sweep before it
     const isStillThere = (): boolean =>
-      words.loadBehind(shared, base + ENTRY.state) === state &&
-      words.read(shared, base + ENTRY.generation) === generation &&
-      this.isThere(base);
+      words.loadBehind(shared, base + ENTRY.state) === EntryState.live &&
+      words.read(shared, base + ENTRY.generation) === generation;
     try {
       const ref = this.ref(entry, base, false);
       return isStillThere() ? ref : undefined;
@@ -230,9 +235,7 @@ export class Directory {
     if (mode === "open") return undefined;
     const what = `creating ${this.member.regionName}/${name}`;
     // One run for all parts, which are taken from it one after the other.
-    const plans = [plan, ...(plan.parts?.values() ?? [])];
-    const pages = plans.reduce((sum, { sizeBytes }) => sum + pagesFor(sizeBytes), 0);
-    const step = this.heap.readying(pages, what, new LocalQueue());
+    const step = this.heap.readying(pagesOf(plan), what, new LocalQueue());
     if (step === undefined) return undefined;
     const bytes = new TextEncoder().encode(name);
     return { ...step, attempt: () => this.find(bytes) !== undefined || step.attempt() };
@@ -304,6 +307,8 @@ export class Directory {
     const { member, heap } = this;
     const path = `${member.regionName}/${name}`;
     this.checkFits(name, plan);
+    // For all that it needs: with a turn for each part, others that allocate all the time could keep it from ever being made.
+    if (!heap.tryLock()) return this.busy();
     const free = this.freeEntry(-1);
     if (typeof free === "number") return this.full(free, path);
     const [entry, base] = free;
@@ -316,8 +321,9 @@ export class Directory {
       if (made < 0) return this.full(made, path);
       parts.push(made);
     }
-    const page = heap.allocate(pagesFor(plan.sizeBytes), RunState.kept);
+    const page = heap.allocateLocked(pagesFor(plan.sizeBytes), RunState.kept);
     if (page < 0) return this.full(page, path);
+    heap.unlock();
     this.fill(base, name, plan, page, parts);
     enterSet(member.segment, base + ENTRY.openers, member.slot);
     member.concerns(entry);
@@ -336,17 +342,14 @@ export class Directory {
   private checkFits(name: string, plan: ObjectPlan): void {
     const { member, heap } = this;
     const path = `${member.regionName}/${name}`;
-    if (plan.sizeBytes > heap.largestBlockBytes)
+    const needed = plan.parts === undefined ? plan.sizeBytes : pagesOf(plan) * PAGE_BYTES;
+    if (needed > heap.largestBlockBytes)
       throw new ShmkitError(
         "ERR_REGION_FULL",
-        `${path} needs ${plan.sizeBytes} bytes, the region holds at most ${heap.largestBlockBytes}; give it a larger maxSize`,
-        {
-          path,
-          expected: heap.largestBlockBytes,
-          actual: plan.sizeBytes,
-        },
+        `${path} needs ${needed} bytes, the region holds at most ${heap.largestBlockBytes}; give it a larger maxSize`,
+        { path, expected: heap.largestBlockBytes, actual: needed },
       );
-    for (const [part, partPlan] of plan.parts ?? []) {
+    for (const part of plan.parts?.keys() ?? []) {
       const taken = this.find(new TextEncoder().encode(`${name}.${part}`));
       if (taken !== undefined)
         throw new ShmkitError(
@@ -354,7 +357,6 @@ export class Directory {
           `${path} cannot have a part ${part}: ${path}.${part} exists already, by itself; remove it, or name the part otherwise`,
           { path: `${path}.${part}` },
         );
-      this.checkFits(`${name}.${part}`, partPlan);
     }
   }
 
@@ -367,7 +369,7 @@ export class Directory {
     const shared = member.segment.words;
     const free = this.freeEntry(after);
     if (typeof free === "number") return free;
-    const page = heap.allocate(pagesFor(plan.sizeBytes), RunState.kept);
+    const page = heap.allocateLocked(pagesFor(plan.sizeBytes), RunState.kept);
     if (page < 0) return page;
     const [entry, base] = free;
     // The block in the ledger is the entry's as soon as that is no longer free, although nothing is committed then.
@@ -400,14 +402,17 @@ export class Directory {
     words.copyIn(member.segment, base * 4 + ENTRY.name, bytes, 0, bytes.length);
   }
 
-  private full(answer: number, path: string): Blocked {
-    // What parts there are already are nobody's.
+  /** Waits for the heap lock. */
+  private busy(): Blocked {
+    const blocked: Blocked = this.release(this.heap.lockSet);
+    this.member.blockedLock = HEADER.heapLock;
+    return blocked;
+  }
+
+  /** Tells that there is no room. What parts there are already are nobody's. */
+  private full(answer: number, path: string): never {
+    this.heap.unlock();
     this.sweep();
-    if (answer === HeapAnswer.lockBusy) {
-      const blocked: Blocked = this.release(this.heap.lockSet);
-      this.member.blockedLock = HEADER.heapLock;
-      return blocked;
-    }
     if (answer === HeapAnswer.noSpace) throw this.heap.noSpaceError();
     throw new ShmkitError(
       "ERR_REGION_FULL",
@@ -425,7 +430,7 @@ export class Directory {
     const segment = 31 - Math.clz32(entry / FIRST_SEGMENT_ENTRIES + 1);
     if (segment >= DIRECTORY_SEGMENTS) return HeapAnswer.full;
     const bytes = segmentBytes(segment);
-    const page = heap.allocate(pagesFor(bytes), RunState.kept);
+    const page = heap.allocateLocked(pagesFor(bytes), RunState.kept);
     if (page < 0) return page;
     words.zero(member.segment, page * PAGE_BYTES, bytes);
     words.store(member.segment.words, HEADER.directorySegments + segment, page);
@@ -552,14 +557,13 @@ export class Directory {
     const { segment, geometry } = this.member;
     if (state === EntryState.part ? this.parts.haveParent(base) : state !== EntryState.removed) return false;
     if (!isEmptySet(segment, base + ENTRY.openers, geometry.setWords)) return false;
-    return words.read(segment.words, base + ENTRY.kind) !== COMPOSITE || !this.isParent(entry);
+    // Whoever has a part looks there whether it was removed.
+    return words.read(segment.words, base + ENTRY.kind) !== COMPOSITE || !this.hasParts(entry, base);
   }
 
-  /** Whether parts refer to the entry: whoever has them looks there whether they were removed. */
-  private isParent(entry: number): boolean {
-    for (const [, base] of this.entries())
-      if (this.stateOf(base) === EntryState.part && this.parts.parentOf(base) === entry) return true;
-    return false;
+  private hasParts(entry: number, base: number): boolean {
+    const page = words.read(this.member.segment.words, base + ENTRY.page) >>> 0;
+    return this.heap.isBlock(page) && this.parts.remain(entry, page);
   }
 
   /** Pages that named objects and the directory itself take for good: no message will ever have them. */

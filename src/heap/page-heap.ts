@@ -88,8 +88,23 @@ export class PageHeap {
    * @throws ERR_CORRUPT
    */
   allocate(pages: number, state: number = RunState.used): number {
-    const { member } = this;
-    if (!tryLock(member, HEADER.heapLock)) return HeapAnswer.lockBusy;
+    if (!this.tryLock()) return HeapAnswer.lockBusy;
+    const page = this.allocateLocked(pages, state);
+    this.unlock();
+    return page;
+  }
+
+  /** Takes the heap lock, for several allocations that are to succeed or fail together. */
+  tryLock(): boolean {
+    return tryLock(this.member, HEADER.heapLock);
+  }
+
+  unlock(): void {
+    unlock(this.member, HEADER.heapLock);
+  }
+
+  /** {@link allocate} while this member has the heap lock; never `lockBusy`. */
+  allocateLocked(pages: number, state: number): number {
     let page = this.find(pages);
     if (page === 0) {
       // The free run at the end, if there is one, is part of what growth makes.
@@ -102,7 +117,6 @@ export class PageHeap {
       const backed = this.find(pages, true);
       if (backed > 0) page = this.take(backed, pages, state);
     }
-    unlock(member, HEADER.heapLock);
     return page === 0 ? HeapAnswer.full : page;
   }
 

@@ -44,23 +44,35 @@ export class Parts {
    * Entries of the parts of a composite that was seen to be there, by its own entry and block; undefined when the block is
    * damaged, or it has gone since.
    */
-  of(entry: number, generation: number, page: number): (readonly [entry: number, base: number])[] | undefined {
+  of(entry: number, generation: number, page: number): readonly (readonly [entry: number, base: number])[] | undefined {
+    const shared = this.segment.words;
+    const parts = this.named(page);
+    const areAll = parts.every(
+      ([, base]) => this.isPartOf(base, entry) && words.read(shared, base + ENTRY.parentGeneration) === generation,
+    );
+    return areAll && parts.length > 0 ? parts : undefined;
+  }
+
+  /** Whether a part of the composite that has an entry and a block is there still. Directory lock held. */
+  remain(entry: number, page: number): boolean {
+    return this.named(page).some(([, base]) => this.isPartOf(base, entry));
+  }
+
+  private isPartOf(base: number, entry: number): boolean {
+    return (
+      base !== 0 &&
+      words.read(this.segment.words, base + ENTRY.state) === EntryState.part &&
+      this.parentOf(base) === entry
+    );
+  }
+
+  /** The entries that the block of a composite names, and where they are; none when it is damaged. */
+  private named(page: number): (readonly [entry: number, base: number])[] {
     const shared = this.segment.words;
     const count = words.read(shared, page * PAGE_WORDS + PARTS) >>> 0;
-    if (count === 0 || count > MAX_PARTS) return undefined;
-    const parts: (readonly [number, number])[] = [];
-    for (let i = 0; i < count; i++) {
+    return Array.from({ length: count > MAX_PARTS ? 0 : count }, (_, i) => {
       const part = words.read(shared, page * PAGE_WORDS + ENTRIES + i) >>> 0;
-      const base = this.entryWord(part);
-      if (
-        base === 0 ||
-        words.read(shared, base + ENTRY.state) !== EntryState.part ||
-        this.parentOf(base) !== entry ||
-        words.read(shared, base + ENTRY.parentGeneration) !== generation
-      )
-        return undefined;
-      parts.push([part, base]);
-    }
-    return parts;
+      return [part, this.entryWord(part)] as const;
+    });
   }
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { part, type Composite } from "shmkit";
 import { refuses } from "../helpers/crash-calls.js";
-import { identity, naming, OPEN, REMOVE } from "./heap-scenarios.js";
+import { allocates, identity, naming, OPEN, REMOVE } from "./heap-scenarios.js";
 import { anything, survivor, unlessClosed, type Calls, type Role, type Scenario } from "./scenario.js";
 import type { MemberOf } from "./world.js";
 
@@ -30,11 +30,15 @@ const detaches = (pair: Pair, call: Calls): void => call({ name: "detach" }, () 
 const uses = (pair: Pair, call: Calls): void => {
   call({ name: "use" }, () => void unlessClosed(() => pair.parts.two.addSync(1)));
 };
-/** Without any lock: the composite, and one of its parts, which is there as long. */
-const lists = ({ region }: MemberOf, call: Calls): void => {
-  call({ name: "list" }, () => region.composites.list().join());
+/** Without any lock. A composite is seen with all its parts, and they with it. */
+const lists = ({ membership: { directory } }: MemberOf, call: Calls): void => {
+  call({ name: "list" }, () => {
+    const names = directory.list().map(({ name }) => name);
+    if (names.length > 0) assert.deepEqual(names, ["x", "x.one", "x.two"]);
+    return names.slice(0, 1).join();
+  });
 };
-
+/** One of its parts, which is there as long. */
 const listsParts = ({ region }: MemberOf, call: Calls): void => {
   call({ name: "list" }, () => (region.counters.list().includes("x.two") ? "x" : ""));
 };
@@ -120,6 +124,19 @@ export const COMPOSITE_SCENARIOS: readonly Scenario[] = [
     },
     survivor({ name: "other", run: (call) => uses(opens(b, call), call) }),
   ]),
+  // It has the heap's lock for all parts.
+  {
+    name: "composite-maker-and-allocator",
+    algorithm: "composites",
+    members: 2,
+    deaths: 1,
+    region: REGION,
+    tell: ({ members: [a, b] }) => ({
+      roles: [{ name: "mortal", run: (call) => void opens(a, call) }, survivor(allocates("other", b))],
+      model: anything,
+      after: lists,
+    }),
+  },
   {
     name: "composite-remove-waiter",
     algorithm: "composites",

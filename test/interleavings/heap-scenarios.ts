@@ -24,7 +24,7 @@ const onHeap = (...all: Parameters<typeof onPipe>): Scenario => ({ ...onPipe(...
 const withPages = (pages: number): Partial<Scenario> => ({ region: { heapPages: 3 + pages } });
 
 /** Allocates a page and frees it again. */
-const allocates = (name: string, { membership: { member, heap, waits } }: MemberOf): Role => {
+export const allocates = (name: string, { membership: { member, heap, waits } }: MemberOf): Role => {
   const queue = new LocalQueue();
   const attempt = (): true | Blocked => {
     member.begin(Op["heap.allocate"], NO_ENTRY);
