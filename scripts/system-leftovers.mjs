@@ -15,18 +15,18 @@ function tableOf(kind) {
   return lines.map((fields) => Object.fromEntries(titles.map((title, i) => [title, Number(fields[i])])));
 }
 
-/** The segments and queues of System V that are there: by what they are called, whether they are a process's. */
+/** The segments and queues of System V that are there: what they are called, and the processes whose they are. */
 function objectsOfSystemV() {
-  const segments = tableOf("shm").map(({ shmid, cpid }) => [`segment ${shmid} of System V`, [cpid]]);
-  const queues = tableOf("msg").map(({ msqid, lspid, lrpid }) => [
-    `message queue ${msqid} of System V`,
-    [lspid, lrpid],
-  ]);
+  const segments = tableOf("shm").map(({ shmid, cpid }) => ({ name: `segment ${shmid} of System V`, pids: [cpid] }));
+  const queues = tableOf("msg").map(({ msqid, lspid, lrpid }) => ({
+    name: `message queue ${msqid} of System V`,
+    pids: [lspid, lrpid],
+  }));
   return [...segments, ...queues];
 }
 
 /** What there is of System V before a program starts: none of it is what it leaves, although an earlier process had its id. */
-export const thereOfSystemV = () => new Set(objectsOfSystemV().map(([name]) => name));
+export const thereOfSystemV = () => new Set(objectsOfSystemV().map(({ name }) => name));
 
 /**
  * Segments of System V that a process has made, and queues that it was the last to send to or to receive from, of those that
@@ -35,8 +35,8 @@ export const thereOfSystemV = () => new Set(objectsOfSystemV().map(([name]) => n
  */
 export const leftOfSystemV = (pid, before) =>
   objectsOfSystemV()
-    .filter(([name, pids]) => pids.includes(pid) && !before.has(name))
-    .map(([name]) => name);
+    .filter(({ name, pids }) => pids.includes(pid) && !before.has(name))
+    .map(({ name }) => name);
 
 /** Takes away the POSIX message queues that have a token in their names, where the system shows them as files; answers them. */
 export function takeQueues(token) {
