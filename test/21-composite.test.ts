@@ -235,9 +235,9 @@ describe("a composite", () => {
     const cuts: Record<string, () => void> = {
       "before the block leaves the ledger": () => t.mock.method(heap, "clearLedger", cutOff, { times: 1 }),
       "before the block of the next part": () => {
-        const allocate = heap.allocate.bind(heap);
+        const allocate = heap.allocateLocked.bind(heap);
         let blocks = 0;
-        t.mock.method(heap, "allocate", (pages: number, state: number) =>
+        t.mock.method(heap, "allocateLocked", (pages: number, state: number) =>
           ++blocks === 2 ? cutOff() : allocate(pages, state),
         );
       },

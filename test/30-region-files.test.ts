@@ -3,7 +3,7 @@ import { chmodSync, copyFileSync, existsSync, readFileSync, statSync, truncateSy
 import { constants } from "node:os";
 import { basename, dirname } from "node:path";
 import { describe, mock, test, type TestContext } from "node:test";
-import { open, Region, ShmkitError, type RegionOptions } from "shmkit";
+import { part, open, Region, ShmkitError, type RegionOptions } from "shmkit";
 import { DiskState, PAGE_BYTES, REGION_HEADER, RegionState } from "#src/layout/region-header.js";
 import { native } from "#src/native/addon.js";
 import type { Mapping } from "#src/native/contract.js";
@@ -290,6 +290,9 @@ describe("the disk", () => {
   test("any mixture of pages opens, and its calls answer or fail in time", { timeout: 120_000 }, async (t) => {
     const path = await lyingRegion(t);
     const earlier = readFileSync(path);
+    const maker = await Region.open(path, DISK);
+    await maker.composite("k", { lock: part.mutex() });
+    await maker.close();
     const member = await ProcessMember.start({ region: path, options: DISK });
     await member.run(async ({ region }) => {
       const pipe = await region.pipe("p");
@@ -300,6 +303,7 @@ describe("the disk", () => {
       await (await region.rwlock("r")).lock();
       await region.counters.remove("c");
       await (await region.counter("d")).set(9);
+      await (await region.mutex("k.lock")).lock();
     });
     await member.kill();
     const later = readFileSync(path);
@@ -338,6 +342,7 @@ describe("the disk", () => {
               .release(),
           );
           attempt(() => region.rwlockSync("r", soon).lockSync(soon).release());
+          attempt(() => region.mutexSync("k.lock", soon).lockSync(soon).release());
         } finally {
           region.closeSync();
         }

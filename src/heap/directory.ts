@@ -188,7 +188,9 @@ export class Directory {
       const ref = this.ref(entry, base, false);
       return isStillThere() ? ref : undefined;
     } catch (error) {
-      if (isStillThere()) throw error;
+      // Whoever looks for such parts finds none in a composite that is damaged.
+      const isAskedFor = wanted === undefined || wanted === kind || kind !== "composite";
+      if (isAskedFor && isStillThere()) throw error;
       return undefined;
     }
   }
@@ -580,17 +582,20 @@ export class Directory {
     return pages;
   }
 
-  /** For recovery: the entries that the member of a slot has open. */
-  openedBy(slot: number): { entry: number; base: number; kind: Kind; page: number }[] {
-    const shared = this.member.segment.words;
-    const opened: { entry: number; base: number; kind: Kind; page: number }[] = [];
+  /**
+   * For recovery: the objects there are, also those that were removed and parts, whatever else of them is damaged; or those
+   * that the member of a slot has open.
+   */
+  *objects(slot?: number): Generator<{ entry: number; base: number; kind: Kind; page: number }> {
+    const { segment } = this.member;
+    const shared = segment.words;
     for (const [entry, base] of this.entries()) {
-      if (this.stateOf(base) === EntryState.free || !inSet(this.member.segment, base + ENTRY.openers, slot)) continue;
+      if (this.stateOf(base) === EntryState.free) continue;
+      if (slot !== undefined && !inSet(segment, base + ENTRY.openers, slot)) continue;
       const kind = KINDS[words.read(shared, base + ENTRY.kind)];
       const page = words.read(shared, base + ENTRY.page) >>> 0;
-      if (kind !== undefined && kind !== "none" && this.heap.isBlock(page)) opened.push({ entry, base, kind, page });
+      if (kind !== undefined && kind !== "none" && this.heap.isBlock(page)) yield { entry, base, kind, page };
     }
-    return opened;
   }
 
   /** For recovery, last of all: takes the dead member out of an entry's openers. */

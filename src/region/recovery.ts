@@ -66,7 +66,7 @@ export class RegionRecovery implements Recovery {
       if (code === Op["object.create"]) return state === EntryState.live;
       return state === EntryState.removed;
     }
-    const opened = this.directory.openedBy(slot).find((object) => object.entry === entry);
+    const opened = [...this.directory.objects(slot)].find((object) => object.entry === entry);
     if (code === Op["object.detach"]) return opened === undefined;
     if (opened === undefined) return false;
     return KIND_TABLE[opened.kind].tookEffect(this.place(opened.page), slot, { code, phase, nibble });
@@ -105,13 +105,13 @@ export class RegionRecovery implements Recovery {
   }
 
   private isPartOfObject(slot: number, entry: number, page: number): boolean {
-    const object = this.directory.openedBy(slot).find((opened) => opened.entry === entry);
+    const object = [...this.directory.objects(slot)].find((opened) => opened.entry === entry);
     return object !== undefined && KIND_TABLE[object.kind].holds?.(this.place(object.page), page) === true;
   }
 
   release(slot: number, own: boolean): void {
     const { member, directory } = this;
-    for (const { entry, base, kind, page } of directory.openedBy(slot)) {
+    for (const { entry, base, kind, page } of [...directory.objects(slot)]) {
       const place = this.place(page);
       if (own) this.releaseOwn(kind, place, entry);
       else {
@@ -141,7 +141,7 @@ export class RegionRecovery implements Recovery {
     const { member, directory } = this;
     const slots = Array.from({ length: member.geometry.maxMembers }, (_, slot) => slot);
     for (const slot of slots) this.release(slot, false);
-    for (const { kind, page } of directory.list()) {
+    for (const { kind, page } of directory.objects()) {
       const place = this.place(page);
       for (const slot of slots) {
         KIND_TABLE[kind].release(place, slot);
