@@ -55,9 +55,9 @@ describe("growth", () => {
   });
 
   test("for a large object goes in steps, with nothing locked in between, and memory that was given back is backed likewise", async (t) => {
-    const region = await testRegion(t, "large", { size: "256KiB", maxSize: "96MiB" });
+    const region = await testRegion(t, "large", { size: "256KiB", maxSize: "40MiB" });
     const other = await joinRegion(t, region.name);
-    const options = { segments: 4, segmentBytes: "12MiB" } as const;
+    const options = { segments: 4, segmentBytes: "5MiB" } as const;
     for (const which of ["fresh", "given back"]) {
       let isMade = false;
       const making = [region.segmentPool("large", options)];
@@ -71,17 +71,17 @@ describe("growth", () => {
       const segments = [pool.acquireSync(), same.acquireSync()];
       for (const { bytes } of segments) bytes.fill(7);
       segments[0].release();
-      assert.ok(region.sizeBytes < 64 * 2 ** 20, `${region.sizeBytes} bytes: one of the two has made room, and once`);
+      assert.ok(region.sizeBytes < 32 * 2 ** 20, `${region.sizeBytes} bytes: one of the two has made room, and once`);
       await region.segmentPools.remove("large");
       pool.detach();
       same.detach();
     }
     const size = region.sizeBytes;
-    assert.throws(() => region.segmentPools.createSync("larger", { segments: 9, segmentBytes: "12MiB" }), {
+    assert.throws(() => region.segmentPools.createSync("larger", { segments: 9, segmentBytes: "5MiB" }), {
       code: "ERR_REGION_FULL",
     });
     assert.equal(region.sizeBytes, size);
-    const blocking = region.segmentPools.createSync("blocking", { segments: 7, segmentBytes: "12MiB", timeoutMs: 0 });
+    const blocking = region.segmentPools.createSync("blocking", { segments: 7, segmentBytes: "5MiB", timeoutMs: 0 });
     assert.equal(blocking.statistics().free, 7);
     const aborted = region.segmentPools.create("aborted", { signal: AbortSignal.abort(new Error("enough")) });
     await assert.rejects(aborted, /enough/);
