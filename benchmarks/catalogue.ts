@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { open } from "shmkit";
+import { open, type RegionOptions } from "shmkit";
 import type { Program } from "./processes.js";
 import type { Unit } from "./results.js";
 import type { Tool } from "./tools.js";
@@ -86,11 +86,11 @@ function as(benchmark: string, name: string, contender: Contender): Contender {
 }
 
 /** Has this process make the region and its objects, and keep them: members in C only open. */
-function inRegion(contender: Contender): Contender {
+function inRegion(contender: Contender, options: RegionOptions = {}): Contender {
   return {
     ...contender,
     async prepare({ name }) {
-      const region = await open(name);
+      const region = await open(name, options);
       for (const pipe of ["there", "back", "messages"]) await region.pipe(pipe);
       await region.mutex("mutex");
       return () => region.close();
@@ -383,7 +383,8 @@ export const BENCHMARKS: readonly Benchmark[] = [
     unit: "ns",
     better: "lower",
     contenders: [
-      ...shmkit(["near"]).map(inRegion),
+      ...shmkit(["near"]).map((contender) => inRegion(contender)),
+      inRegion(node("shmkit-16MiB", "shmkit.js", ["near"]), { maxSize: "16MiB" }),
       inRegion(compiled("c-limit", "c", ({ name }) => ["attach", `/dev/shm/shmkit.${name}`])),
       unixSocket,
     ],
