@@ -237,19 +237,33 @@ describe("a condition", () => {
     holder.release();
     await waiting;
     guard.release();
-    // One that gives up passes on what woke it.
-    const [first, second] = [await mutex.lock(), undefined];
+    assert.deepEqual(condition.statistics().waiting, []);
+  });
+
+  test("passes the wake-up of a wait that gives up on to another member's", async (t) => {
+    const name = uniqueRegionName("condition-gives-up");
+    const app = await joinRegion(t, name);
+    const again = await joinRegion(t, name);
+    const [mutex, condition] = [await app.mutex("m"), await app.condition("c")];
+    const [theirMutex, theirCondition] = [await again.mutex("m"), await again.condition("c")];
+    const guard = await mutex.lock();
     const abort = new AbortController();
-    const givesUp = condition.wait(first, { signal: abort.signal });
+    const givesUp = condition.wait(guard, { signal: abort.signal });
+    const theirGuard = await theirMutex.lock();
+    const waits = theirCondition.wait(theirGuard);
     const blocker = await mutex.lock();
-    condition.notifyOne();
-    await pause(5);
+    assert.equal(condition.notifyOne(), true);
+    assert.deepEqual(condition.statistics().waiting, [
+      { slot: app.slot, waits: 1, woken: 1 },
+      { slot: again.slot, waits: 1, woken: 0 },
+    ]);
     abort.abort(new Error("enough"));
-    await pause(5);
+    assert.deepEqual(condition.statistics().waiting, [{ slot: again.slot, waits: 1, woken: 1 }]);
     blocker.release();
     await assert.rejects(givesUp, /enough/);
-    assert.equal(second, undefined);
-    first.release();
+    guard.release();
+    await waits;
+    theirGuard.release();
     assert.deepEqual(condition.statistics().waiting, []);
   });
 
