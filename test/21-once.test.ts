@@ -113,6 +113,27 @@ describe("what is done once", () => {
     assert.equal(once.statistics().takeovers, 1);
   });
 
+  test("tells of a death until it has been done, also whoever does it after one that failed", async (t) => {
+    const name = uniqueRegionName("once-told");
+    const app = await joinRegion(t, name);
+    const once = await app.doOnce("o");
+    const other = await ProcessMember.start({ region: name });
+    await other.run(async ({ region }) => {
+      void (await region.doOnce("o")).run(() => new Promise<undefined>(() => undefined));
+    }, []);
+    await other.kill();
+    const told: boolean[] = [];
+    const fails = (abandoned: boolean): never => {
+      told.push(abandoned);
+      throw new Error("cannot repair it");
+    };
+    await assert.rejects(once.run(fails), /cannot repair/);
+    assert.throws(() => once.runSync(fails), /cannot repair/);
+    assert.throws(() => once.tryRun(fails), /cannot repair/);
+    await once.run((abandoned) => void told.push(abandoned));
+    assert.deepEqual(told, [true, true, true, true]);
+  });
+
   test("is nobody's any more when its region closes in the middle", async (t) => {
     const name = uniqueRegionName("once-closed");
     const [one, two] = [await joinRegion(t, name), await joinRegion(t, name)];

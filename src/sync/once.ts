@@ -102,7 +102,7 @@ export class Once extends NamedObject {
 
   /**
    * Does it unless it was done, and resolves to what it came to. `initialise` is told whether somebody died in the middle of
-   * it before. Its error is thrown here. The options are for waiting, not for doing.
+   * it before, however many have failed since. Its error is thrown here. The options are for waiting, not for doing.
    * @throws ERR_TIMEOUT (its `owner` says who is doing it), the signal's reason, ERR_INVALID_ARGUMENT (also when `initialise`
    * answers something else than bytes or undefined), ERR_OUT_OF_RANGE (of the length), ERR_CLOSED, ERR_REGION_LOST
    */
@@ -190,9 +190,7 @@ export class Once extends NamedObject {
         member.committed();
       }
       member.end();
-      if (isDone) return { done: this.result() };
-      if (abandoned) toldAbandoned(member, base);
-      return { abandoned };
+      return isDone ? { done: this.result() } : { abandoned };
     } catch (error) {
       return member.failed(error);
     }
@@ -229,6 +227,8 @@ export class Once extends NamedObject {
       // SYNC POINT: done with this store; the result is visible with it
       words.store(this.words, base + OUTCOME, length + 1);
       member.committed();
+      // Not before: what the dead one had begun is still there for whoever comes after one that failed.
+      toldAbandoned(member, base);
       unlock(member, base);
       this.runs = false;
       ringAll(member, lockWaiters(base));

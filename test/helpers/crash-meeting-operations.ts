@@ -423,6 +423,30 @@ const ONCES: CrashOperation[] = [
     };
     return does(["once.finish"], act, outcome, { refused: true, goOn: stage.goOn });
   }),
+  onOnce("fail to do what somebody died in", ["Once.tryRun"], (stage) => {
+    stage.world.words[(stage.mine.ref.page * PAGE_BYTES + ONCE.at.lock + LOCK.at.abandoned) >> 2] = 1;
+    const failure = new Error("no");
+    const act = (): void => {
+      try {
+        stage.mine.tryRun(() => {
+          throw failure;
+        });
+      } catch (error) {
+        if (error !== failure) throw error;
+      }
+    };
+    const effect = (witness: Actor): boolean => {
+      const once = witness.region.onces.openSync(NAME);
+      const { isDone } = once.statistics();
+      const initialise = (abandoned: boolean): Uint8Array => {
+        assert.ok(abandoned, "the next one is told as well");
+        return RESULT;
+      };
+      assert.deepEqual(once.runSync(initialise, { timeoutMs: 0 }), RESULT);
+      return isDone;
+    };
+    return does(["once.finish"], act, effect, { refused: true, goOn: stage.goOn });
+  }),
   onOnce("begin", ["Once.run"], (stage) =>
     does(
       ["once.begin"],
