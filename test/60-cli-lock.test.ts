@@ -1,6 +1,8 @@
 /** `shmkit lock`: a program runs while a mutex is held, and its exit code is passed on. */
 import assert from "node:assert/strict";
-import { constants } from "node:os";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { constants, tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { Region } from "shmkit";
 import { run, start, until } from "./helpers/cli-process.js";
@@ -34,6 +36,23 @@ describe("shmkit lock", () => {
       [7, "rwlock shmkit lock m [ '-n', 'x y' ] undefined\n", ""],
     );
     assert.equal(Region.inspect(region), undefined, "the region went with its last user");
+  });
+
+  test("leaves everything behind the program to it, with and without --", async () => {
+    const address = `${regionName()}/m`;
+    const folder = mkdtempSync(join(tmpdir(), "shmkit-lock-"));
+    const args = join(folder, "args.sh");
+    writeFileSync(args, `#!/bin/sh\necho "$@"\nexit 9\n`, { mode: 0o755 });
+    const theirs = ["-j", "4", "-n", "--timeout", "x", "--help", "-", "--", "--shared"];
+    for (const between of [[], ["--"]]) {
+      const { code, text } = await run(["lock", "-t", "5s", address, "--shared", ...between, args, ...theirs]);
+      assert.deepEqual([code, text], [9, `${theirs.join(" ")}\n`]);
+    }
+    // Nor is the program's -j, or its name, a wish of how errors are told.
+    const missing = await run(["lock", address, "/no/such/program", "-j"]);
+    assert.match(missing.errors, /^shmkit: ERR_NO_PROGRAM: /);
+    assert.equal((await run(["lock", "-j", address])).code, 2);
+    rmSync(folder, { recursive: true });
   });
 
   test("waits until the mutex is free, or gives up", async () => {

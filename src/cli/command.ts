@@ -48,8 +48,8 @@ export interface Command {
   readonly completes?: readonly string[] | "regions" | "addresses";
   /** Fewest and most positional arguments. */
   readonly arguments: readonly [minimum: number, maximum: number];
-  /** Signals are for a program that it runs, and whose exit code counts. */
-  readonly passesSignals?: boolean;
+  /** Which positional argument is a program that it runs: from there on everything is for that, options and signals. */
+  readonly programAt?: number;
   /** Resolves to the exit code, 0 if nothing. */
   run(invocation: Invocation): Promise<number | void>;
 }
@@ -63,9 +63,7 @@ const HELP: OptionSpec = { type: "boolean", short: "h", about: "show this help" 
 function withOptionalValues({ options }: Command, args: readonly string[]): string[] {
   const optional = Object.entries(options).filter(([, spec]) => spec.optional === true);
   const flags = Object.values(options).flatMap(({ type, short = "" }) => (type === "boolean" ? short : ""));
-  const end = args.indexOf("--");
-  return args.flatMap((argument, at) => {
-    if (end !== -1 && at > end) return argument;
+  return args.flatMap((argument) => {
     for (const [name, { short = "" }] of optional) {
       if (argument === `--${name}`) return `--${name}=`;
       const [, before, value] = new RegExp(`^-([${flags.join("")}]*)${short}(.*)$`).exec(argument) ?? [];
@@ -75,16 +73,34 @@ function withOptionalValues({ options }: Command, args: readonly string[]): stri
   });
 }
 
-/** Parses a command line. @throws ERR_USAGE */
-export function parse(command: Command, args: readonly string[], signal: AbortSignal, terminal: Terminal): Invocation {
+function parsableOptions(command: Command): NonNullable<ParseArgsConfig["options"]> {
   const options: NonNullable<ParseArgsConfig["options"]> = {};
   for (const [name, { type, short }] of Object.entries({ ...command.options, help: HELP }))
     options[name] = { type, ...(short === undefined ? {} : { short }) };
+  return options;
+}
+
+/** A command line in two: what is for the command itself, and what is not, from a program or `--` on. */
+export function split(command: Command, args: readonly string[]): { own: readonly string[]; rest: readonly string[] } {
+  const ends = [args.length, args.indexOf("--"), programIndex(command, args) ?? -1];
+  const end = Math.min(...ends.filter((index) => index >= 0));
+  return { own: args.slice(0, end), rest: args.slice(args[end] === "--" ? end + 1 : end) };
+}
+
+function programIndex(command: Command, args: readonly string[]): number | undefined {
+  if (command.programAt === undefined) return undefined;
+  const { tokens } = parseArgs({ args: [...args], options: parsableOptions(command), strict: false, tokens: true });
+  return tokens.filter(({ kind }) => kind === "positional")[command.programAt]?.index;
+}
+
+/** Parses a command line. @throws ERR_USAGE */
+export function parse(command: Command, args: readonly string[], signal: AbortSignal, terminal: Terminal): Invocation {
+  const { own, rest } = split(command, args);
   let parsed;
   try {
     parsed = parseArgs({
-      args: withOptionalValues(command, args),
-      options,
+      args: [...withOptionalValues(command, own), "--", ...rest],
+      options: parsableOptions(command),
       allowPositionals: true,
       strict: true,
       tokens: true,

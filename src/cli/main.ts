@@ -1,17 +1,19 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
-import { ABOUT, columns, helpOf, parse } from "./command.js";
+import { ABOUT, columns, helpOf, parse, split } from "./command.js";
 import { allCommands, COMMANDS } from "./command-table.js";
 import { BrokenPipe, errorJson, errorLine, EXIT_CODES, exitCodeOf, Interrupted, usageError } from "./exit-codes.js";
 import { Terminal } from "./terminal.js";
 
 const ending = new AbortController();
 
-/** Ctrl-C and its like end every wait, so that commands close what they opened; the second one ends the process. */
 /** Whether the command that runs passes signals on to a program, however many come. */
 let passesSignals = false;
+/** Whether an error is told as JSON. */
+let wantsJson = false;
 
+/** Ctrl-C and its like end every wait, so that commands close what they opened; the second one ends the process. */
 function watchSignals(): void {
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(name, () => {
@@ -47,6 +49,7 @@ function version(): string {
 
 async function run(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;
+  wantsJson = looksLikeJson(rest);
   if (name === undefined) {
     terminal.error((await help()).trimEnd());
     return 2;
@@ -63,22 +66,21 @@ async function run(args: readonly string[]): Promise<number> {
   if (!Object.hasOwn(COMMANDS, name))
     throw usageError(`there is no command ${JSON.stringify(name)}; see shmkit --help`);
   const { command } = await COMMANDS[name]();
+  wantsJson = looksLikeJson(split(command, rest).own);
   const invocation = parse(command, rest, ending.signal, terminal);
   if (invocation.flag("help")) {
     await terminal.write(helpOf(command));
     return 0;
   }
-  passesSignals = command.passesSignals === true;
+  passesSignals = command.programAt !== undefined;
   const code = (await command.run(invocation)) ?? 0;
   if (!passesSignals) ending.signal.throwIfAborted();
   return code;
 }
 
 /** By the looks of it: a command line that cannot be parsed is an error to be told as well. */
-function wantsJson(args: readonly string[]): boolean {
-  const end = args.indexOf("--");
-  return args.slice(0, end === -1 ? undefined : end).some((argument) => /^(?:--json|-[a-z]*j[a-z]*)$/i.test(argument));
-}
+const looksLikeJson = (args: readonly string[]): boolean =>
+  args.some((argument) => /^(?:--json|-[a-z]*j[a-z]*)$/i.test(argument));
 
 /** Ends as a program does that a signal ended, so that a shell sees it. */
 function endBySignal(signal: NodeJS.Signals): void {
@@ -97,7 +99,7 @@ async function main(): Promise<void> {
     const error: unknown = ending.signal.aborted ? ending.signal.reason : thrown;
     terminal.clearStatus();
     if (error instanceof Interrupted) endBySignal(error.signalName);
-    else if (!(error instanceof BrokenPipe)) terminal.error((wantsJson(args) ? errorJson : errorLine)(error));
+    else if (!(error instanceof BrokenPipe)) terminal.error((wantsJson ? errorJson : errorLine)(error));
     code = exitCodeOf(error);
   }
   process.exit(code);

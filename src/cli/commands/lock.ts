@@ -10,11 +10,12 @@ import { whereItIs } from "../regions.js";
 export const command: Command = {
   name: "lock",
   summary: "run a program while holding a lock",
-  usage: ["REGION/NAME -- PROGRAM [ARGUMENTS]"],
+  usage: ["[OPTIONS] REGION/NAME [--] PROGRAM [ARGUMENT...]"],
   about: `Waits for the lock NAME of REGION, runs the program, and releases the lock when the program has ended; the exit code is
 the program's, or 128 and the number of the signal that ended it. As flock(1), but between everybody who uses that lock,
 programs of this library included. NAME may be a mutex or a readers-writer lock; if it does not exist, it is made as a
-readers-writer lock, in a region that goes with its last user. SIGTERM, SIGHUP and SIGINT are passed on to the program, and
+readers-writer lock, in a region that goes with its last user. Options of shmkit stand in front of the program: from that on
+everything is the program's, with and without --. SIGTERM, SIGHUP and SIGINT are passed on to the program, and
 the lock is held until it has ended. If shmkit itself is killed by SIGKILL the lock is free at once, although the program
 may go on. The program finds SHMKIT_ABANDONED=1 in its environment when the last owner died while it had the lock.`,
   options: {
@@ -36,13 +37,13 @@ may go on. The program finds SHMKIT_ABANDONED=1 in its environment when the last
   },
   exitCodes: [1, 3, 5, 126, 127],
   examples: [
-    "shmkit lock build/cache -- make -j4",
+    "shmkit lock build/cache make -j4",
     "shmkit lock --shared build/cache -- tar -cf cache.tar cache",
     "shmkit lock --no-wait --conflict-exit-code 0 jobs/nightly -- ./nightly.sh",
   ],
   completes: "addresses",
   arguments: [2, Number.POSITIVE_INFINITY],
-  passesSignals: true,
+  programAt: 1,
   run: lock,
 };
 
