@@ -124,4 +124,32 @@ describe("a latch", () => {
     await third.close();
     assert.deepEqual((await missed).lost, [{ slot: 1, count: 2 }]);
   });
+
+  test("loses nothing once it is open, and no more than was still missing", async (t) => {
+    const name = uniqueRegionName("latch-open");
+    const [app, two] = [await joinRegion(t, name), await joinRegion(t, name)];
+    const latch = await app.latch("l", { count: 3 });
+    const theirs = await two.latch("l", { count: 3 });
+    theirs.enrol(2);
+    latch.countDown(3);
+    assert.deepEqual(await latch.wait(), { lost: [] });
+    assert.deepEqual(latch.statistics(), { remaining: 0, lost: [], promised: [], waiting: [] });
+    theirs.detach();
+    assert.deepEqual(await latch.wait(), { lost: [] }, "all was counted down");
+    const more = await app.latch("more", { count: 3 });
+    (await two.latch("more", { count: 3 })).enrol(3);
+    more.countDown(2);
+    await two.close();
+    assert.deepEqual(await more.wait(), { lost: [{ slot: 1, count: 1 }] });
+    // Whoever has the place next owes nothing of it.
+    const three = await joinRegion(t, name);
+    assert.equal(three.slot, 1);
+    const next = await app.latch("next", { count: 5 });
+    const third = await three.latch("next", { count: 5 });
+    third.enrol(4);
+    latch.countDown();
+    next.countDown(3);
+    await three.close();
+    assert.deepEqual(next.statistics(), { remaining: 0, lost: [{ slot: 1, count: 2 }], promised: [], waiting: [] });
+  });
 });

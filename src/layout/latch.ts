@@ -10,7 +10,7 @@ export const LATCH = struct(
     [0, "count", "u32", "count-downs that open it, 0 to 2^31 - 1", "creator", "fixed", "same"],
     [32, "waiters", "u32[8]", "member set: wait until it opens", "each member its own bit", "atomic", "cleared by recovery"],
     [128, "down", "u32[256]", "by slot: how far its members have counted down", "the member", "publish", "same"],
-    [1152, "promised", "u32[256]", "by slot: down + lost when its member enrolled, and what it promised then", "the member", "publish", "what is missing is lost"],
-    [2176, "lost", "u32[256]", "by slot: what its members had promised and did not count down before they died or left", "recovery", "publish", "promised - down, if that is more"],
+    [1152, "promised", "u32[256]", "by slot: down + lost when its member enrolled, and what it promised then", "the member; recovery", "publish", "down + lost"],
+    [2176, "lost", "u32[256]", "by slot: what its members had promised and was still missing when they died or left", "recovery", "publish", "more by what was promised, as far as it was missing"],
   ],
 );

@@ -31,7 +31,10 @@ export interface LatchOptions {
 
 /** How a latch opened. */
 export interface LatchResult {
-  /** What members had promised to count down and did not, since they died or left: by slot; empty when all was counted down. */
+  /**
+   * What of the count-downs was missing, since members that had promised them died or left: by slot; empty when all was
+   * counted down, and never more than was missing when that was noticed.
+   */
   readonly lost: readonly {
     /** Of the member that is gone. */
     readonly slot: number;
@@ -44,7 +47,7 @@ export interface LatchResult {
 export interface LatchStatistics extends LatchResult {
   /** Count-downs until it opens. */
   readonly remaining: number;
-  /** Who has promised how much that is still to come. */
+  /** Who has promised how much that is still to come; nobody once it is open. */
   readonly promised: readonly {
     /** Of the member. */
     readonly slot: number;
@@ -74,29 +77,46 @@ function owed({ segment: { words: shared } }: Member, base: number, slot: number
   return Math.max(0, (words.load(shared, base + LATCH_WORD.promised + slot) - settled) | 0);
 }
 
-/** @internal A member's promise is void: what it owes is lost. May be repeated. */
+/** Count-downs until it opens. What is counted down and lost at the very same moment may be more than was missing. */
+function remainingOf({ segment: { words: shared }, slotsUsed }: Member, base: number): number {
+  let remaining = words.read(shared, base + LATCH_WORD.count);
+  for (let slot = 0; slot < slotsUsed; slot++)
+    remaining -= words.load(shared, base + LATCH_WORD.down + slot) + words.load(shared, base + LATCH_WORD.lost + slot);
+  return Math.max(0, remaining);
+}
+
+/**
+ * @internal A member's promise is void: of what it owes, what the latch still waits for is lost, and the rest nobody misses.
+ * May be repeated, also by another one after the first store: as much less is missing then.
+ */
 export function loseOwed(member: Member, base: number, slot: number): void {
-  const missing = owed(member, base, slot);
+  const shared = member.segment.words;
+  const missing = Math.min(owed(member, base, slot), remainingOf(member, base));
   const lost = base + LATCH_WORD.lost + slot;
-  // SYNC POINT: lost and owed no more with this store
-  if (missing > 0) words.store(member.segment.words, lost, words.load(member.segment.words, lost) + missing);
+  // SYNC POINT: nobody waits for it any more with this store
+  if (missing > 0) words.store(shared, lost, words.load(shared, lost) + missing);
+  if (owed(member, base, slot) === 0) return;
+  words.store(
+    shared,
+    base + LATCH_WORD.promised + slot,
+    words.load(shared, base + LATCH_WORD.down + slot) + words.load(shared, lost),
+  );
 }
 
 /** @internal How the latch at a word index is. */
 export function latchStatistics(member: Member, base: number): LatchStatistics {
   const shared = member.segment.words;
-  let remaining = words.read(shared, base + LATCH_WORD.count);
+  const remaining = remainingOf(member, base);
   const lost = [];
   const promised = [];
   for (let slot = 0; slot < member.slotsUsed; slot++) {
     const missing = words.load(shared, base + LATCH_WORD.lost + slot);
-    remaining -= words.load(shared, base + LATCH_WORD.down + slot) + missing;
     if (missing > 0) lost.push({ slot, count: missing });
-    const count = owed(member, base, slot);
+    const count = remaining > 0 ? owed(member, base, slot) : 0;
     if (count > 0) promised.push({ slot, count });
   }
   const waiting = membersOf(member.segment, base + LATCH_WORD.waiters, member.geometry.setWords);
-  return { remaining: Math.max(0, remaining), lost, promised, waiting };
+  return { remaining, lost, promised, waiting };
 }
 
 /**

@@ -358,6 +358,19 @@ const LATCHES: CrashOperation[] = [
     };
     return unseen(() => stage.mine.detach(), { pending: true, effect });
   }),
+  ...([4, 5] as const).map((others) =>
+    onLatch(`give up the handle with a promise, of which ${5 - others} is missing`, ["Latch.detach"], (stage) => {
+      stage.victim.do(() => stage.mine.enrol(3));
+      stage.other.do(() => stage.others.countDown(others));
+      const effect = (witness: Actor): undefined => {
+        const { lost, remaining } = witness.region.latches.openSync(NAME).statistics();
+        const missing = lost.reduce((sum, { count }) => sum + count, 0);
+        assert.equal(missing + remaining, 5 - others, "no more is lost than was missing");
+        if (!witness.isAlive(stage.victim.slot)) assert.equal(remaining, 0);
+      };
+      return unseen(() => stage.mine.detach(), { pending: true, effect });
+    }),
+  ),
 ];
 
 // What is done once.
