@@ -6,7 +6,7 @@
 #include "mapping.h"
 
 /* NATIVE_ABI in src/native/contract.ts. */
-#define SHMKIT_NATIVE_ABI 5
+#define SHMKIT_NATIVE_ABI 6
 
 static const struct export EXPORTS[] = {
     {"openTemporary", open_temporary},
@@ -19,6 +19,7 @@ static const struct export EXPORTS[] = {
     {"sameFile", same_file},
     {"stat", stat_descriptor},
     {"close", close_descriptor},
+    {"closeUsers", close_users_descriptor},
     {"closeAsync", close_async},
     {"truncate", truncate_file},
     {"allocate", allocate_range},

@@ -129,7 +129,7 @@ int64_t allocate_async(struct call *call) {
 int64_t close_async(struct call *call) {
   int descriptor = call_descriptor(call, 0);
   if (call->stopped) return 0;
-  if (!environment_owns(call->environment, descriptor)) {
+  if (environment_owned(call->environment, descriptor) == NULL) {
     call->result = promise_of(call->env, -EBADF);
     return -EBADF;
   }

@@ -21,15 +21,17 @@ static void forget_instance(napi_env env, void *data, void *hint) {
   environment_release(data);
 }
 
+/* Somebody may have closed it by other means, and the number may be another file's by now. */
+static bool is_still_open(const struct owned_descriptor *owned) {
+  struct stat now;
+  return fstat(owned->descriptor, &now) == 0 && now.st_dev == owned->device && now.st_ino == owned->inode;
+}
+
 /* A worker that is terminated runs no `finally`: a descriptor left open here would hold its locks until the process ends. */
 static void close_descriptors(struct environment *environment) {
   for (size_t i = 0; i < environment->descriptor_count; i++) {
     const struct owned_descriptor *owned = &environment->descriptors[i];
-    struct stat now;
-    /* Somebody may have closed it by other means, and the number may be another file's by now. */
-    if (fstat(owned->descriptor, &now) == 0 && now.st_dev == owned->device && now.st_ino == owned->inode) {
-      close(owned->descriptor);
-    }
+    if (is_still_open(owned)) close(owned->descriptor);
   }
   free(environment->descriptors);
   environment->descriptors = NULL;
@@ -142,34 +144,53 @@ void environment_remove_mapping(struct environment *environment, const struct ma
   table_remove(&environment->mappings, mapping->id);
 }
 
-int environment_adopt(struct environment *environment, int descriptor) {
+static struct owned_descriptor *find_record(struct environment *environment, int descriptor) {
+  for (size_t i = 0; i < environment->descriptor_count; i++) {
+    if (environment->descriptors[i].descriptor == descriptor) return &environment->descriptors[i];
+  }
+  return NULL;
+}
+
+static void remove_record(struct environment *environment, struct owned_descriptor *owned) {
+  *owned = environment->descriptors[--environment->descriptor_count];
+}
+
+static int adopt(struct environment *environment, int descriptor, bool is_users) {
   struct stat found;
-  void *elements = environment->descriptors;
   if (descriptor < 0) return descriptor;
+  /* The number was free: whoever had it before has closed it by other means. */
+  struct owned_descriptor *stale = find_record(environment, descriptor);
+  if (stale != NULL) remove_record(environment, stale);
+  void *elements = environment->descriptors;
   if (fstat(descriptor, &found) != 0 || !reserve(&elements, environment->descriptor_count,
                                                  &environment->descriptor_capacity, sizeof(struct owned_descriptor))) {
     close(descriptor);
     return -ENOMEM;
   }
   environment->descriptors = elements;
-  environment->descriptors[environment->descriptor_count++] =
-      (struct owned_descriptor){.descriptor = descriptor, .device = found.st_dev, .inode = found.st_ino};
+  environment->descriptors[environment->descriptor_count++] = (struct owned_descriptor){
+      .descriptor = descriptor, .is_users = is_users, .device = found.st_dev, .inode = found.st_ino};
   return descriptor;
 }
 
-bool environment_owns(const struct environment *environment, int descriptor) {
-  for (size_t i = 0; i < environment->descriptor_count; i++) {
-    if (environment->descriptors[i].descriptor == descriptor) return true;
-  }
-  return false;
+int environment_adopt(struct environment *environment, int descriptor) {
+  return adopt(environment, descriptor, false);
+}
+
+int environment_adopt_for_user(struct environment *environment, int descriptor) {
+  return adopt(environment, descriptor, true);
+}
+
+const struct owned_descriptor *environment_owned(struct environment *environment, int descriptor) {
+  struct owned_descriptor *owned = find_record(environment, descriptor);
+  if (owned == NULL || is_still_open(owned)) return owned;
+  remove_record(environment, owned);
+  return NULL;
 }
 
 int environment_close(struct environment *environment, int descriptor) {
-  for (size_t i = environment->descriptor_count; i-- > 0;) {
-    if (environment->descriptors[i].descriptor != descriptor) continue;
-    environment->descriptors[i] = environment->descriptors[--environment->descriptor_count];
-    /* Linux frees the number even when close is interrupted: never close twice. */
-    return close(descriptor) == 0 || errno == EINTR ? 0 : -errno;
-  }
-  return -EBADF;
+  if (environment_owned(environment, descriptor) == NULL) return -EBADF;
+  remove_record(environment, find_record(environment, descriptor));
+  /* Linux frees the number even when close is interrupted: never close twice. */
+  return close(descriptor) == 0 || errno == EINTR ? 0 : -errno;
 }

@@ -16,6 +16,8 @@ struct mapping;
 
 struct owned_descriptor {
   int descriptor;
+  /* Given to the user, who may close it by its number. */
+  bool is_users;
   dev_t device;
   ino_t inode;
 };
@@ -53,7 +55,10 @@ void environment_remove_mapping(struct environment *environment, const struct ma
 
 /* Takes over `descriptor` (negative ones pass through); answers it, or -ENOMEM after closing it. */
 int environment_adopt(struct environment *environment, int descriptor);
-bool environment_owns(const struct environment *environment, int descriptor);
+/* The same for one that the user asked for. */
+int environment_adopt_for_user(struct environment *environment, int descriptor);
+/* What was adopted under this number, NULL if nothing was or somebody closed it by other means. */
+const struct owned_descriptor *environment_owned(struct environment *environment, int descriptor);
 /* Closes a descriptor that was adopted; -EBADF for any other. */
 int environment_close(struct environment *environment, int descriptor);
 

@@ -17,6 +17,7 @@ int64_t unlink_path(struct call *call);
 int64_t same_file(struct call *call);
 int64_t stat_descriptor(struct call *call);
 int64_t close_descriptor(struct call *call);
+int64_t close_users_descriptor(struct call *call);
 
 /* backing.c */
 int64_t truncate_file(struct call *call);

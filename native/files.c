@@ -140,3 +140,10 @@ int64_t close_descriptor(struct call *call) {
   if (call->stopped) return 0;
   return environment_close(call->environment, descriptor);
 }
+
+int64_t close_users_descriptor(struct call *call) {
+  int descriptor = call_descriptor(call, 0);
+  if (call->stopped) return 0;
+  const struct owned_descriptor *owned = environment_owned(call->environment, descriptor);
+  return owned == NULL || !owned->is_users ? -EBADF : environment_close(call->environment, descriptor);
+}

@@ -40,7 +40,7 @@ int64_t posix_mq_open(struct call *call) {
   attributes.mq_msgsize = (long)size;
   bool chosen = messages != 0 || size != 0;
   mqd_t queue = mq_open(name.bytes, (int)flags | O_CLOEXEC, (mode_t)mode, chosen ? &attributes : NULL);
-  return queue == (mqd_t)-1 ? -errno : environment_adopt(call->environment, (int)queue);
+  return queue == (mqd_t)-1 ? -errno : environment_adopt_for_user(call->environment, (int)queue);
 }
 
 int64_t posix_mq_unlink(struct call *call) {

@@ -24,7 +24,7 @@ int64_t posix_shm_open(struct call *call) {
   int64_t mode = call_integer(call, 2, "mode", 0, 07777);
   if (call->stopped) return 0;
   int descriptor = shm_open(name.bytes, (int)flags, (mode_t)mode);
-  return descriptor < 0 ? -errno : environment_adopt(call->environment, descriptor);
+  return descriptor < 0 ? -errno : environment_adopt_for_user(call->environment, descriptor);
 }
 
 int64_t posix_shm_unlink(struct call *call) {
@@ -38,11 +38,13 @@ int64_t posix_memfd_create(struct call *call) {
   struct text name;
   call_text(call, 0, "name", &name);
   int64_t flags = call_integer(call, 1, "flags", 0, UINT32_MAX);
+  bool is_users = call_boolean(call, 2, "isUsers");
   if (call->stopped) return 0;
   /* Pages of another size are mapped and replaced in units that nothing here knows. */
   if ((flags & ~(int64_t)(MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL)) != 0) return -EINVAL;
   int descriptor = memfd_create(name.bytes, (unsigned)flags);
-  return descriptor < 0 ? -errno : environment_adopt(call->environment, descriptor);
+  if (descriptor < 0) return -errno;
+  return is_users ? environment_adopt_for_user(call->environment, descriptor) : environment_adopt(call->environment, descriptor);
 }
 
 /* Nothing here can take a descriptor away from the runtime, or make it another file's. */

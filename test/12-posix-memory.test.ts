@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { constants, existsSync, openSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { afterEach, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { Worker } from "node:worker_threads";
+import { MemoryMappedFile, Region, SharedMemory } from "shmkit";
 import {
   close,
   F_ADD_SEALS,
@@ -145,6 +146,39 @@ describe("shm_open and shm_unlink", () => {
     assert.ok(bytes.every((byte) => byte === 2));
     munmap(bytes);
     close(fd);
+  });
+});
+
+describe("close", () => {
+  test("what was closed by other means is not closed again, whoever has the number now", () => {
+    const fd = memfd_create("closed by node:fs");
+    closeSync(fd);
+    failsWith("EBADF", "close", () => close(fd));
+    const other = memfd_create("closed by node:fs as well");
+    closeSync(other);
+    const taken: number[] = [];
+    // The lowest number that is free is the next one.
+    do taken.push(openSync("/dev/null", "r"));
+    while (!taken.includes(other));
+    failsWith("EBADF", "close", () => close(other));
+    for (const open of taken) closeSync(open);
+  });
+
+  test("nor what regions, maps and SharedMemory have open", async () => {
+    const before = new Set(readdirSync("/proc/self/fd"));
+    const region = await Region.create(uniqueRegionName("closed"));
+    const anonymous = await Region.anonymous();
+    const block = await SharedMemory.create(undefined, { size: 100 });
+    const map = await MemoryMappedFile.createNew(uniqueRegionName("closed"), 100);
+    const fds = readdirSync("/proc/self/fd").filter((fd) => !before.has(fd));
+    assert.ok(fds.length >= 4);
+    for (const fd of fds) failsWith("EBADF", "close", () => close(Number(fd)));
+    block.tryLock()!.release();
+    map.close();
+    block.close();
+    block.unlink();
+    await anonymous.close();
+    await region.close();
   });
 });
 

@@ -109,9 +109,11 @@ export interface NativeAddon {
   sameFile(path: string, descriptor: number): number;
   /** Fills {@link StatField}. */
   stat(descriptor: number, target: Float64Array): number;
-  /** Closes what a function above opened in this environment; -EBADF for any other descriptor, also an open one. */
+  /** Closes what a function of this contract opened in this environment; -EBADF for any other descriptor, also for one of the same number that somebody has opened since. */
   close(descriptor: number): number;
-  /** The same, and what the last close of a file costs, 0.1 s per GiB that it gives back, off the event loop. Resolves to 0 or -errno. */
+  /** The same for what {@link shm_open}, {@link memfd_create} or {@link mq_open} opened for the user; -EBADF also for what is the library's own. */
+  closeUsers(descriptor: number): number;
+  /** As {@link close}, and what the last close of a file costs, 0.1 s per GiB that it gives back, off the event loop. Resolves to 0 or -errno. */
   closeAsync(descriptor: number): Promise<number>;
   /** Truncates or extends without backing (`ftruncate`). */
   truncate(descriptor: number, lengthBytes: number): number;
@@ -225,7 +227,7 @@ export interface NativeAddon {
   /** shm_open(3). `mode` is subject to the umask. Descriptor or -errno. */
   shm_open(name: string, oflag: number, mode: number): number;
   shm_unlink(name: string): number;
-  memfd_create(name: string, flags: number): number;
+  memfd_create(name: string, flags: number, isUsers: boolean): number;
   /** fcntl(2) with F_GETFD, F_SETFD, F_GETFL, F_ADD_SEALS, F_GET_SEALS, F_GETLEASE or F_SETLEASE; -EINVAL for any other command. */
   fcntl(descriptor: number, cmd: number, arg: number): number;
   /** posix_fallocate(3). */
@@ -354,4 +356,4 @@ export interface NativeAddon {
   msg_remove(id: number): number;
 }
 
-export const NATIVE_ABI = 5;
+export const NATIVE_ABI = 6;

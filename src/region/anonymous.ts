@@ -35,7 +35,7 @@ const RETRY_MS = 2;
 
 export function* createAnonymous(options: CheckedOptions): Steps<Attached> {
   const flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-  const descriptor = checkResult(native.memfd_create("shmkit", flags), "memfd_create");
+  const descriptor = checkResult(native.memfd_create("shmkit", flags, false), "memfd_create");
   let attached: Attached | undefined;
   try {
     attached = yield* build(descriptor, ANONYMOUS, options);

@@ -44,7 +44,7 @@ export function shm_unlink(name: string): void {
  * @throws SystemCallError EINVAL, EMFILE, ENOMEM
  */
 export function memfd_create(name: string, flags = 0): number {
-  return answerOf(native.memfd_create(nameOf(name, "memfd_create"), flags), "memfd_create", name);
+  return answerOf(native.memfd_create(nameOf(name, "memfd_create"), flags, true), "memfd_create", name);
 }
 
 /**
@@ -116,8 +116,8 @@ export function posix_fallocateSync(fd: number, offset: number, len: number): vo
 
 /**
  * Closes a descriptor that {@link shm_open} or {@link memfd_create} opened in this thread: close(2). What is mapped stays.
- * @throws SystemCallError EBADF for any other: what `node:fs` opened is closed there
+ * @throws SystemCallError EBADF for any other: what `node:fs` opened is closed there, what regions, maps and `SharedMemory` opened by them
  */
 export function close(fd: number): void {
-  answerOf(native.close(fd), "close");
+  answerOf(native.closeUsers(fd), "close");
 }

@@ -66,7 +66,7 @@ export function mq_unlink(name: string): void {
 
 /** Closes a descriptor of a queue: mq_close(3). Calls that wait on it go on. @throws SystemCallError EBADF */
 export function mq_close(mqdes: number): void {
-  answerOf(native.close(mqdes), "mq_close");
+  answerOf(native.closeUsers(mqdes), "mq_close");
 }
 
 function attributesOf(fields: Float64Array): MqAttributes {
