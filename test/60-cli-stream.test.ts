@@ -323,9 +323,9 @@ describe("one after the other", () => {
 describe("nothing hangs for ever", () => {
   test("--timeout ends every wait", async () => {
     const waits: [args: string[], what: RegExp][] = [
-      [["recv", `${regionName()}/x`], /opening the region/],
-      [["send", `${regionName()}/x`], /until everything in .* is received/],
-      [["send", "--capacity", "1", `${regionName()}/x`], /sending to/],
+      [["recv", `${regionName()}/x`], /receiving from .* did not finish within 50ms\n$/],
+      [["send", `${regionName()}/x`], /until everything in .* is received: nothing moved for 50ms\n$/],
+      [["send", "--capacity", "1", `${regionName()}/x`], /sending to .*: nothing moved for 50ms\n$/],
     ];
     for (const [args, what] of waits) {
       const ended = await run([...args, "--timeout", "50ms"], { input: lines(3) });
@@ -337,6 +337,15 @@ describe("nothing hangs for ever", () => {
     assert.equal((await run(["recv", `${region.name}/x`, "-t", "50ms"])).code, 3);
     await region.pipe("x");
     assert.equal((await run(["recv", `${region.name}/x`, "-t", "50ms"])).code, 3);
+    // Whoever has what it waits for is told by process.
+    const receiving = start(["recv", `${region.name}/x`]);
+    await until(() => region.mutexes.list().includes("x (stream)"));
+    const guard = await (await region.mutexes.open("x (stream)")).lock();
+    const { errors } = await run(["send", `${region.name}/x`, "-t", "50ms"], { input: lines(3) });
+    assert.match(errors, new RegExp(`/x did not finish within 50ms; held by pid ${process.pid} tester\n$`));
+    guard.release();
+    receiving.kill("SIGTERM");
+    await receiving.ended;
   });
 
   test("kill -9 of the sender in the middle: the rest arrives, then exit code 1", async () => {

@@ -39,10 +39,13 @@ const OF_SYSTEM: Readonly<Record<string, ExitCode>> = { ENOENT: 4, ENOTDIR: 4, E
 export class CommandError extends Error {
   readonly code: string;
   readonly exitCode: ExitCode;
-  constructor(code: string, message: string, exitCode: ExitCode) {
+  /** Who has what was waited for, as far as it is known. */
+  declare readonly owner?: string;
+  constructor(code: string, message: string, exitCode: ExitCode, facts: { readonly owner?: string } = {}) {
     super(message);
     this.code = code;
     this.exitCode = exitCode;
+    Object.assign(this, facts);
   }
 }
 

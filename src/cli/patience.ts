@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { ShmkitError, type WaitOptions } from "#shmkit";
-import { durationMs, formatDuration } from "./durations.js";
+import type { WaitOptions } from "#shmkit";
+import { durationMs } from "./durations.js";
 import { CommandError } from "./exit-codes.js";
 
 /** Longest wait between two looks at the region. */
@@ -9,22 +9,26 @@ const LOOK_MS = 1000;
 /** How long a command waits for something to move: until `--timeout` has passed without progress, or it is interrupted. */
 export class Patience {
   private readonly limitMs: number;
+  /** How the limit is told to people: as they gave it. */
+  private readonly limit: string;
   private readonly signal: AbortSignal | undefined;
   private movedAt = performance.now();
 
-  private constructor(limitMs: number, signal: AbortSignal | undefined) {
+  private constructor(limitMs: number, limit: string, signal: AbortSignal | undefined) {
     this.limitMs = limitMs;
+    this.limit = limit;
     this.signal = signal;
   }
 
   /** @param timeout the value of `--timeout`, if given */
   static of(timeout: string | undefined, signal: AbortSignal): Patience {
-    return new Patience(timeout === undefined ? Number.POSITIVE_INFINITY : durationMs(timeout, "--timeout"), signal);
+    if (timeout === undefined) return new Patience(Number.POSITIVE_INFINITY, "", signal);
+    return new Patience(durationMs(timeout, "--timeout"), /\d$/.test(timeout) ? `${timeout}s` : timeout, signal);
   }
 
   /** For tidying up at the end, also after an interruption: bounded, since a stopped process may stand in the way. */
   static toTidyUp(): Patience {
-    return new Patience(2000, undefined);
+    return new Patience(2000, "2s", undefined);
   }
 
   /** Something moved: the time starts again. */
@@ -35,6 +39,11 @@ export class Patience {
   /** Whole milliseconds left, at least 0: errors of the library name them. */
   get leftMs(): number {
     return Math.max(0, Math.ceil(this.movedAt + this.limitMs - performance.now()));
+  }
+
+  /** ` within 200ms`, for the message that it was not; nothing where no time was given to wait. */
+  get within(): string {
+    return this.limitMs > 0 && this.limitMs < Number.POSITIVE_INFINITY ? ` within ${this.limit}` : "";
   }
 
   /** What a wait of the library takes. */
@@ -73,9 +82,9 @@ export class Patience {
   /** @throws ERR_TIMEOUT when nothing moved for too long; the reason of the interruption */
   check(what: string): void {
     this.signal?.throwIfAborted();
-    if (this.leftMs <= 0)
-      throw new CommandError("ERR_TIMEOUT", `${what}: nothing moved for ${formatDuration(this.limitMs)}`, 3);
+    if (this.leftMs <= 0) throw new CommandError("ERR_TIMEOUT", `${what}: nothing moved for ${this.limit}`, 3);
   }
 }
 
-export const isTimeout = (error: unknown): boolean => error instanceof ShmkitError && error.code === "ERR_TIMEOUT";
+export const isTimeout = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && error.code === "ERR_TIMEOUT";

@@ -9,6 +9,7 @@ import { Progress } from "../progress.js";
 import { RegionRemoved, Stream } from "../stream.js";
 import type { Terminal } from "../terminal.js";
 import { whereItIs } from "../regions.js";
+import { toldOnTime } from "../timeouts.js";
 
 /** Longest time the thread is blocked: then signals are seen to. */
 const SLICE = { lease: true, timeoutMs: 20 } as const;
@@ -50,32 +51,35 @@ take stays for the next receiver, also when this one is killed.`,
 };
 
 async function recv(invocation: Invocation): Promise<void> {
-  const { region: regionName, name } = objectAddress(invocation.positionals[0]);
+  const [address] = invocation.positionals;
+  const { region: regionName, name } = objectAddress(address);
   const count = countOf(invocation.text("count"));
   const patience = Patience.of(invocation.text("timeout"), invocation.signal);
   const progress = new Progress(invocation.terminal, "received");
   const follow = invocation.flag("follow");
   const output = new LeasedOutput(invocation.terminal, invocation.flag("json") ? jsonLine : asItIs);
-  for (let left = count; left > 0;) {
-    const region = await Region.open(regionName, {
-      ...whereItIs(regionName),
-      wait: true,
-      label: "shmkit recv",
-      ...patience.options(),
-    });
-    const receiver = new Receiver(region, name, output, invocation.terminal, progress, patience);
-    try {
-      while (left > 0) {
-        left -= await receiver.receiveStream(left, follow);
-        if (!follow) left = 0;
+  await toldOnTime(`receiving from ${address}`, { region: regionName, patience }, async () => {
+    for (let left = count; left > 0;) {
+      const region = await Region.open(regionName, {
+        ...whereItIs(regionName),
+        wait: true,
+        label: "shmkit recv",
+        ...patience.options(),
+      });
+      const receiver = new Receiver(region, name, output, invocation.terminal, progress, patience);
+      try {
+        while (left > 0) {
+          left -= await receiver.receiveStream(left, follow);
+          if (!follow) left = 0;
+        }
+      } catch (error) {
+        // With nothing received yet this was another region of the same name, whose end is none of ours.
+        if (!(error instanceof RegionRemoved) || (receiver.received > 0 && !follow)) throw error;
+      } finally {
+        await region.close();
       }
-    } catch (error) {
-      // With nothing received yet this was another region of the same name, whose end is none of ours.
-      if (!(error instanceof RegionRemoved) || (receiver.received > 0 && !follow)) throw error;
-    } finally {
-      await region.close();
     }
-  }
+  });
   progress.end();
 }
 

@@ -5,6 +5,7 @@ import { causeOf, CommandError, errorLine, exitCodeOf, usageError } from "../exi
 import { toJson } from "../json.js";
 import { whereItIs } from "../regions.js";
 import { Patience } from "../patience.js";
+import { toldOnTime } from "../timeouts.js";
 
 export const command: Command = {
   name: "rm",
@@ -39,10 +40,9 @@ async function rm(invocation: Invocation): Promise<number> {
   for (const { text, region, name } of addresses) {
     const patience = Patience.of(invocation.text("timeout"), invocation.signal);
     try {
-      const found =
-        name === undefined
-          ? await Region.remove(region, patience.options())
-          : await removeObject(region, name, patience);
+      const found = await toldOnTime(`removing ${text}`, { region, patience }, () =>
+        name === undefined ? Region.remove(region, patience.options()) : removeObject(region, name, patience),
+      );
       if (found) removed.push(text);
       else if (!invocation.flag("force")) throw new CommandError("ERR_NOT_FOUND", `there is no ${text}`, 4);
     } catch (error) {

@@ -8,6 +8,7 @@ import { Patience } from "../patience.js";
 import { Progress } from "../progress.js";
 import { joinRegion, whereItIs } from "../regions.js";
 import { Stream } from "../stream.js";
+import { toldOnTime } from "../timeouts.js";
 
 /** Bytes under way that still fit the caches, and the sizes of a piece. */
 const UNDER_WAY_BYTES = 8 * 2 ** 20;
@@ -74,31 +75,33 @@ async function send(invocation: Invocation): Promise<void> {
   const capacity = wholeNumber(invocation.text("capacity"), "--capacity");
   const patience = Patience.of(invocation.text("timeout"), invocation.signal);
   checkReadable(files);
-  const region = await openRegion(regionName, keep, invocation, patience);
-  const progress = new Progress(invocation.terminal, "sent");
-  let stream: Stream | undefined;
-  try {
-    const how = { content, endless: keep, capacity, usualCapacity: CAPACITY[content] } as const;
-    stream = await Stream.send(region, name, how, patience);
-    const sender = new Sender(stream, progress, patience, json ? new JsonLines() : asTheyAre);
-    let complete = false;
+  await toldOnTime(`sending to ${address}`, { region: regionName, patience }, async () => {
+    const region = await openRegion(regionName, keep, invocation, patience);
+    const progress = new Progress(invocation.terminal, "sent");
+    let stream: Stream | undefined;
     try {
-      await sender.sendAll(files, content === "bytes", invocation.signal);
-      if (!keep && stream.pipe.statistics().sent === 0) await stream.waitForReceiver(patience);
-      complete = true;
+      const how = { content, endless: keep, capacity, usualCapacity: CAPACITY[content] } as const;
+      stream = await Stream.send(region, name, how, patience);
+      const sender = new Sender(stream, progress, patience, json ? new JsonLines() : asTheyAre);
+      let complete = false;
+      try {
+        await sender.sendAll(files, content === "bytes", invocation.signal);
+        if (!keep && stream.pipe.statistics().sent === 0) await stream.waitForReceiver(patience);
+        complete = true;
+      } finally {
+        if (!keep) await stream.finishSending(complete, Patience.toTidyUp());
+      }
+      if (!keep) await sender.drain();
+      else if (region.lifetime === "process" && region.members().length === 1)
+        invocation.terminal.error(
+          `shmkit: nobody else uses ${regionName}, and it is of those that end with their last user`,
+        );
+      progress.end();
     } finally {
-      if (!keep) await stream.finishSending(complete, Patience.toTidyUp());
+      await stream?.leave(Patience.toTidyUp()).catch(() => undefined);
+      await region.close();
     }
-    if (!keep) await sender.drain();
-    else if (region.lifetime === "process" && region.members().length === 1)
-      invocation.terminal.error(
-        `shmkit: nobody else uses ${regionName}, and it is of those that end with their last user`,
-      );
-    progress.end();
-  } finally {
-    await stream?.leave(Patience.toTidyUp()).catch(() => undefined);
-    await region.close();
-  }
+  });
 }
 
 async function openRegion(name: string, keep: boolean, invocation: Invocation, patience: Patience): Promise<Region> {
@@ -110,7 +113,7 @@ async function openRegion(name: string, keep: boolean, invocation: Invocation, p
     ...(maxSize === undefined ? {} : { maxSize }),
   };
   return keep
-    ? joinRegion(name, { ...options, lifetime: "kernel", ...whereItIs(name) }, patience)
+    ? joinRegion(name, { ...options, lifetime: "kernel" }, patience)
     : Region.openOrCreate(name, { ...options, ...whereItIs(name), ...patience.options() });
 }
 
