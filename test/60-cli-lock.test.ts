@@ -69,8 +69,11 @@ describe("shmkit lock", () => {
       refused.map(({ code }) => code),
       [3, 42],
     );
-    assert.match(refused[0].errors, /^shmkit: ERR_TIMEOUT: .*held by "member 0"\n$/);
-    assert.equal((JSON.parse(refused[1].errors) as { error: { code: string } }).error.code, "ERR_TIMEOUT");
+    const me = `pid ${process.pid} tester`;
+    assert.equal(refused[0].errors, `shmkit: ERR_TIMEOUT: ${address} was not free; held by ${me}\n`);
+    const { error } = JSON.parse(refused[1].errors) as { error: object };
+    const message = `${address} was not free within 20ms; held by ${me}`;
+    assert.deepEqual(error, { code: "ERR_TIMEOUT", message, exitCode: 3, owner: me });
     guard.release();
     assert.equal((await waiting.ended).code, 0);
     assert.equal(mutex.ownerSlot, undefined);
@@ -146,6 +149,63 @@ describe("shmkit lock", () => {
     assert.deepEqual([last.code, last.text], [0, "undefined\n"]);
   });
 
+  test("tells of a death until a program has run", async () => {
+    const region = await joined();
+    await region.mutex("mutex");
+    for (const address of [`${region.name}/mutex`, `${region.name}/rwlock`]) {
+      const cli = start(["lock", address, ...program("process.stdin.resume(); console.log()")], { interactive: true });
+      await until(() => cli.soFar !== "");
+      cli.kill("SIGKILL");
+      cli.endInput();
+      await cli.ended;
+      for (const [file, code] of [
+        ["/no/such/program", 127],
+        ["/etc", 126],
+      ] as const)
+        assert.equal((await run(["lock", address, file])).code, code);
+      const told = await run(["lock", address, ...program("console.log(process.env.SHMKIT_ABANDONED)")]);
+      assert.deepEqual([told.code, told.text], [0, "1\n"]);
+      const last = await run(["lock", address, ...program("console.log(process.env.SHMKIT_ABANDONED)")]);
+      assert.equal(last.text, "undefined\n");
+    }
+  });
+
+  test("passes the program's exit code on when the region is lost meanwhile, and says so", async () => {
+    const region = regionName();
+    const lose = `fs.truncateSync("/dev/shm/shmkit.${region}"); process.exit(7)`;
+    const { code, errors } = await run(["lock", `${region}/m`, ...program(lose)]);
+    assert.equal(code, 7);
+    assert.match(errors, /^shmkit: ERR_REGION_LOST: .+\n$/);
+    await Region.remove(region);
+  });
+
+  test("waits for a place in a region that is full, and makes regions with all places there can be", async () => {
+    const name = regionName();
+    const members = [await Region.create(name, { maxMembers: 2 }), await Region.open(name)];
+    const waiting = start(["lock", `${name}/m`, ...program("")]);
+    const refused = await Promise.all([
+      run(["lock", "--timeout", "50ms", `${name}/m`, ...program("")]),
+      run(["lock", "-n", "-E", "0", `${name}/m`, ...program("")]),
+    ]);
+    assert.deepEqual(
+      refused.map(({ code }) => code),
+      [3, 0],
+    );
+    const full = `among the members of ${name}\n`;
+    assert.equal(refused[0].errors, `shmkit: ERR_TIMEOUT: no place was free within 50ms ${full}`);
+    assert.equal(refused[1].errors, `shmkit: ERR_TIMEOUT: no place was free ${full}`);
+    await members[1].close();
+    assert.equal((await waiting.ended).code, 0);
+    await members[0].close();
+    const made = start(["lock", `${name}/m`, ...program("process.stdin.resume(); console.log()")], {
+      interactive: true,
+    });
+    await until(() => made.soFar !== "");
+    await assert.rejects(Region.open(name, { maxMembers: 64 }), { code: "ERR_OPTIONS_DIFFER", actual: 256 });
+    made.endInput();
+    await made.ended;
+  });
+
   test("says what is wrong with its arguments and its program", async () => {
     const name = regionName();
     for (const [args, code, error = "ERR_\\w+"] of [
@@ -156,11 +216,13 @@ describe("shmkit lock", () => {
       [["-t", "x", `${name}/m`, "true"], 2],
       [[`${name}/m`, "/no/such/program"], 127, "ERR_NO_PROGRAM"],
       [[`${name}/m`, "/etc"], 126, "ERR_NOT_EXECUTABLE"],
+      [["/no/such/folder/region/m", "true"], 4, "ERR_NOT_FOUND"],
     ] as const) {
       const ended = await run(["lock", ...args]);
       assert.equal(ended.code, code, ended.errors);
       assert.match(ended.errors, new RegExp(`^shmkit: ${error}: .+\\n$`));
     }
+    assert.match((await run(["lock", "--help"])).text, /^ +4 +not found/m);
     const counter = await Region.create(name);
     await counter.counter("m");
     assert.match((await run(["lock", `${name}/m`, "true"])).errors, /ERR_WRONG_KIND/);

@@ -1,11 +1,15 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
-import { Region, type MutexGuard, type RwLockGuard, type WaitOptions } from "#shmkit";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ShmkitError, type MutexGuard, type Region, type RwLockGuard, type WaitOptions } from "#shmkit";
 import { objectAddress } from "../address.js";
+import { printable } from "../colours.js";
 import type { Command, Invocation } from "../command.js";
 import { CommandError, errorJson, errorLine, usageError } from "../exit-codes.js";
+import { holdersOf, partyName } from "../holders.js";
 import { isTimeout, Patience } from "../patience.js";
-import { whereItIs } from "../regions.js";
+import { joinRegion } from "../regions.js";
+import { glance, timeoutOf } from "../timeouts.js";
 
 export const command: Command = {
   name: "lock",
@@ -35,7 +39,7 @@ may go on. The program finds SHMKIT_ABANDONED=1 in its environment when the last
     },
     json: { type: "boolean", short: "j", about: "errors of shmkit as JSON, on standard error" },
   },
-  exitCodes: [1, 3, 5, 126, 127],
+  exitCodes: [1, 3, 4, 5, 126, 127],
   examples: [
     "shmkit lock build/cache make -j4",
     "shmkit lock --shared build/cache -- tar -cf cache.tar cache",
@@ -50,42 +54,95 @@ may go on. The program finds SHMKIT_ABANDONED=1 in its environment when the last
 /** Signals that go to the program. */
 const PASSED = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
+/** As many as a region can have: each run of this command is one, waiting ones as well. */
+const MAX_MEMBERS = 256;
+/** Between two tries to join a region that is full. */
+const JOIN_AGAIN_MS = 100;
+
 async function lock(invocation: Invocation): Promise<number> {
   const [address, program, ...args] = invocation.positionals;
-  const { region: regionName, name } = objectAddress(address);
+  objectAddress(address);
   const conflictCode = conflictCodeOf(invocation.text("conflict-exit-code"));
   if (invocation.flag("no-wait") && invocation.text("timeout") !== undefined)
     throw usageError("--no-wait and --timeout exclude each other");
-  const timeout = invocation.flag("no-wait") ? "0" : invocation.text("timeout");
-  const { signal } = invocation;
-  const patience = Patience.of(timeout, signal);
-  // Not with the deadline: joining takes a moment even where nobody is to be waited for.
-  const region = await Region.openOrCreate(regionName, {
-    ...whereItIs(regionName),
-    label: `shmkit lock ${name}`,
-    signal,
-  });
+  const tell = (error: unknown): void =>
+    invocation.terminal.error((invocation.flag("json") ? errorJson : errorLine)(error));
+  let held: Held;
   try {
-    const take = await taking(region, name, invocation.flag("shared"), signal);
-    let guard: Guard;
-    try {
-      guard = await take(patience.options());
-    } catch (error) {
-      if (conflictCode === undefined || !isTimeout(error)) throw error;
-      invocation.terminal.error((invocation.flag("json") ? errorJson : errorLine)(error));
-      return conflictCode;
-    }
-    try {
-      return await runProgram(program, args, guard.abandoned);
-    } finally {
-      guard.release();
-    }
-  } finally {
-    await region.close();
+    held = await take(address, invocation);
+  } catch (error) {
+    if (conflictCode === undefined || !isTimeout(error)) throw error;
+    tell(error);
+    return conflictCode;
   }
+  const { region, guard } = held;
+  let code: number;
+  try {
+    code = await runProgram(program, args, guard.abandoned);
+  } catch (error) {
+    // Nobody has seen to what the last owner left: the next one is told as well, since leaving with it is dying with it.
+    if (!guard.abandoned) guard.release();
+    await region.close();
+    throw error;
+  }
+  try {
+    guard.release();
+    await region.close();
+  } catch (error) {
+    // It has run, however the region ended meanwhile.
+    tell(error);
+  }
+  return code;
 }
 
 type Guard = MutexGuard | RwLockGuard;
+
+interface Held {
+  readonly region: Region;
+  readonly guard: Guard;
+}
+
+/** Joins the region and takes the lock. @throws ERR_TIMEOUT when --timeout or --no-wait gave up */
+async function take(address: string, invocation: Invocation): Promise<Held> {
+  const { signal } = invocation;
+  const { region: regionName, name } = objectAddress(address);
+  const patience = Patience.of(invocation.flag("no-wait") ? "0" : invocation.text("timeout"), signal);
+  const region = await joining(regionName, name, patience, signal);
+  try {
+    const lockIt = await taking(region, name, invocation.flag("shared"), signal);
+    return { region, guard: await lockIt(patience.options()) };
+  } catch (error) {
+    const owner = isTimeout(error) ? ownerOf(regionName, name) : undefined;
+    await region.close();
+    throw isTimeout(error) ? timeoutOf(`${address} was not free${patience.within}`, owner) : error;
+  }
+}
+
+/** A member of the region, which is made if need be; waits for a place in one that is full. */
+async function joining(regionName: string, name: string, patience: Patience, signal: AbortSignal): Promise<Region> {
+  // Not with the deadline: joining takes a moment even where nobody is to be waited for.
+  const unhurried = Patience.of(undefined, signal);
+  for (;;) {
+    try {
+      return await joinRegion(regionName, { label: `shmkit lock ${name}`, maxMembers: MAX_MEMBERS }, unhurried);
+    } catch (error) {
+      if (!(error instanceof ShmkitError) || error.code !== "ERR_TOO_MANY_MEMBERS") throw error;
+      if (patience.leftMs <= 0)
+        throw timeoutOf(`no place was free${patience.within} among the members of ${regionName}`, undefined);
+    }
+    await sleep(Math.min(JOIN_AGAIN_MS, patience.leftMs), undefined, { signal });
+  }
+}
+
+/** Who has it now, for people; undefined if nobody has any more. */
+function ownerOf(regionName: string, name: string): string | undefined {
+  const region = glance(regionName);
+  const object = region?.objects.find((one) => one.name === name);
+  const holders = object === undefined ? [] : (holdersOf(object)?.holders ?? []);
+  if (region === undefined || holders.length === 0) return undefined;
+  const more = holders.length > 1 ? ` and ${holders.length - 1} more` : "";
+  return `${printable(partyName(region, holders[0]))}${more}`;
+}
 
 /** How the lock of that name is taken: a mutex if it is one, and a readers-writer lock otherwise, made if need be. */
 async function taking(
