@@ -105,6 +105,7 @@ export {
   type LiveRecord,
   type ValuesOf,
 } from "./memory/structs/struct.js";
+export type { NamedStruct } from "./memory/structs/declared-names.js";
 export type { StructOptions } from "./memory/structs/struct-options.js";
 export type { BitLayout, FieldLayout, StructLayout } from "./memory/structs/struct-layout.js";
 export type { MemoryLike } from "./memory/structs/memory-view.js";

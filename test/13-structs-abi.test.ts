@@ -123,15 +123,8 @@ describe("random structs", () => {
     test(`lie in C as they do here, and hold the same values (seed ${seed})`, () => {
       const structs = randomStructs(seed);
       const random = new Random(seed * 7919);
-      const seen = new Set<string>();
-      const blocks: string[] = [];
       const wanted: string[] = [];
       const body = structs.map((made) => {
-        for (const block of made.toC().trim().split("\n\n")) {
-          if (seen.has(block)) continue;
-          seen.add(block);
-          blocks.push(block);
-        }
         const value = valueFor(made, random) as Record<string, unknown>;
         const encoded = [...made.encode(value)].join(",");
         const lines = leaves(made.layout().fields, value, "").map(([name, leaf]) => {
@@ -142,7 +135,9 @@ describe("random structs", () => {
         return `{ static const unsigned char b[] = {${encoded}}; static struct ${made.name} s; memcpy(&s, b, sizeof s); ${lines.join(" ")} }`;
       });
       const headers = "#include <stdio.h>\n#include <string.h>";
-      const code = [headers, ...blocks, `int main(void) {\n${body.join("\n")}\nreturn 0;\n}`].join("\n\n");
+      const [first, ...others] = structs.map((each) => ({ struct: each }));
+      const declared = first.struct.toC(undefined, others);
+      const code = [headers, declared, `int main(void) {\n${body.join("\n")}\nreturn 0;\n}`].join("\n\n");
       const { status, stderr, program } = compile(`seed-${seed}`, code);
       assert.equal(status, 0, stderr);
       const run = spawnSync(program, { encoding: "utf8" });
@@ -182,6 +177,48 @@ test("names: those that C keeps for itself, structs without one, and the same on
   ])
     assert.ok(code.includes(line), `${line} in ${code}`);
   assert.equal(compile("names", `${code}int main(void) { return 0; }`).status, 0);
+});
+
+test("names that would be the same as those that C or Python keeps for itself, with a _ at their end", (context) => {
+  const { int8, int16 } = shmkit;
+  const named = (name: string): Made => struct({ x: int8 }, { name });
+  const all = struct(
+    {
+      ...{ int: int8, int_: int8, int__: int16, NULL: int8, NULL_: int8, _Bool: int8, _Atomic: int16, __FILE__: int8 },
+      ...{
+        INT8_MAX: int8,
+        SIZE_MAX: int8,
+        offsetof: int8,
+        class: int8,
+        a: named("int"),
+        b: named("int_"),
+        c: named("class"),
+      },
+      ...{ d: named("None"), e: named("None_"), f: named("ctypes"), g: named("H"), h: named("H") },
+    },
+    { name: "All" },
+  );
+  const { status, stderr } = compile("kept", `${all.toC()}int main(void) { return 0; }`);
+  assert.equal(status, 0, stderr);
+  if (!hasPython(context)) return;
+  const python = spawnSync("python3", ["-B", "-"], { input: all.toPython(), encoding: "utf8" });
+  assert.equal(python.stderr, "");
+  assert.equal(python.status, 0);
+});
+
+test("structs that are declared together are declared once each, by their own names", async () => {
+  const Inner = struct({ x: shmkit.int8 });
+  const Outer = struct({ first: Inner, second: Inner }, { name: "Outer" });
+  const code = Outer.toC("Renamed", [{ struct: Inner, name: "Inner" }, { struct: Outer }]);
+  assert.deepEqual(code.match(/^struct \w+ \{/gm), ["struct Inner {", "struct Renamed {"]);
+  assert.equal(compile("together", `${code}int main(void) { return 0; }`).status, 0);
+  assert.deepEqual(Outer.toPython(undefined, [{ struct: Inner, name: "Inner" }]).match(/^class \w+/gm), [
+    "class Inner",
+    "class Outer",
+  ]);
+  for (const others of [5, [Inner], [null], [{ name: "Inner" }]])
+    await failsWith(() => Outer.toC("Outer", others as never), "ERR_INVALID_ARGUMENT");
+  await failsWith(() => Outer.toC("Outer", [{ struct: Inner }]), "ERR_INVALID_ARGUMENT");
 });
 
 test("random structs lie in Python's ctypes as they do here, and hold the same values", (context) => {

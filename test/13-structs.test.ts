@@ -161,6 +161,8 @@ describe("layout", () => {
     for (const fields of [{}, [], null, 5, { a: 5 }, { "a-b": int8 }, { "1": int8 }, { a: undefined }])
       await misuse(() => (struct as Loose)(fields));
     await misuse(() => (struct as Loose)(JSON.parse('{"__proto__":1}')));
+    const { message } = await failsWith(() => struct({ toJSON: int8 }), "ERR_INVALID_ARGUMENT");
+    assert.match(message, /toJSON, which means something to JavaScript/);
     for (const options of [
       { pack: 3 },
       { align: 3 },
@@ -520,6 +522,13 @@ describe("cursors", () => {
     const to = Position.cursor(new ArrayBuffer(32));
     to.set(0, from.at(1));
     assert.deepEqual(to.get(0), { x: 3, y: 4 });
+
+    const rows = Everything.cursor(new ArrayBuffer(2 * Everything.size));
+    rows.set(0, everything);
+    rows.set(1, rows.at(0) as never);
+    assert.deepEqual(rows.get(1), asRead);
+    (rows.at(1) as { list: unknown }).list = rows.at(0).list;
+    assert.deepEqual(rows.get(1), asRead);
   });
 
   test("wrong indexes and values are errors, and change nothing", async () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -45,7 +46,22 @@ offset  size  field    type
 
   test("declares them as the library does, those without a name by that of their export", async () => {
     assert.equal((await run(["struct", `${file}#MyColor`, "--c"])).text, MyColor.toC("MyColor"));
-    assert.equal((await run(["struct", file, "--python"])).text, MyColor.toPython("MyColor") + Named.toPython());
+    const together = [{ struct: MyColor, name: "MyColor" }];
+    assert.equal((await run(["struct", file, "--python"])).text, Named.toPython("Renamed", together));
+  });
+
+  test("declares all that a file exports together, each once, so that the whole of it compiles", async () => {
+    const header = (await run(["struct", file, "--c"])).text;
+    assert.deepEqual(header.match(/^struct \w+ \{/gm), [
+      "struct MyColor_flags {",
+      "struct MyColor {",
+      "struct Renamed {",
+    ]);
+    const compiled = spawnSync("cc", ["-std=c11", "-Wall", "-Wextra", "-Werror", "-xc", "-fsyntax-only", "-"], {
+      input: header,
+      encoding: "utf8",
+    });
+    assert.equal(compiled.stderr, "");
   });
 
   test("writes JSON as its schema says", async () => {

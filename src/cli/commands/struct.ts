@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { FieldLayout, Struct, StructLayout } from "#shmkit";
+import type { FieldLayout, NamedStruct, Struct, StructLayout } from "#shmkit";
 import type { Command, Invocation } from "../command.js";
 import { CommandError, usageError } from "../exit-codes.js";
 import { formatCount, table } from "../figures.js";
@@ -24,10 +24,8 @@ of all of them. A struct that has no name takes the one of its export. Loading a
   run: printStructs,
 };
 
-/** What of a struct is used here: it may be one of another copy of the package. */
-type Shown = Pick<Struct, "name" | "layout" | "toC" | "toPython">;
-
-const isStruct = (value: unknown): value is Shown =>
+/** One of another copy of the package is one, too. */
+const isStruct = (value: unknown): value is Struct =>
   typeof value === "object" &&
   value !== null &&
   ["layout", "toC", "toPython"].every((name) => typeof (value as Record<string, unknown>)[name] === "function");
@@ -36,14 +34,16 @@ async function printStructs({ terminal, positionals: [address], ...given }: Invo
   const forms = ["c", "python", "json"].filter((name) => given.flag(name));
   if (forms.length > 1) throw usageError(`--${forms.join(" and --")} exclude each other`);
   const structs = await structsOf(address);
+  // The struct of the file does it, which may be one of another copy of the package.
+  const [first, ...others] = structs as [NamedStruct, ...NamedStruct[]];
   if (given.flag("json"))
     await terminal.line(toJson({ structs: structs.map(({ name, struct }) => ({ ...struct.layout(), name })) }, 2));
-  else if (given.flag("c")) for (const { name, struct } of structs) await terminal.write(struct.toC(name));
-  else if (given.flag("python")) for (const { name, struct } of structs) await terminal.write(struct.toPython(name));
+  else if (given.flag("c")) await terminal.write(first.struct.toC(first.name, others));
+  else if (given.flag("python")) await terminal.write(first.struct.toPython(first.name, others));
   else for (const { name, struct } of structs) await terminal.write(`${lines(name, struct.layout()).join("\n")}\n`);
 }
 
-async function structsOf(address: string): Promise<{ name: string; struct: Shown }[]> {
+async function structsOf(address: string): Promise<{ name: string; struct: Struct }[]> {
   const [, file, wanted] = /^(.*?)(?:#([^#/]+))?$/s.exec(address)!;
   const path = resolve(file);
   if (!existsSync(path)) throw new CommandError("ERR_NOT_FOUND", `there is no file ${file}`, 4);
@@ -54,7 +54,7 @@ async function structsOf(address: string): Promise<{ name: string; struct: Shown
     throw new CommandError("ERR_MODULE", `${file} cannot be loaded: ${(error as Error).message}`, 1);
   }
   const structs = Object.entries(exported)
-    .filter((entry): entry is [string, Shown] => isStruct(entry[1]) && (wanted ?? entry[0]) === entry[0])
+    .filter((entry): entry is [string, Struct] => isStruct(entry[1]) && (wanted ?? entry[0]) === entry[0])
     .map(([name, struct]) => ({ name: struct.name === "struct" ? name : struct.name, struct }));
   if (structs.length === 0)
     throw new CommandError("ERR_NOT_FOUND", `${file} exports no struct${wanted === undefined ? "" : ` ${wanted}`}`, 4);

@@ -1,5 +1,5 @@
 import { wholeNumber } from "../../base/arguments.js";
-import { cursorClass, type CursorClass } from "./cursor.js";
+import { Cursor, cursorClass, type CursorClass } from "./cursor.js";
 import {
   FieldType,
   fieldType,
@@ -77,8 +77,12 @@ export class ArrayType<E extends FieldType<unknown> = FieldType<unknown>> extend
 /** Values to be written: an array or typed array of exactly so many. */
 function arrayOf(value: unknown, length: number, parent: Place | undefined, key: string | number): ArrayLike<unknown> {
   const isArray = Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
-  if (!isArray) wrongType(parent, key, `an array of ${length} values`, value);
-  const values = value as ArrayLike<unknown>;
+  if (!isArray && !(value instanceof Cursor)) wrongType(parent, key, `an array of ${length} values`, value);
+  // An array of a live record is a cursor: so records can be copied from one place to another.
+  const values =
+    value instanceof Cursor
+      ? Array.from({ length: value.length }, (_, i) => value.get(i))
+      : (value as ArrayLike<unknown>);
   if (values.length !== length) outOfRange(parent, `${key}.length`, String(length), values.length, length);
   return values;
 }

@@ -1,17 +1,26 @@
 import type { ArrayType } from "./array-type.js";
 import type { BitFields } from "./bit-fields.js";
-import { declaredNames, type Declared } from "./declared-names.js";
+import { declaredNames, type Declared, type NamedStruct } from "./declared-names.js";
 import type { FieldType } from "./field-type.js";
 import type { ScalarType } from "./scalars.js";
 import type { Struct } from "./struct.js";
 
-/** Names that C, or a compiler on Linux, keeps for itself; a field of one of them gets a `_` at its end. */
+/** Names that C, a compiler on Linux, or the headers keep for themselves. */
 const KEYWORDS = new Set(
   `alignas alignof auto bool break case char const constexpr continue default do double else enum extern false float for
   goto if inline int long nullptr register restrict return short signed sizeof static static_assert struct switch
-  thread_local true typedef typeof typeof_unqual union unsigned void volatile while asm linux unix i386`.split(/\s+/),
+  thread_local true typedef typeof typeof_unqual union unsigned void volatile while asm linux unix i386 NULL offsetof
+  unreachable`.split(/\s+/),
 );
-const nameInC = (name: string): string => (KEYWORDS.has(name) ? `${name}_` : name);
+/** C11 7.1.3, and the macros of <stdint.h>. */
+const RESERVED =
+  /^_[_A-Z]|^U?INT(?:_LEAST|_FAST)?\d+_(?:MIN|MAX|C)$|^(?:U?INT(?:PTR|MAX)|SIZE|SIG_ATOMIC|WCHAR|WINT|PTRDIFF)_(?:MIN|MAX|C)$/;
+
+/** Such a name gets a `_` at its end, and so does one that would be the same then: no two names become one. */
+function nameInC(name: string): string {
+  const bare = name.replace(/_+$/, "");
+  return KEYWORDS.has(bare) || RESERVED.test(name) || RESERVED.test(bare) ? `${name}_` : name;
+}
 
 /** A member: `int32_t counts[2][3]`. */
 function member(type: FieldType<unknown>, name: string, declared: readonly Declared[]): string {
@@ -64,9 +73,9 @@ function declaration({ type, name: given }: Declared, declared: readonly Declare
   ].join("\n");
 }
 
-/** The declaration of a struct in C11, with what it needs. */
-export function cDeclaration(struct: Struct, name: string | undefined): string {
-  const declared = declaredNames(struct, name);
+/** The declarations of structs in C11, with what they need. */
+export function cDeclaration(wanted: readonly NamedStruct[]): string {
+  const declared = declaredNames(wanted);
   const headers = "#include <stdbool.h>\n#include <stddef.h>\n#include <stdint.h>";
   return `${[headers, ...declared.map((each) => declaration(each, declared))].join("\n\n")}\n`;
 }

@@ -1,9 +1,17 @@
 import type { ArrayType } from "./array-type.js";
 import type { BitFields } from "./bit-fields.js";
-import { declaredNames, type Declared } from "./declared-names.js";
+import { declaredNames, type Declared, type NamedStruct } from "./declared-names.js";
 import type { FieldType } from "./field-type.js";
 import type { ScalarType } from "./scalars.js";
 import type { Struct } from "./struct.js";
+
+/** Names that Python keeps for itself, and those that the classes here use. */
+const KEYWORDS = new Set(
+  `False None True and as assert async await break class continue def del elif else except finally for from global if
+  import in is lambda nonlocal not or pass raise return try while with yield ctypes`.split(/\s+/),
+);
+/** A class of such a name gets a `_` at its end, and so does one that would be the same then. */
+const classInPython = (name: string): string => (KEYWORDS.has(name.replace(/_+$/, "")) ? `${name}_` : name);
 
 /** Names that the classes of ctypes have themselves; a field of one of them gets a `_` at its end. */
 const nameInPython = (name: string): string => (/^_(?!\d).*_$/.test(name) ? `${name}_` : name);
@@ -28,7 +36,7 @@ function typeInPython(type: FieldType<unknown>, little: boolean, declared: reado
     }
     case "struct":
     case "bits":
-      return declared.find((each) => each.type === type)!.name;
+      return classInPython(declared.find((each) => each.type === type)!.name);
   }
 }
 
@@ -74,7 +82,8 @@ function bitFields({ placed, unit }: BitFields): string[] {
   return placed.map(({ name, width }) => `("${nameInPython(name)}", ${scalarIn(unit, true)}, ${width}),`);
 }
 
-function classOf({ type, name }: Declared, declared: readonly Declared[]): string {
+function classOf({ type, name: given }: Declared, declared: readonly Declared[]): string {
+  const name = classInPython(given);
   if (type.kind === "bits") return classText(name, "Little", undefined, bitFields(type), type.size);
   const writesGaps = !isPlacedByPython(type);
   const pack = writesGaps ? 1 : type.pack;
@@ -96,8 +105,8 @@ function classText(name: string, base: string, pack: number | undefined, fields:
   return lines.join("\n");
 }
 
-/** The class of a struct in Python, with what it needs. */
-export function ctypesClass(struct: Struct, name: string | undefined): string {
-  const declared = declaredNames(struct, name);
+/** The classes of structs in Python, with what they need. */
+export function ctypesClass(wanted: readonly NamedStruct[]): string {
+  const declared = declaredNames(wanted);
   return `${["import ctypes", ...declared.map((each) => classOf(each, declared))].join("\n\n\n")}\n`;
 }

@@ -3,10 +3,16 @@ import { knownOptions, show } from "../../base/arguments.js";
 import { placeText, wrongType, type Place } from "./field-type.js";
 
 const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
+/** A field of one of these names would hide what JavaScript asks objects for. */
+const TAKEN = new Set(["__proto__", "toJSON"]);
 
 /** A name that C and Python can have as well. @throws ERR_INVALID_ARGUMENT */
 export function fieldName(name: unknown, what = "a field's name"): string {
-  if (typeof name === "string" && IDENTIFIER.test(name) && name !== "__proto__") return name;
+  if (typeof name === "string" && IDENTIFIER.test(name) && !TAKEN.has(name)) return name;
+  if (typeof name === "string" && TAKEN.has(name))
+    throw new ArgumentError("ERR_INVALID_ARGUMENT", `${what} cannot be ${name}, which means something to JavaScript`, {
+      actual: name,
+    });
   throw new ArgumentError(
     "ERR_INVALID_ARGUMENT",
     `${what} must be letters, digits and _, and not begin with a digit, unlike ${show(name)}`,

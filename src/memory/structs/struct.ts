@@ -3,6 +3,7 @@ import { show, wholeNumber } from "../../base/arguments.js";
 import { StructAtomics } from "./atomics.js";
 import { cDeclaration } from "./c-declaration.js";
 import { ctypesClass } from "./ctypes-class.js";
+import type { NamedStruct } from "./declared-names.js";
 import { cursorClass, type Cursor, type CursorClass } from "./cursor.js";
 import { MAX_BYTES, type ArrayType } from "./array-type.js";
 import { fieldName, plainObject, valuesFor } from "./field-names.js";
@@ -222,21 +223,35 @@ export class Struct<F extends Fields = Fields> extends FieldType<ValuesOf<F>> {
   }
 
   /**
-   * Its declaration in C11, with those of the structs in it and assertions that the compiler places the fields likewise.
+   * Its declaration in C11, with those of the structs in it and assertions that the compiler places the fields likewise. A
+   * name that C keeps for itself gets a `_` at its end.
    * @param name default: its own
+   * @param others structs to declare in the same file, each struct is declared once
    * @throws ERR_INVALID_ARGUMENT when it has none
    */
-  toC(name?: string): string {
-    return cDeclaration(this, name);
+  toC(name?: string, others: readonly NamedStruct[] = []): string {
+    return cDeclaration(this.together(name, others));
   }
 
   /**
-   * Its class in Python, of ctypes, with those of the structs in it.
+   * Its class in Python, of ctypes, with those of the structs in it. A name that Python keeps for itself gets a `_` at its end.
    * @param name default: its own
+   * @param others structs whose classes belong into the same file: each struct has one class
    * @throws ERR_INVALID_ARGUMENT when it has none
    */
-  toPython(name?: string): string {
-    return ctypesClass(this, name);
+  toPython(name?: string, others: readonly NamedStruct[] = []): string {
+    return ctypesClass(this.together(name, others));
+  }
+
+  private together(name: string | undefined, others: readonly NamedStruct[]): readonly NamedStruct[] {
+    const isList =
+      Array.isArray(others) && others.every((each: Partial<NamedStruct> | null) => each?.struct instanceof Struct);
+    if (!isList)
+      throw new ArgumentError(
+        "ERR_INVALID_ARGUMENT",
+        `others must be structs with their names, [{ struct, name }], not ${show(others)}`,
+      );
+    return [{ struct: this as Struct, name }, ...others];
   }
 
   /** @internal */
