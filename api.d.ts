@@ -630,6 +630,11 @@ export interface MutexStatistics {
     readonly takeovers: number;
 }
 
+export interface NamedStruct {
+    readonly struct: Struct;
+    readonly name?: string | undefined;
+}
+
 export interface ObjectInfo extends ObjectFacts {
     readonly name: string;
     readonly kind: Kind;
@@ -1247,8 +1252,8 @@ export class Struct<F extends Fields = Fields> extends FieldType<ValuesOf<F>> {
     encode(value: ValuesOf<F>): Uint8Array;
     decode(bytes: Uint8Array): ValuesOf<F>;
     layout(): StructLayout;
-    toC(name?: string): string;
-    toPython(name?: string): string;
+    toC(name?: string, others?: readonly NamedStruct[]): string;
+    toPython(name?: string, others?: readonly NamedStruct[]): string;
 }
 
 export class StructAtomics<F extends Fields> {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
@@ -52,6 +52,12 @@ describe("message queues", () => {
   test("a name that is missing, exists, or can be none; impossible sizes and rights", () => {
     const { name, queue } = created();
     assert.deepEqual(mq_getattr(queue), { mq_flags: 0, mq_maxmsg: 3, mq_msgsize: 64, mq_curmsgs: 0 });
+    const usual = mq_open(`${name}-usual`, O_RDWR | O_CREAT | O_EXCL, 0o600);
+    mq_unlink(`${name}-usual`);
+    const limit = (file: string): number => Number(readFileSync(`/proc/sys/fs/mqueue/${file}_default`, "utf8"));
+    const { mq_maxmsg, mq_msgsize } = mq_getattr(usual);
+    assert.deepEqual([mq_maxmsg, mq_msgsize], [limit("msg"), limit("msgsize")]); // 10 and 8192 unless somebody changed them
+    mq_close(usual);
     failsWithCode("ENOENT", () => mq_open(`${name}-other`, O_RDWR));
     failsWithCode("EEXIST", () => mq_open(name, O_RDWR | O_CREAT | O_EXCL));
     for (const impossible of ["no-slash", "/"])

@@ -168,6 +168,8 @@ describe("the proxy and the file cache", () => {
     for (const [args, message] of [
       [["proxy", "x", "8", "127"], /segments of at least 128 bytes, not 127/],
       [["proxy", "x", "0"], /at least 1, not 0/],
+      [["cache", "x", "/nonexistent"], /there is no folder \/nonexistent/],
+      [["cache", "x", "/proc/self/exe"], /there is no folder/],
       [["proxy-load", "two"], /expected a whole number, not "two"/],
     ] as const) {
       const { code, errors } = await run(["example", ...args]);

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { after, describe, test } from "node:test";
-import { Region } from "shmkit";
+import { MemoryMappedFile, Region } from "shmkit";
 import {
   close,
   ftruncate,
@@ -281,6 +281,9 @@ describe("ipcs shows what ipcs of util-linux does not know", () => {
     const semaphore = sem_open(name, O_CREAT, 0o600, 3);
     goesAway(() => sem_unlink(name));
     const region = await joined("seen");
+    // Made without a name first, as /proc still says of it; open, and mapped by nobody.
+    const map = await MemoryMappedFile.createNew(region.name, 100);
+    goesAway(() => map.close());
     const id = segment();
     const attached = shmat(id);
     // A process does not count itself: another one looks.
@@ -296,6 +299,8 @@ describe("ipcs shows what ipcs of util-linux does not know", () => {
     assert.deepEqual(value.segments.find((found) => found.id === id)!.processes, [{ ...me, open: false }]);
     const [shared] = value.posix.segments.filter((found) => found.name === name);
     assert.deepEqual([shared.sizeBytes, shared.processes], [5000, [{ ...me, open: true }]]);
+    const [named] = value.posix.segments.filter((found) => found.name === `/${basename(map.path)}`);
+    assert.deepEqual(named.processes, [{ ...me, mapped: false, open: true }]);
     const [sem] = value.posix.semaphores.filter((found) => found.name === name);
     assert.deepEqual([sem.value, sem.processes], [3, [{ ...me, open: false }]]);
     const [seen] = value.regions.filter((found) => found.name === region.name);
@@ -307,6 +312,7 @@ describe("ipcs shows what ipcs of util-linux does not know", () => {
     assert.match(text, new RegExp(`^\\S+ +600 +3 +${name}$`, "m"));
     assert.match(text, new RegExp(`^\\S+ +600 +\\S+ +1 +0 +process +${region.name}$`, "m"));
     assert.doesNotMatch(text, /Semaphore Arrays/);
+    map.close();
     munmap(memory);
     shmdt(attached);
     close(descriptor);
@@ -399,6 +405,7 @@ describe("ipcrm", () => {
       [["-vafoo"], /unknown argument: foo/],
       [["foo"], /unknown argument: foo/],
       [["foo", "1"], /unknown argument: foo/],
+      [["shm"], /not enough arguments: shmkit ipcrm shm ID/],
       [[], /say what is to be removed/],
       [["--dry-run", "-m", "1"], /--dry-run needs --orphans/],
       [["--orphans", "-m", "1"], /--orphans goes without --shmem-id/],

@@ -15,6 +15,7 @@ function factsOf(root) {
   const onWindows = texts("test/win32", (name) => name.endsWith(".ts")).map(([, text]) => text);
   const commands = texts("src/cli/commands", (name) => name.endsWith(".ts")).map(([name]) => name.slice(0, -3));
   return {
+    members: membersIn(reports.join("\n")),
     names: new Set(reports.join("\n").match(/[A-Za-z_$][\w$]*/g)),
     commands: new Set(commands),
     tests: new Map(
@@ -27,17 +28,33 @@ function factsOf(root) {
   };
 }
 
+/** The members of each public class and interface, with those that it inherits, by its name. */
+function membersIn(report) {
+  const found = new Map();
+  for (const [, name, above = "", body] of report.matchAll(
+    /^export (?:declare )?(?:abstract )?(?:class|interface) (\w+)[^{]*?(?:extends ([^{]+?))?\{$(.*?)^\}/gms,
+  ))
+    found.set(name, [new Set(body.match(/[A-Za-z_$][\w$]*/g)), above.match(/[A-Z]\w*/g) ?? []]);
+  const all = (name) => {
+    const [own = new Set(), above = []] = found.get(name) ?? [];
+    return new Set([...own, ...above.flatMap((each) => [...all(each)])]);
+  };
+  return new Map([...found.keys()].map((name) => [name, all(name)]));
+}
+
 const codeIn = (cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, code]) => code);
 
 /** Interfaces are public names, or commands; a row without one says that it is planned. */
-function checkInterface(cell, { names, commands }) {
+function checkInterface(cell, { names, commands, members }) {
   const codes = codeIn(cell);
   if (codes.length === 0) return cell === PLANNED ? [] : [`"${cell}" is no interface, and not "${PLANNED}"`];
   return codes.flatMap((code) => {
     const command = /^shmkit ([a-z]+)/.exec(code);
     if (command !== null) return commands.has(command[1]) ? [] : [`there is no command ${code}`];
     const unknown = (code.match(/[A-Za-z_$][\w$]*/g) ?? []).filter((name) => !names.has(name));
-    return unknown.map((name) => `${name} of ${code} is no public name`);
+    if (unknown.length > 0) return unknown.map((name) => `${name} of ${code} is no public name`);
+    const [, owner, member] = /^(\w+)\.(\w+)/.exec(code) ?? [];
+    return owner === undefined || members.get(owner)?.has(member) ? [] : [`${owner} has no ${member}`];
   });
 }
 

@@ -111,7 +111,8 @@ test("what the API reference does not say, and links to nowhere, are found", asy
 test("rows of the seeds' coverage point to what there is, or say that it is planned", async () => {
   const { checkSeedCoverage } = await load("checks/seed-coverage.mjs");
   const facts = {
-    names: new Set(["Pipe", "send"]),
+    names: new Set(["Pipe", "send", "lock"]),
+    members: new Map([["Pipe", new Set(["send"])]]),
     commands: new Set(["ls"]),
     tests: new Map([["20-pipe", 'test("is one", () => {});']]),
     examples: "  counter: {\n",
@@ -124,6 +125,7 @@ test("rows of the seeds' coverage point to what there is, or say that it is plan
     [row("planned", "", ""), undefined],
     [row("soon", good[1], good[2]), /"soon" is no interface, and not "planned"/],
     [row("`Pipe.post`", good[1], good[2]), /post of Pipe.post is no public name/],
+    [row("`Pipe.lock`", good[1], good[2]), /Pipe has no lock/],
     [row("`shmkit dir`", good[1], good[2]), /there is no command shmkit dir/],
     [row(good[0], "", good[2]), /no test is named/],
     [row(good[0], "`20-pipe: one`", good[2]), /20-pipe.test.ts has no "one"/],

@@ -116,7 +116,10 @@ function allOf(word: string | undefined, look: SystemV): Target[] {
 async function named({ terminal, positionals: [word, ...ids], given, ...options }: Invocation): Promise<number> {
   const look = systemV();
   const old = word === undefined ? [] : ids.map((text): Target => ({ family: familyOf(word), by: "id", text }));
-  if (word !== undefined && old.length === 0) throw failure("ERR_USAGE", `unknown argument: ${word}`);
+  if (word !== undefined && old.length === 0) {
+    familyOf(word);
+    throw failure("ERR_USAGE", `not enough arguments: shmkit ipcrm ${word} ID...`);
+  }
   const all = allOf(options.text("all"), look);
   const targets = [...old, ...given.flatMap(targetOf), ...all];
   if (targets.length === 0 && options.text("all") === undefined)

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { constants } from "node:fs";
-import { open as openFile, realpath } from "node:fs/promises";
+import { open as openFile, realpath, stat } from "node:fs/promises";
 import { join, normalize } from "node:path";
 import { open, serveTransfers, type TransferRequest, type TransferSource } from "#shmkit";
 
@@ -22,6 +22,8 @@ export async function fileCache(
   signal: AbortSignal,
   print: (line: string) => unknown,
 ): Promise<void> {
+  const facts = await stat(folder).catch(() => undefined);
+  if (!facts?.isDirectory()) throw new Error(`there is no folder ${folder}`);
   const region = await open(shm, { label: "cache", signal });
   const underWay = new Set<Promise<number>>();
   let end: Promise<void> | undefined;

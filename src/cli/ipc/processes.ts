@@ -49,6 +49,12 @@ function mappedIn(maps: string): Set<string> {
   return keys;
 }
 
+/**
+ * What links to an open file may end in: its name, or, for who made it without one and named it then, that of open(2) for
+ * O_TMPFILE, which the link keeps.
+ */
+const namesOf = ({ path, key }: HeldFile): string[] => [basename(path), `#${key.slice(key.lastIndexOf(":") + 1)}`];
+
 /** Only files of these names are asked for what they are: one on a network may not answer. */
 function openIn(pid: number, names: ReadonlySet<string>): Set<string> {
   const keys = new Set<string>();
@@ -70,7 +76,7 @@ const isRefused = (error: unknown): boolean => ["EACCES", "EPERM"].includes(code
 
 /** One look at all processes but this one. */
 export function lookAtProcesses(files: readonly HeldFile[]): Holders {
-  const names = new Set(files.map(({ path }) => basename(path)));
+  const names = new Set(files.flatMap(namesOf));
   const holders = new Map<string, Holder[]>();
   const ownIpc = readlinkSync("/proc/self/ns/ipc");
   let unreadable = 0;

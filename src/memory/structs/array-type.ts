@@ -81,7 +81,7 @@ function arrayOf(value: unknown, length: number, parent: Place | undefined, key:
   // An array of a live record is a cursor: so records can be copied from one place to another.
   const values =
     value instanceof Cursor
-      ? Array.from({ length: value.length }, (_, i) => value.get(i))
+      ? Array.from({ length: value.length }, (_, i): unknown => value.get(i))
       : (value as ArrayLike<unknown>);
   if (values.length !== length) outOfRange(parent, `${key}.length`, String(length), values.length, length);
   return values;

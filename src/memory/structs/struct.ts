@@ -244,14 +244,14 @@ export class Struct<F extends Fields = Fields> extends FieldType<ValuesOf<F>> {
   }
 
   private together(name: string | undefined, others: readonly NamedStruct[]): readonly NamedStruct[] {
-    const isList =
-      Array.isArray(others) && others.every((each: Partial<NamedStruct> | null) => each?.struct instanceof Struct);
-    if (!isList)
+    const given: unknown = others;
+    const isNamed = (each: Partial<NamedStruct> | null): boolean => each?.struct instanceof Struct;
+    if (!Array.isArray(given) || !given.every(isNamed))
       throw new ArgumentError(
         "ERR_INVALID_ARGUMENT",
         `others must be structs with their names, [{ struct, name }], not ${show(others)}`,
       );
-    return [{ struct: this as Struct, name }, ...others];
+    return [{ struct: this, name }, ...others];
   }
 
   /** @internal */
