@@ -510,6 +510,67 @@ test("a walk through damaged words ends", async (t) => {
   words.set(saved);
 });
 
+describe("a thread that opened a region twice is told at once", () => {
+  const told =
+    (path: string, slot = 0) =>
+    (error: unknown): boolean =>
+      error instanceof ShmkitError &&
+      error.code === "ERR_DEADLOCK" &&
+      error.path === path &&
+      error.message.includes(`member ${slot}, which it waits for, is of this very thread`);
+
+  test("when it would sleep for what it has through the other", async (t) => {
+    const name = uniqueRegionName("deadlock-twice");
+    const [one, two] = [await joinRegion(t, name), await joinRegion(t, name)];
+    const guard = await (await one.mutex("m")).lock();
+    const mutex = await two.mutex("m");
+    assert.throws(() => mutex.lockSync(), told(mutex.address));
+    assert.throws(() => mutex.lockSync({ detectDeadlock: false }), told(mutex.address));
+    assert.throws(() => mutex.lockSync({ timeoutMs: 0 }), { code: "ERR_TIMEOUT" });
+    const waiting = mutex.lock();
+    guard.release();
+    (await waiting).release();
+    mutex.lockSync().release();
+
+    const [mine, theirs] = [await one.rwlock("rw"), await two.rwlock("rw")];
+    const keepsOut = {
+      lock: ["lockSync", "lockUpgradableSync", "lockSharedSync"],
+      lockUpgradable: ["lockSync", "lockUpgradableSync"],
+      lockShared: ["lockSync"],
+    } as const;
+    for (const holds of ["lock", "lockUpgradable", "lockShared"] as const) {
+      const held = await mine[holds]();
+      for (const wants of keepsOut[holds])
+        assert.throws(() => theirs[wants](), told(theirs.address), `${wants}, ${holds}`);
+      held.release();
+    }
+    const [reads, upgradable] = [await mine.lockShared(), await theirs.lockUpgradable()];
+    assert.throws(() => upgradable.upgradeSync(), told(theirs.address));
+    reads.release();
+    upgradable.release();
+    assert.deepEqual(theirs.statistics().readers, []);
+    theirs.lockSync().release();
+
+    const [first, second] = [await one.doOnce("o"), await two.doOnce("o")];
+    const done = first.run(async () => {
+      assert.throws(() => second.runSync(() => undefined), told(second.address));
+      return undefined;
+    });
+    await done;
+  });
+
+  test("when it would sleep behind its own asynchronous wait", async (t) => {
+    const name = uniqueRegionName("deadlock-twice-behind");
+    const [one, two] = [await joinRegion(t, name), await joinRegion(t, name)];
+    const [mine, theirs] = [await one.semaphore("s", { permits: 0 }), await two.semaphore("s", { permits: 0 })];
+    const waiting = mine.acquire();
+    assert.throws(() => theirs.acquireSync(), told(theirs.address));
+    mine.post();
+    (await waiting).release();
+    theirs.acquireSync().release();
+  });
+});
+
 describe("nobody is told", { concurrency: true }, () => {
   test("who waits for its own thread, or for somebody who does not wait", async (t) => {
     const name = uniqueRegionName("deadlock-none");
@@ -523,7 +584,7 @@ describe("nobody is told", { concurrency: true }, () => {
     await assert.rejects(theirs.lock({ timeoutMs: 2500 }), { code: "ERR_TIMEOUT" });
     assert.throws(() => theirs.lockSync({ timeoutMs: 300 }), { code: "ERR_TIMEOUT" });
     const throughAnother = await again.mutex("mine");
-    assert.throws(() => throughAnother.lockSync({ timeoutMs: 300 }), { code: "ERR_TIMEOUT" });
+    await assert.rejects(throughAnother.lock({ timeoutMs: 300 }), { code: "ERR_TIMEOUT" });
     const semaphore = await region.semaphore("mine too");
     const lease = await semaphore.acquire();
     assert.throws(() => semaphore.acquireSync({ timeoutMs: 300 }), { code: "ERR_TIMEOUT" });

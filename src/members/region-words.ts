@@ -10,6 +10,7 @@ export const HEADER = {
   state: header.state >> 2,
   maxMembers: header.maxMembers >> 2,
   maxPages: header.maxPages >> 2,
+  epoch: header.epoch >> 2,
   committedPages: header.committedPages >> 2,
   attachments: header.attachments >> 2,
   deaths: header.deaths >> 2,

@@ -1,4 +1,5 @@
 import * as words from "#words";
+import { ShmkitError } from "../base/errors.js";
 import { deadlineOf, now, signalOf, timeoutError, type WaitOptions } from "../base/deadline.js";
 import { rejected } from "../base/pause.js";
 import { native } from "../native/addon.js";
@@ -7,6 +8,7 @@ import { BLOCKED, type Blocked, type Member } from "./member.js";
 import { waitBegins } from "./diagnostics.js";
 import { ringAwake, ringOne } from "./doorbell.js";
 import { enterSet, leaveSet } from "./member-set.js";
+import { isOfThisThread } from "./thread-members.js";
 
 /** Something that can be tried again and again until it need not wait any more. */
 export interface Waitable<T> {
@@ -23,8 +25,8 @@ export interface Waitable<T> {
   readonly what: string;
   /** Waits of one kind on one object of this member go in order. */
   readonly queue: LocalQueue;
-  /** What the wait is on: {@link Waits.rejectOf} ends all of one owner. */
-  readonly owner: object;
+  /** What the wait is on: {@link Waits.rejectOf} ends all of one owner, and errors say its address. */
+  readonly owner: object & { readonly address?: string };
   /** Who stands in the way, for ERR_TIMEOUT. */
   holder?(): unknown;
   /** A wait for what may never come and nobody asked for: it does not keep the process alive, and no subscriber is told of it. */
@@ -178,6 +180,7 @@ export class Waits {
         const result = this.serve(waitable);
         if (result !== BLOCKED) return result;
         if (member.blockedOn !== this.syncSet) continue;
+        this.refuseOwnThread(waitable);
         const left = deadline - now();
         if (left <= 0) throw timeoutError(waitable.what, options?.timeoutMs, waitable.holder?.());
         if (isStalled) waitable.stalled?.(true);
@@ -197,6 +200,23 @@ export class Waits {
       if (this.syncSet !== 0) this.leave(this.syncSet, waitable);
       this.syncSet = 0;
     }
+  }
+
+  /** Whoever stands in the way is of this thread, which is about to sleep, and could never go on. @throws ERR_DEADLOCK */
+  private refuseOwnThread({ what, owner: { address } }: Waitable<unknown>): void {
+    const slot = this.inTheWay();
+    if (slot < 0 || !isOfThisThread(this.member, slot)) return;
+    throw new ShmkitError(
+      "ERR_DEADLOCK",
+      `${what} would never end: member ${slot}, which it waits for, is of this very thread, where the region is open twice; open it once`,
+      address === undefined ? {} : { path: address },
+    );
+  }
+
+  /** Slot of the member that the last attempt found to have what it needs, or to come first; -1 when it found none. */
+  private inTheWay(): number {
+    const { blockedLock, blockedBehind, segment } = this.member;
+    return (blockedLock === 0 ? blockedBehind : words.load(segment.words, blockedLock)) - 1;
   }
 
   /** Waits without blocking the thread. @throws ERR_TIMEOUT, the signal's reason */
@@ -483,10 +503,8 @@ export class Waits {
 
   /** Somebody alive holds the lock, or keeps its turn, for long: it may have been cut off, so have its event loop look. */
   private ringOwner(): void {
-    const { member } = this;
-    const { blockedLock, blockedBehind } = member;
-    const owner = blockedLock === 0 ? blockedBehind : words.load(member.segment.words, blockedLock);
-    if (owner > 0 && owner !== member.me) ringAwake(member, owner - 1);
+    const slot = this.inTheWay();
+    if (slot >= 0 && slot !== this.member.slot) ringAwake(this.member, slot);
   }
 
   /** A vm timeout cut off the end of a wait, or a Sync wait past its `finally`: leave its set, since a ring may have been spent on it. */

@@ -13,6 +13,7 @@ import type { Segment } from "../memory/segment.js";
 import { Deaths } from "../members/deaths.js";
 import { ringEverybody } from "../members/doorbell.js";
 import { Member } from "../members/member.js";
+import { joinedHere, leftHere } from "../members/thread-members.js";
 import { HEADER, SLOT, slotWord, type Geometry } from "../members/region-words.js";
 import { Waits } from "../members/waits.js";
 import { checkPinHolds } from "./file-system.js";
@@ -68,6 +69,7 @@ export class Membership {
       path,
     );
     this.deaths.noticed = native.watchDeaths(segment.id, descriptor) === 0;
+    joinedHere(member);
   }
 
   private onBell(): void {
@@ -91,6 +93,7 @@ export class Membership {
     this.deaths.stop();
     if (!segment.lost && !this.slotFreed) this.giveBack();
     this.member.closed = true;
+    leftHere(this.member);
     let closing: unknown;
     try {
       this.leaveName(path, unlinkWhenLast);

@@ -102,7 +102,8 @@ export class Once extends NamedObject {
 
   /**
    * Does it unless it was done, and resolves to what it came to. `initialise` is told whether somebody died in the middle of
-   * it before, however many have failed since. Its error is thrown here. The options are for waiting, not for doing.
+   * it before, however many have failed since. Its error is thrown here. The options are for waiting, not for doing. Whoever
+   * awaits it inside `initialise` waits for ever.
    * @throws ERR_TIMEOUT (its `owner` says who is doing it), the signal's reason, ERR_INVALID_ARGUMENT (also when `initialise`
    * answers something else than bytes or undefined), ERR_OUT_OF_RANGE (of the length), ERR_CLOSED, ERR_REGION_LOST
    */
@@ -119,7 +120,7 @@ export class Once extends NamedObject {
       this.giveUp();
     }
   }
-  /** {@link run}, blocking the thread. @throws ERR_DEADLOCK when this thread is doing it */
+  /** {@link run}, blocking the thread. @throws ERR_DEADLOCK also when this thread is doing it */
   runSync(initialise: (abandoned: boolean) => OnceResult, options?: WaitOptions): OnceResult {
     checkFunction(initialise);
     const turn = this.context.waits.sync(this.beginning(this.syncQueue), onlyWaitOptions(options, "once runSync"));

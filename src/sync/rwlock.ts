@@ -159,6 +159,8 @@ export class RwLock extends NamedObject {
    */
   private favourSince = 0;
   private favourOf = 0;
+  /** Slot of a member that reads, as the last look found it; -1 when none did. */
+  private reader = -1;
   /** Of an attempt that is not over. */
   private arriving: RwLockGuard | undefined;
   /** Whether a wait to read is noted: see {@link noteReadingWait}. */
@@ -435,6 +437,7 @@ export class RwLock extends NamedObject {
 
   /** Closes the gate when favoured readers are in; whether nobody reads any more. The lock is owned. */
   private shutOut(): boolean {
+    this.reader = -1;
     if (words.load(this.words, this.gate) === 0) {
       if (this.mustFavour()) return false;
       words.write(this.words, this.closings, words.read(this.words, this.closings) + 1);
@@ -443,9 +446,9 @@ export class RwLock extends NamedObject {
     }
     const { slotsUsed } = this.member;
     let count = countWord(this.base, 0);
-    for (let slot = 0; slot < slotsUsed; slot++, count += COUNT_STRIDE)
-      if (words.load(this.words, count) !== 0) return false;
-    return true;
+    for (let slot = 0; slot < slotsUsed && this.reader < 0; slot++, count += COUNT_STRIDE)
+      if (words.load(this.words, count) !== 0) this.reader = slot;
+    return this.reader < 0;
   }
 
   /** Whether readers that waited while the last one wrote have not come yet. Their favour does not last for ever. */
@@ -472,7 +475,7 @@ export class RwLock extends NamedObject {
   private waitEntering(): Blocked {
     if (!this.member.queued && !this.hasOtherEntrants) this.stopEntering();
     const until = this.favourSince === 0 ? undefined : this.favourSince + FAVOUR_MS;
-    return this.member.blocked(lockWaiters(this.base), 0, until);
+    return this.member.blocked(lockWaiters(this.base), this.reader + 1, until);
   }
 
   /** Nobody reads: from here on, this member's death is told. */

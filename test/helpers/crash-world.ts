@@ -13,6 +13,7 @@ import { LocalQueue } from "#src/members/waits.js";
 import type { NamedObject } from "#src/heap/named-object.js";
 import { native } from "#src/native/addon.js";
 import { StatusWord } from "#src/native/contract.js";
+import { leftHere } from "#src/members/thread-members.js";
 import { join, Membership } from "#src/region/membership.js";
 import { Agent } from "../instruments/agent.js";
 import { dispose, instrumentSystem, releaseAsKernel, system, whileParked } from "../instruments/system.js";
@@ -63,6 +64,8 @@ export class Actor {
     this.descriptor = descriptor;
     this.geometry = geometry;
     this.facts = { path: region.path, lifetime: region.lifetime, createdAt: region.createdAt, epoch: region.epoch };
+    // The actors are of one thread, but go on while one of them sleeps.
+    leftHere(inside(region).membership.member);
     this.renew(inside(region).membership);
   }
 
