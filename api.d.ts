@@ -999,6 +999,12 @@ export class RwLock {
     lockUpgradable(options?: LockOptions): Promise<RwLockGuard>;
     lockUpgradableSync(options?: LockOptions): RwLockGuard;
     tryLockUpgradable(): RwLockGuard | undefined;
+    run<T>(callback: (guard: RwLockGuard) => T | PromiseLike<T>, options?: LockOptions): Promise<T>;
+    runSync<T>(callback: (guard: RwLockGuard) => T, options?: LockOptions): T;
+    runShared<T>(callback: (guard: RwLockGuard) => T | PromiseLike<T>, options?: LockOptions): Promise<T>;
+    runSharedSync<T>(callback: (guard: RwLockGuard) => T, options?: LockOptions): T;
+    runUpgradable<T>(callback: (guard: RwLockGuard) => T | PromiseLike<T>, options?: LockOptions): Promise<T>;
+    runUpgradableSync<T>(callback: (guard: RwLockGuard) => T, options?: LockOptions): T;
     statistics(): RwLockStatistics;
     readonly name: string;
     get address(): string;
@@ -1100,6 +1106,8 @@ export class Semaphore {
     tryAcquire(options?: {
     permits?: number;
 }): SemaphoreLease | undefined;
+    run<T>(callback: (lease: SemaphoreLease) => T | PromiseLike<T>, options?: AcquireOptions): Promise<T>;
+    runSync<T>(callback: (lease: SemaphoreLease) => T, options?: AcquireOptions): T;
     wait(options?: WaitOptions & {
     permits?: number;
 }): Promise<void>;

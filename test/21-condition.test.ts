@@ -73,6 +73,9 @@ describe("a condition", () => {
       /of the predicate/,
     );
     assert.equal(guard.get(0), 1);
+    const promises = async (): Promise<boolean> => Promise.resolve(false);
+    assert.throws(() => condition.waitForSync(guard, promises as never), code("ERR_INVALID_ARGUMENT"));
+    assert.equal(guard.get(0), 1);
     guard.release();
     await assert.rejects(condition.wait(guard), code("ERR_NOT_HELD"));
     assert.throws(() => condition.waitForSync(guard, () => true), code("ERR_NOT_HELD"));

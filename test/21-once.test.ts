@@ -81,6 +81,8 @@ describe("what is done once", () => {
     assert.throws(() => other.runSync(() => new Uint8Array(4001)), code("ERR_OUT_OF_RANGE"));
     assert.throws(() => other.runSync(() => 5 as never), code("ERR_INVALID_ARGUMENT"));
     assert.throws(() => other.runSync(5 as never), code("ERR_INVALID_ARGUMENT"));
+    for (const run of ["runSync", "tryRun"] as const)
+      assert.throws(() => other[run]((() => Promise.resolve()) as never), /returned a promise; use run$/);
     assert.throws(() => other.runSync(() => other.runSync(() => undefined)), code("ERR_DEADLOCK"));
     assert.equal(other.isDone, false);
     await assert.rejects(

@@ -43,6 +43,31 @@ describe("a readers–writer lock", () => {
     });
   });
 
+  test("is held while a function runs, and released whatever that does", async (t) => {
+    const lock = await lockOf(t);
+    const fails = (): never => {
+      throw new RangeError("in the function");
+    };
+    const modes = { run: "exclusive", runShared: "shared", runUpgradable: "upgradable" } as const;
+    for (const run of ["run", "runShared", "runUpgradable"] as const) {
+      const sync = `${run}Sync` as const;
+      assert.equal(await lock[run](async (guard) => Promise.resolve(guard.mode)), modes[run]);
+      assert.equal(
+        lock[sync](({ mode }) => mode, { timeoutMs: 100 }),
+        modes[run],
+      );
+      await assert.rejects(lock[run](fails), RangeError);
+      assert.throws(() => lock[sync](fails), RangeError);
+      assert.throws(() => lock[sync](async () => Promise.resolve()), code("ERR_INVALID_ARGUMENT"));
+      await lock[run]((guard) => guard.release());
+      await assert.rejects(
+        lock[run](() => 0, { signal: AbortSignal.abort(new Error("no")) }),
+        /no/,
+      );
+      lock.lockSync().release();
+    }
+  });
+
   test("is upgradable by one, beside readers", async (t) => {
     const lock = await lockOf(t);
     const reader = await lock.lockShared();

@@ -28,6 +28,28 @@ describe("a semaphore", () => {
     assert.equal(semaphore.available, 3);
   });
 
+  test("leases while a function runs, and takes back whatever that does", async (t) => {
+    const app = await joinRegion(t, uniqueRegionName("semaphore-run"));
+    const semaphore = await app.semaphore("s", { permits: 3 });
+    const fails = (): never => {
+      throw new RangeError("in the function");
+    };
+    assert.equal(await semaphore.run(async () => Promise.resolve(semaphore.available)), 2);
+    assert.equal(
+      semaphore.runSync((lease) => lease.permits, { permits: 3 }),
+      3,
+    );
+    await assert.rejects(semaphore.run(fails), RangeError);
+    assert.throws(() => semaphore.runSync(fails), RangeError);
+    assert.throws(() => semaphore.runSync(async () => Promise.resolve()), code("ERR_INVALID_ARGUMENT"));
+    await semaphore.run((lease) => lease.release());
+    await assert.rejects(
+      semaphore.run(() => 0, { permits: 4, timeoutMs: 1 }),
+      code("ERR_TIMEOUT"),
+    );
+    assert.equal(semaphore.available, 3);
+  });
+
   test("posts and waits without leases, as POSIX semaphores do", async (t) => {
     const app = await joinRegion(t, uniqueRegionName("semaphore-post"));
     const semaphore = await app.semaphore("s", { permits: 0 });

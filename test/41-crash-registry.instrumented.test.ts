@@ -62,6 +62,11 @@ const NOT_EXPLORED: Readonly<Record<string, string>> = {
   "Pipe.writable": "sends, and closes if told to",
   "Pipe.nodeWritable": "sends, and closes if told to",
   "Mutex.statistics": "looks only",
+  ...Object.fromEntries(
+    ["RwLock.run", "RwLock.runShared", "RwLock.runUpgradable", "Semaphore.run"].flatMap((name) =>
+      [name, `${name}Sync`].map((method) => [method, "takes, and gives back, by methods of their own"]),
+    ),
+  ),
   "MutexGuard.get": "looks only",
   "ShmkitError.[Symbol.hasInstance]": "touches no shared memory",
 };

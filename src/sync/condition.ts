@@ -19,6 +19,7 @@ import { LocalQueue, type Waitable } from "../members/waits.js";
 import type { Mutex } from "./mutex.js";
 import { MutexGuard } from "./mutex-guard.js";
 import { CONDITION_WORD, WakeUps } from "./wake-ups.js";
+import { noPromise } from "./while-held.js";
 
 const WAIT = Op["condition.wait"];
 const NOTIFY = Op["condition.notify"];
@@ -157,10 +158,11 @@ export class Condition extends NamedObject {
       }
     }
   }
-  /** {@link waitFor}, blocking the thread. */
+  /** {@link waitFor}, blocking the thread. @throws ERR_INVALID_ARGUMENT also when the predicate answers a promise */
   waitForSync(guard: MutexGuard, predicate: () => boolean, options?: ConditionWaitOptions): void {
     const deadline = this.prepareFor(guard, predicate, options, "waitForSync");
-    for (let left = deadline - now(); !predicate(); left = deadline - now()) {
+    const isTrue = (): boolean => noPromise(predicate(), "waitForSync", "waitFor");
+    for (let left = deadline - now(); !isTrue(); left = deadline - now()) {
       if (left <= 0) throw this.timedOut(options);
       try {
         this.waitSync(guard, { ...options, timeoutMs: left });

@@ -1,5 +1,5 @@
 import * as words from "#words";
-import { ArgumentError, ShmkitError } from "../base/errors.js";
+import { ShmkitError } from "../base/errors.js";
 import { flag, knownOptions, wholeNumber } from "../base/arguments.js";
 import { MUTEX_BYTES, MUTEX_WORDS } from "../layout/lock.js";
 import { Op } from "../layout/member-slot.js";
@@ -30,6 +30,7 @@ import { LOCK_OPTIONS, looks, type LockOptions } from "./lock-options.js";
 import { MutexGuard } from "./mutex-guard.js";
 import { MUTEX_WORD, mutexStatistics, noteWaiting, type MutexStatistics } from "./mutex-statistics.js";
 import { mutexPoint } from "./wait-points.js";
+import { whileHeld, whileHeldSync } from "./while-held.js";
 
 const LOCK = Op["mutex.lock"];
 const UNLOCK = Op["mutex.unlock"];
@@ -183,15 +184,7 @@ export class Mutex extends NamedObject {
    * @throws as {@link lock}, and whatever the function throws
    */
   async run<T>(callback: (guard: MutexGuard) => T | PromiseLike<T>, options?: LockOptions): Promise<T> {
-    const guard = await this.lock(options);
-    try {
-      return await callback(guard);
-    } catch (error) {
-      this.undoOf(guard);
-      throw error;
-    } finally {
-      guard[Symbol.dispose]();
-    }
+    return whileHeld(await this.lock(options), callback, (guard) => this.undoOf(guard));
   }
 
   /**
@@ -199,18 +192,7 @@ export class Mutex extends NamedObject {
    * @throws as {@link lockSync}, whatever the function throws, and ERR_INVALID_ARGUMENT when it returns a promise
    */
   runSync<T>(callback: (guard: MutexGuard) => T, options?: LockOptions): T {
-    const guard = this.lockSync(options);
-    try {
-      const result = callback(guard);
-      if (result instanceof Promise)
-        throw new ArgumentError("ERR_INVALID_ARGUMENT", "the function given to runSync returned a promise; use run");
-      return result;
-    } catch (error) {
-      this.undoOf(guard);
-      throw error;
-    } finally {
-      guard[Symbol.dispose]();
-    }
+    return whileHeldSync(this.lockSync(options), callback, ["runSync", "run"], (guard) => this.undoOf(guard));
   }
 
   private undoOf(guard: MutexGuard): void {

@@ -22,6 +22,7 @@ import { ringAll } from "../members/doorbell.js";
 import { BLOCKED, type Blocked, type Member } from "../members/member.js";
 import { membersOf } from "../members/member-set.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
+import { noPromise } from "./while-held.js";
 
 /** @internal Word offset of the outcome. */
 export const OUTCOME = ONCE.at.outcome >> 2;
@@ -140,7 +141,7 @@ export class Once extends NamedObject {
 
   private doNow({ abandoned }: Turn, initialise: (abandoned: boolean) => OnceResult): OnceResult {
     try {
-      return this.finish(initialise(abandoned));
+      return this.finish(noPromise(initialise(abandoned), "runSync or tryRun", "run"));
     } finally {
       this.giveUp();
     }

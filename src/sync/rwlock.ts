@@ -33,6 +33,7 @@ import { DeadlockWatch, PRESUMED_MS } from "./deadlock.js";
 import { LOCK_OPTIONS, looks, type LockOptions } from "./lock-options.js";
 import { Turns } from "./turns.js";
 import { readPoint, writePoint } from "./wait-points.js";
+import { whileHeld, whileHeldSync } from "./while-held.js";
 
 const LOCK = Op["rwlock.lock"];
 const UNLOCK = Op["rwlock.unlock"];
@@ -249,6 +250,51 @@ export class RwLock extends NamedObject {
   /** The guard, or undefined when somebody writes, holds it so, or waits for either. Never waits. */
   tryLockUpgradable(): RwLockGuard | undefined {
     return guardOf(this.context.waits.try(this.upgradabling));
+  }
+
+  /**
+   * Calls a function while holding it to write, and releases it whatever happens; resolves to what the function does.
+   * @throws as {@link lock}, and whatever the function throws
+   */
+  async run<T>(callback: (guard: RwLockGuard) => T | PromiseLike<T>, options?: LockOptions): Promise<T> {
+    return whileHeld(await this.lock(options), callback);
+  }
+  /**
+   * {@link run}, blocking the thread; the function must have done its work when it returns.
+   * @throws as {@link lockSync}, whatever the function throws, and ERR_INVALID_ARGUMENT when it returns a promise
+   */
+  runSync<T>(callback: (guard: RwLockGuard) => T, options?: LockOptions): T {
+    return whileHeldSync(this.lockSync(options), callback, ["runSync", "run"]);
+  }
+
+  /**
+   * {@link run}, holding it to read.
+   * @throws as {@link lockShared}, and whatever the function throws
+   */
+  async runShared<T>(callback: (guard: RwLockGuard) => T | PromiseLike<T>, options?: LockOptions): Promise<T> {
+    return whileHeld(await this.lockShared(options), callback);
+  }
+  /**
+   * {@link runShared}, blocking the thread; the function must have done its work when it returns.
+   * @throws as {@link lockSharedSync}, whatever the function throws, and ERR_INVALID_ARGUMENT when it returns a promise
+   */
+  runSharedSync<T>(callback: (guard: RwLockGuard) => T, options?: LockOptions): T {
+    return whileHeldSync(this.lockSharedSync(options), callback, ["runSharedSync", "runShared"]);
+  }
+
+  /**
+   * {@link run}, holding it to read and perhaps write.
+   * @throws as {@link lockUpgradable}, and whatever the function throws
+   */
+  async runUpgradable<T>(callback: (guard: RwLockGuard) => T | PromiseLike<T>, options?: LockOptions): Promise<T> {
+    return whileHeld(await this.lockUpgradable(options), callback);
+  }
+  /**
+   * {@link runUpgradable}, blocking the thread; the function must have done its work when it returns.
+   * @throws as {@link lockUpgradableSync}, whatever the function throws, and ERR_INVALID_ARGUMENT when it returns a promise
+   */
+  runUpgradableSync<T>(callback: (guard: RwLockGuard) => T, options?: LockOptions): T {
+    return whileHeldSync(this.lockUpgradableSync(options), callback, ["runUpgradableSync", "runUpgradable"]);
   }
 
   /** How it is now; looks without locking. */

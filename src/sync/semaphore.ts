@@ -14,6 +14,7 @@ import { LOCK_OPTIONS, looks, type LockOptions } from "./lock-options.js";
 import { availablePermits, SEMAPHORE_WORD, semaphoreStatistics, type SemaphoreStatistics } from "./semaphore-words.js";
 import { ServedInTurn } from "./served-in-turn.js";
 import { leasePoint } from "./wait-points.js";
+import { whileHeld, whileHeldSync } from "./while-held.js";
 
 /** SEM_VALUE_MAX of sem_post(3). */
 const MAX_PERMITS = 2 ** 31 - 1;
@@ -128,6 +129,21 @@ export class Semaphore extends ServedInTurn {
     this.member.queued = false;
     const lease = this.attemptLease(permits, this.queue);
     return lease === BLOCKED ? undefined : lease;
+  }
+
+  /**
+   * Calls a function while leasing permits, and gives them back whatever happens; resolves to what the function does.
+   * @throws as {@link acquire}, and whatever the function throws
+   */
+  async run<T>(callback: (lease: SemaphoreLease) => T | PromiseLike<T>, options?: AcquireOptions): Promise<T> {
+    return whileHeld(await this.acquire(options), callback);
+  }
+  /**
+   * {@link run}, blocking the thread; the function must have done its work when it returns.
+   * @throws as {@link acquireSync}, whatever the function throws, and ERR_INVALID_ARGUMENT when it returns a promise
+   */
+  runSync<T>(callback: (lease: SemaphoreLease) => T, options?: AcquireOptions): T {
+    return whileHeldSync(this.acquireSync(options), callback, ["runSync", "run"]);
   }
 
   /** Takes permits for good, as sem_wait(3) does: they come back by {@link post} only. Errors as {@link acquire}. */

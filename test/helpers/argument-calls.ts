@@ -329,4 +329,24 @@ export const WITH_OPTIONS: Record<
       },
     ]),
   ),
+  ...Object.fromEntries(
+    ["run", "runSync"].map((verb) => [
+      `semaphore.${verb}`,
+      {
+        call: ({ region }: Things, o: unknown) => loose(region.semaphoreSync("semaphore"), verb)(() => 0, o),
+        misspelt: "permit",
+        meant: "permits",
+      },
+    ]),
+  ),
+  ...Object.fromEntries(
+    ["run", "runSync", "runShared", "runSharedSync", "runUpgradable", "runUpgradableSync"].map((verb) => [
+      `rwlock.${verb}`,
+      {
+        call: ({ region }: Things, o: unknown) => loose(region.rwlockSync("rwlock"), verb)(() => 0, o),
+        misspelt: "timeout",
+        meant: "timeoutMs",
+      },
+    ]),
+  ),
 };
