@@ -6,7 +6,7 @@
 #include "mapping.h"
 
 /* NATIVE_ABI in src/native/contract.ts. */
-#define SHMKIT_NATIVE_ABI 6
+#define SHMKIT_NATIVE_ABI 7
 
 static const struct export EXPORTS[] = {
     {"openTemporary", open_temporary},
@@ -29,6 +29,7 @@ static const struct export EXPORTS[] = {
     {"startTime", start_time},
     {"threadId", thread_id},
     {"randomWord", random_word},
+    {"sentSignals", sent_signals},
     {"lock", lock_byte},
     {"unlock", unlock_byte},
     {"probe", probe_bytes},

@@ -32,6 +32,9 @@ int64_t start_time(struct call *call);
 int64_t thread_id(struct call *call);
 int64_t random_word(struct call *call);
 
+/* signals.c */
+int64_t sent_signals(struct call *call);
+
 /* locks.c */
 int64_t lock_byte(struct call *call);
 int64_t unlock_byte(struct call *call);

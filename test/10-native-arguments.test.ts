@@ -38,6 +38,7 @@ const SIGNATURES: Functions = {
   startTime: [],
   threadId: [],
   randomWord: [],
+  sentSignals: ["integer"],
   lock: ["integer", "integer"],
   unlock: ["integer", "integer"],
   probe: ["integer", "integer", "integer"],

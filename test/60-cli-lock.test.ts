@@ -5,8 +5,9 @@ import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { Region } from "shmkit";
-import { run, start, until } from "./helpers/cli-process.js";
+import { CLI, run, start, until } from "./helpers/cli-process.js";
 import { joined, regionName } from "./helpers/cli-regions.js";
+import { PseudoTerminal } from "./helpers/pseudo-terminal.js";
 
 const NODE = process.execPath;
 const program = (script: string): string[] => ["--", NODE, "-e", script];
@@ -132,6 +133,50 @@ describe("shmkit lock", () => {
     }
     assert.equal((await cli.ended).code, 7);
     assert.equal(mutex.ownerSlot, undefined);
+  });
+
+  /** Says which signals come, and how often each. */
+  const counting = `
+    const counts = {};
+    for (const name of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGALRM", "SIGUSR1", "SIGUSR2"])
+      process.on(name, () => {
+        counts[name] = (counts[name] ?? 0) + 1;
+        console.log(name + " " + counts[name]);
+        if (name === "SIGTERM") process.exit(0);
+      });
+    setInterval(() => {}, 1000);
+    console.log("ready");`;
+
+  test("passes on each signal that can end it", async () => {
+    const cli = start(["lock", `${regionName()}/m`, ...program(counting)]);
+    let expected = "ready\n";
+    await until(() => cli.soFar === expected);
+    for (const name of ["SIGINT", "SIGHUP", "SIGQUIT", "SIGALRM", "SIGUSR1", "SIGUSR2", "SIGTERM"] as const) {
+      cli.kill(name);
+      expected += `${name} 1\n`;
+      await until(() => cli.soFar === expected || cli.hasEnded);
+    }
+    const { code, text } = await cli.ended;
+    assert.deepEqual([code, text], [0, expected]);
+  });
+
+  test("passes SIGINT on that was sent to it alone, and not that of Ctrl-C, which the program gets as well", async () => {
+    const command = [NODE, CLI, "lock", `${regionName()}/m`, ...program(counting)];
+    const terminal = new PseudoTerminal(command, 80, 24);
+    await terminal.until((shown) => shown.includes("ready"));
+    terminal.kill("SIGINT");
+    await terminal.until((shown) => shown.includes("SIGINT 1"));
+    terminal.type("\u0003");
+    await terminal.until((shown) => shown.includes("SIGINT 2"));
+    terminal.type("\u001c");
+    await terminal.until((shown) => shown.includes("SIGQUIT 1"));
+    terminal.kill("SIGQUIT");
+    await terminal.until((shown) => shown.includes("SIGQUIT 2"));
+    // What comes later is passed on later: a second SIGINT or SIGQUIT of one key would be there before it.
+    terminal.kill("SIGTERM");
+    const { shown, ending } = await terminal.ended;
+    assert.equal(ending, "cooked code 0");
+    assert.deepEqual(shown.match(/SIG\w+ \d/g), ["SIGINT 1", "SIGINT 2", "SIGQUIT 1", "SIGQUIT 2", "SIGTERM 1"]);
   });
 
   test("that is killed passes the mutex on, and tells the next program", async () => {

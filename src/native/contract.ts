@@ -134,6 +134,12 @@ export interface NativeAddon {
    * which the library loads. See getrandom(2).
    */
   randomWord(): number;
+  /**
+   * How many signals of a number processes have sent to this one since the last call: not those of a terminal, which its
+   * kernel sends to every process in the foreground. The first call begins to count; before it something must handle the
+   * signal, which still does. -EINVAL if nothing does. See `si_code` in sigaction(2).
+   */
+  sentSignals(signal: number): number;
 
   // Open-file-description locks on single bytes; write locks; offsets are absolute and may lie beyond the file's end.
 
@@ -356,4 +362,4 @@ export interface NativeAddon {
   msg_remove(id: number): number;
 }
 
-export const NATIVE_ABI = 6;
+export const NATIVE_ABI = 7;

@@ -1,14 +1,13 @@
-import { spawn } from "node:child_process";
-import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ShmkitError, type MutexGuard, type Region, type RwLockGuard, type WaitOptions } from "#shmkit";
 import { objectAddress } from "../address.js";
 import { printable } from "../colours.js";
 import type { Command, Invocation } from "../command.js";
-import { CommandError, errorJson, errorLine, usageError } from "../exit-codes.js";
+import { errorJson, errorLine, usageError } from "../exit-codes.js";
 import { holdersOf, partyName } from "../holders.js";
 import { isTimeout, Patience } from "../patience.js";
 import { joinRegion } from "../regions.js";
+import { runProgram } from "../run-program.js";
 import { glance, timeoutOf } from "../timeouts.js";
 
 export const command: Command = {
@@ -19,9 +18,10 @@ export const command: Command = {
 the program's, or 128 and the number of the signal that ended it. As flock(1), but between everybody who uses that lock,
 programs of this library included. NAME may be a mutex or a readers-writer lock; if it does not exist, it is made as a
 readers-writer lock, in a region that goes with its last user. Options of shmkit stand in front of the program: from that on
-everything is the program's, with and without --. SIGTERM, SIGHUP and SIGINT are passed on to the program, and
-the lock is held until it has ended. If shmkit itself is killed by SIGKILL the lock is free at once, although the program
-may go on. The program finds SHMKIT_ABANDONED=1 in its environment when the last owner died while it had the lock.`,
+everything is the program's, with and without --. SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM, SIGUSR1 and SIGUSR2 are passed
+on to the program, unless a terminal sent them to both, and the lock is held until it has ended. If another signal ends shmkit
+itself, as SIGKILL does, the lock is free at once, although the program may go on. The program finds
+SHMKIT_ABANDONED=1 in its environment when the last owner died while it had the lock.`,
   options: {
     shared: { type: "boolean", short: "s", about: "together with others that lock it shared; not of a mutex" },
     timeout: {
@@ -51,9 +51,6 @@ may go on. The program finds SHMKIT_ABANDONED=1 in its environment when the last
   run: lock,
 };
 
-/** Signals that go to the program. */
-const PASSED = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-
 /** As many as a region can have: each run of this command is one, waiting ones as well. */
 const MAX_MEMBERS = 256;
 /** Between two tries to join a region that is full. */
@@ -78,7 +75,7 @@ async function lock(invocation: Invocation): Promise<number> {
   const { region, guard } = held;
   let code: number;
   try {
-    code = await runProgram(program, args, guard.abandoned);
+    code = await runProgram(program, args, guard.abandoned ? { SHMKIT_ABANDONED: "1" } : {});
   } catch (error) {
     // Nobody has seen to what the last owner left: the next one is told as well, since leaving with it is dying with it.
     if (!guard.abandoned) guard.release();
@@ -164,28 +161,4 @@ function conflictCodeOf(text: string | undefined): number | undefined {
   if (!/^\d{1,3}$/.test(text) || Number(text) > 255)
     throw usageError(`--conflict-exit-code must be a number from 0 to 255, not ${JSON.stringify(text)}`);
   return Number(text);
-}
-
-/** Resolves to the exit code of a program that has this process's terminal and gets its signals. */
-async function runProgram(program: string, args: readonly string[], abandoned: boolean): Promise<number> {
-  const { SHMKIT_ABANDONED: _inherited, ...inherited } = process.env;
-  const env = abandoned ? { ...inherited, SHMKIT_ABANDONED: "1" } : inherited;
-  const child = spawn(program, args, { stdio: "inherit", env });
-  const passOn = (name: NodeJS.Signals): void => {
-    // Ctrl-C goes to the program by itself.
-    if (name !== "SIGINT" || !process.stdin.isTTY) child.kill(name);
-  };
-  for (const name of PASSED) process.on(name, passOn);
-  try {
-    return await new Promise((resolve, reject) => {
-      child.once("error", (error: NodeJS.ErrnoException) => {
-        const isMissing = error.code === "ENOENT";
-        const code = isMissing ? "ERR_NO_PROGRAM" : "ERR_NOT_EXECUTABLE";
-        reject(new CommandError(code, `cannot run ${program}: ${error.code}`, isMissing ? 127 : 126));
-      });
-      child.once("exit", (code, endedBy) => resolve(code ?? 128 + constants.signals[endedBy!]));
-    });
-  } finally {
-    for (const name of PASSED) process.off(name, passOn);
-  }
 }
