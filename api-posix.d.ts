@@ -153,7 +153,7 @@ export function munlock(memory: Mapped): void;
 
 export function munmap(memory: Mapped): void;
 
-export function posix_fallocate(fd: number, offset: number, len: number): Promise<void>;
+export function posix_fallocate(fd: number, offset: number, len: number, options?: WaitOptions): Promise<void>;
 
 export function posix_fallocateSync(fd: number, offset: number, len: number): void;
 

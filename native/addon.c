@@ -54,6 +54,7 @@ static const struct export EXPORTS[] = {
     {"memfd_create", posix_memfd_create},
     {"fcntl", posix_fcntl},
     {"posix_fallocate", posix_fallocate_now},
+    {"posix_fallocate_async", posix_fallocate_async},
     {"mmap", raw_map},
     {"mprotect", raw_protect},
     {"mlock", raw_lock},

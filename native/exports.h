@@ -77,7 +77,10 @@ int64_t posix_shm_open(struct call *call);
 int64_t posix_shm_unlink(struct call *call);
 int64_t posix_memfd_create(struct call *call);
 int64_t posix_fcntl(struct call *call);
+
+/* preallocation.c */
 int64_t posix_fallocate_now(struct call *call);
+int64_t posix_fallocate_async(struct call *call);
 
 /* raw-memory.c */
 int64_t raw_map(struct call *call);

@@ -136,10 +136,17 @@ static struct guard_entry *free_entry(void) {
   }
 }
 
+int guard_against_writes(struct mapping *mapping) {
+  pthread_mutex_lock(&writers);
+  int failure = install(&violations, SIGSEGV, on_violation);
+  pthread_mutex_unlock(&writers);
+  if (failure == 0) mapping->faults_on_write = true;
+  return failure;
+}
+
 int guard_add(struct mapping *mapping) {
   pthread_mutex_lock(&writers);
   int failure = install(&bus_errors, SIGBUS, on_bus_error);
-  if (failure == 0 && mapping->faults_on_write) failure = install(&violations, SIGSEGV, on_violation);
   if (failure == 0) {
     mapping->guard = free_entry();
     if (mapping->guard == NULL) {

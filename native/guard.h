@@ -12,6 +12,8 @@ struct mapping;
 
 /* Guards the mapping's range, installing the handler the first time. 0 or -errno. */
 int guard_add(struct mapping *mapping);
+/* From now on the first write to what may only be read of it makes a private copy. 0 or -errno. */
+int guard_against_writes(struct mapping *mapping);
 /* The range has been replaced by private memory already: no access can fault between the two. */
 void guard_remove(struct mapping *mapping);
 

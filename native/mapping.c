@@ -1,6 +1,7 @@
 #include "mapping.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -204,6 +205,7 @@ int64_t map_file(struct call *call) {
   int64_t length = call_integer(call, 1, "lengthBytes", 1, MAX_SAFE_INTEGER);
   bool writable = call_boolean(call, 2, "writable");
   bool shared = call_boolean(call, 3, "shared");
+  bool keeps_file = call_boolean(call, 4, "keepsFile");
   if (call->stopped) return 0;
   if (shared && !mapping_can_share()) return -ENOTSUP;
 
@@ -213,7 +215,17 @@ int64_t map_file(struct call *call) {
   int flags = (writable ? MAP_SHARED : MAP_PRIVATE) | MAP_NORESERVE;
   void *base = mmap(NULL, mapping->length, PROT_READ | PROT_WRITE, flags, descriptor, 0);
   int failure = base == MAP_FAILED ? -errno : mapping_guard(mapping, base);
+  if (failure != 0) {
+    free(mapping);
+    return failure;
+  }
+  if (keeps_file) {
+    mapping->file = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    failure = mapping->file < 0 ? -errno : 0;
+  }
   if (failure == 0) return mapping_offer(call, mapping, shared);
+  guard_remove(mapping);
+  munmap(base, mapping->length);
   free(mapping);
   return failure;
 }

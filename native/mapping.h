@@ -33,9 +33,10 @@ struct mapping {
   size_t length;
   size_t usable;
   bool writable;
-  /* The system gives no private copy of it: the first write makes one. */
+  /* Of System V: the system gives no private copy of it; where it may only be read, the first write makes one. */
+  bool is_segment;
   bool faults_on_write;
-  /* Of a mapping whose protection can change: what is mapped, or -1. */
+  /* Of a file whose protection can change: what is mapped, or -1. */
   int file;
   int64_t file_offset;
   uint32_t id;

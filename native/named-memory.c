@@ -74,14 +74,3 @@ int64_t posix_fcntl(struct call *call) {
   int answer = fcntl(descriptor, (int)command, (int)argument);
   return answer < 0 ? -errno : answer;
 }
-
-int64_t posix_fallocate_now(struct call *call) {
-  int descriptor = call_descriptor(call, 0);
-  int64_t offset = call_integer(call, 1, "offset", 0, MAX_SAFE_INTEGER);
-  int64_t length = call_integer(call, 2, "len", 0, MAX_SAFE_INTEGER);
-  if (call->stopped) return 0;
-  int failure;
-  do failure = posix_fallocate(descriptor, offset, length);
-  while (failure == EINTR);
-  return -failure;
-}

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "environment.h"
+#include "guard.h"
 #include "interruptible.h"
 #include "mapping.h"
 
@@ -22,7 +23,7 @@ static int check_protection(int64_t protection) {
 }
 
 static bool is_private(const struct mapping *mapping) {
-  return mapping->file < 0;
+  return mapping->file < 0 && !mapping->is_segment;
 }
 
 /* Shared memory of nobody else: a file, so that its protection can change like that of any other. */
@@ -110,6 +111,20 @@ static struct pages call_pages(struct call *call) {
   return pages;
 }
 
+/* Pages of System V are the same ones whatever may be done with them: a write to those for reading is caught. */
+static int protect_segment(struct pages pages, int protection) {
+  int failure = (protection & PROT_WRITE) == 0 ? guard_against_writes(pages.mapping) : 0;
+  if (failure != 0) return failure;
+  return mprotect(pages.begin, pages.length, protection | PROT_READ) == 0 ? 0 : -errno;
+}
+
+static void note_protection(struct pages pages, int protection) {
+  bool is_whole = pages.begin == pages.mapping->base && pages.length >= pages.mapping->usable;
+  /* A part of this process's own is enough: what is there keeps nobody out. */
+  if ((protection & PROT_WRITE) == 0) pages.mapping->writable = false;
+  else if (is_whole) pages.mapping->writable = true;
+}
+
 int64_t raw_protect(struct call *call) {
   struct pages pages = call_pages(call);
   int64_t protection = call_integer(call, 3, "prot", 0, INT32_MAX);
@@ -118,13 +133,15 @@ int64_t raw_protect(struct call *call) {
   if (failure != 0 || is_private(pages.mapping) || pages.length == 0) return failure;
   /* A mutex that is locked is replaced neither by this process's own pages nor by others' of the same place. */
   if (atomic_load(&pages.mapping->locked) > 0) return -EBUSY;
-  bool is_whole = pages.begin == pages.mapping->base && pages.length >= pages.mapping->usable;
+  if (pages.mapping->is_segment) {
+    failure = protect_segment(pages, (int)protection);
+    if (failure == 0) note_protection(pages, (int)protection);
+    return failure;
+  }
   int64_t offset = pages.mapping->file_offset + (pages.begin - pages.mapping->base);
   void *mapped = map_pages(pages.begin, pages.length, (int)protection, MAP_FIXED | MAP_SHARED, pages.mapping->file, offset);
   if (mapped != MAP_FAILED) {
-    /* A part of this process's own is enough: what is there keeps nobody out. */
-    if ((protection & PROT_WRITE) == 0) pages.mapping->writable = false;
-    else if (is_whole) pages.mapping->writable = true;
+    note_protection(pages, (int)protection);
     return 0;
   }
   failure = errno;

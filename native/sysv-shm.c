@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/shm.h>
 
+#include "guard.h"
 #include "mapping.h"
 #include "sysv.h"
 
@@ -36,8 +37,10 @@ int64_t sysv_shmat(struct call *call) {
     shmdt(base);
     return failure;
   }
-  mapping->faults_on_write = (flags & SHM_RDONLY) != 0;
-  failure = mapping_guard(mapping, base);
+  mapping->is_segment = true;
+  failure = mapping->writable ? 0 : guard_against_writes(mapping);
+  if (failure != 0) shmdt(base);
+  else failure = mapping_guard(mapping, base);
   if (failure == 0) return mapping_offer(call, mapping, false);
   free(mapping);
   return failure;

@@ -42,7 +42,7 @@ const SIGNATURES: Functions = {
   lock: ["integer", "integer"],
   unlock: ["integer", "integer"],
   probe: ["integer", "integer", "integer"],
-  map: ["integer", "integer", "boolean", "boolean"],
+  map: ["integer", "integer", "boolean", "boolean", "boolean"],
   closeMapping: ["integer"],
   isLocked: ["integer"],
   pin: ["integer", "integer", "integer"],
@@ -63,6 +63,7 @@ const SIGNATURES: Functions = {
   memfd_create: ["text", "integer", "boolean"],
   fcntl: ["integer", "integer", "integer"],
   posix_fallocate: ["integer", "integer", "integer"],
+  posix_fallocate_async: ["integer", "integer", "integer"],
   mmap: ["integer", "integer", "integer", "integer", "integer"],
   mprotect: ["integer", "integer", "integer", "integer"],
   mlock: ["integer", "integer", "integer"],
@@ -140,7 +141,7 @@ const OF_THE_SYSTEM = ["constants", "errorText"];
 /** Their numbers are no descriptors. */
 const NO_DESCRIPTOR = /Uid$|^randomWord$/;
 /** Functions that would take all the memory that they are asked for: their file is one that cannot grow. */
-const ALLOCATING = ["allocate", "allocateAsync", "posix_fallocate"];
+const ALLOCATING = ["allocate", "allocateAsync", "posix_fallocate", "posix_fallocate_async"];
 
 class Valued {
   valueOf(): number {

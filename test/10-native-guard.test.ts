@@ -153,7 +153,7 @@ describe("a region that is truncated", () => {
            const native = require(workerData.addon);
            const descriptor = native.openExisting(workerData.path, true);
            const ids = [];
-           const mappings = Array.from({ length: 20 }, () => native.map(descriptor, ${4 * MEBIBYTE}, true, false));
+           const mappings = Array.from({ length: 20 }, () => native.map(descriptor, ${4 * MEBIBYTE}, true, false, false));
            Atomics.add(workerData.gate, 0, 1);
            while (Atomics.load(workerData.gate, 1) === 0);
            let sum = 0;

@@ -231,7 +231,7 @@ describe("an environment that ends without closing", () => {
     const script = `
       const native = require(process.argv[1]);
       const descriptor = native.openExisting(process.argv[2], true);
-      const mapping = native.map(descriptor, 4096, true, false);
+      const mapping = native.map(descriptor, 4096, true, false, false);
       native.pin(mapping.id, descriptor, ${LIVENESS});
       native.setExitPlan(mapping.id, descriptor, { path: process.argv[2], attachLockOffset: ${ATTACH_LOCK},
         livenessOffset: ${LIVENESS}, livenessCount: 1, stateOffset: ${STATE}, closedValue: ${CLOSED} });
@@ -258,7 +258,7 @@ describe("an environment that ends without closing", () => {
     const script = `
       const { parentPort, workerData } = require("node:worker_threads");
       const native = require(workerData.addon);
-      const { id } = native.map(workerData.descriptor, 4096, true, false);
+      const { id } = native.map(workerData.descriptor, 4096, true, false, false);
       parentPort.postMessage(native.setExitPlan(id, workerData.descriptor, workerData.plan));`;
     const plan = planFor("");
     const { descriptor } = file;

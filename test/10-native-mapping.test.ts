@@ -59,10 +59,10 @@ describe("mappings", () => {
   test("what cannot be mapped", () => {
     using file = NativeFile.create("refused");
     const reader = native.openExisting(file.path, false);
-    assert.equal(native.map(reader, 4096, true, false), -errno.EACCES);
-    assert.equal(native.map(2 ** 31 - 1, 4096, true, false), -errno.EBADF);
-    assert.equal(native.map(file.descriptor, Number.MAX_SAFE_INTEGER, true, false), -errno.ENOMEM);
-    assert.throws(() => native.map(file.descriptor, 0, true, false), RangeError);
+    assert.equal(native.map(reader, 4096, true, false, false), -errno.EACCES);
+    assert.equal(native.map(2 ** 31 - 1, 4096, true, false, false), -errno.EBADF);
+    assert.equal(native.map(file.descriptor, Number.MAX_SAFE_INTEGER, true, false, false), -errno.ENOMEM);
+    assert.throws(() => native.map(file.descriptor, 0, true, false, false), RangeError);
     native.close(reader);
   });
 
@@ -70,7 +70,7 @@ describe("mappings", () => {
     using file = NativeFile.create("huge");
     const before = memoryMaps(file.path).length;
     for (const length of [2 ** 33, 2 ** 40]) {
-      const mapping = native.map(file.descriptor, length, true, false);
+      const mapping = native.map(file.descriptor, length, true, false, false);
       if (typeof mapping === "number") {
         assert.ok([-errno.EOPNOTSUPP, -errno.ENOMEM].includes(mapping));
         assert.equal(memoryMaps(file.path).length, before);
@@ -91,7 +91,7 @@ describe("mappings", () => {
     using file = NativeFile.create("ids");
     const seen = new Set<number>();
     for (let i = 0; i < 50; i++) {
-      const mapping = native.map(file.descriptor, 4096, true, false);
+      const mapping = native.map(file.descriptor, 4096, true, false, false);
       assert.ok(typeof mapping === "object" && !seen.has(mapping.id));
       seen.add(mapping.id);
       native.closeMapping(mapping.id);
@@ -111,7 +111,7 @@ describe("mappings", () => {
 
   test("a SharedArrayBuffer, where the runtime can, is the region in every worker", async () => {
     using file = NativeFile.create("shared");
-    const mapping = native.map(file.descriptor, 4096, true, true);
+    const mapping = native.map(file.descriptor, 4096, true, true, false);
     if (!native.hasExternalSharedArrayBuffer) {
       assert.equal(mapping, -errno.EOPNOTSUPP);
       return;
@@ -209,7 +209,7 @@ describe("closing a mapping", () => {
     using file = NativeFile.create("unmap");
     const before = addressSpace();
     for (let i = 0; i < 100; i++) {
-      const mapping = native.map(file.descriptor, 2 ** 30, true, false);
+      const mapping = native.map(file.descriptor, 2 ** 30, true, false, false);
       assert.ok(typeof mapping === "object");
       new Int32Array(mapping.buffer)[0] = i;
       native.closeMapping(mapping.id);
@@ -223,7 +223,7 @@ describe("closing a mapping", () => {
 
   test("a mapping that is dropped without being closed stays, since its id is still good", () => {
     using file = NativeFile.create("dropped");
-    const mapping = native.map(file.descriptor, 4096, true, false);
+    const mapping = native.map(file.descriptor, 4096, true, false, false);
     assert.ok(typeof mapping === "object");
     const { id } = mapping;
     collectGarbage();
@@ -235,7 +235,7 @@ describe("closing a mapping", () => {
     using file = NativeFile.create("many");
     const ids: number[] = [];
     for (let i = 0; i < 300; i++) {
-      const mapping = native.map(file.descriptor, 4096, true, false);
+      const mapping = native.map(file.descriptor, 4096, true, false, false);
       assert.ok(typeof mapping === "object");
       ids.push(mapping.id);
     }

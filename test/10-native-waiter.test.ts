@@ -81,7 +81,7 @@ describe("parking", () => {
     const worker = new Worker(
       `const { parentPort, workerData } = require("node:worker_threads");
        const native = require(workerData.addon);
-       const { id, buffer } = native.map(native.openExisting(workerData.path, true), 4096, true, false);
+       const { id, buffer } = native.map(native.openExisting(workerData.path, true), 4096, true, false, false);
        const bell = new Int32Array(buffer, ${BELL}, 1);
        parentPort.postMessage("parking");
        while (Atomics.load(bell, 0) === 0) native.park(id, ${BELL}, 0, 1000);
@@ -105,7 +105,7 @@ describe("parking", () => {
     const worker = new Worker(
       `const { parentPort, workerData } = require("node:worker_threads");
        const native = require(workerData.addon);
-       const { id } = native.map(native.openExisting(workerData.path, true), 4096, true, false);
+       const { id } = native.map(native.openExisting(workerData.path, true), 4096, true, false, false);
        parentPort.postMessage("parking");
        const look = () => undefined;
        for (;;) { native.park(id, ${BELL}, 0, 50); look(); }`,
@@ -248,7 +248,7 @@ describe("the waiter", () => {
           `const { parentPort, workerData } = require("node:worker_threads");
            const native = require(workerData.addon);
            const descriptor = native.openExisting(workerData.path, true);
-           const { id, buffer, status } = native.map(descriptor, 4096, true, false);
+           const { id, buffer, status } = native.map(descriptor, 4096, true, false, false);
            const sampled = new Int32Array(buffer)[${BELL_WORD}];
            native.startWaiter(id, ${BELL}, ${ARMED}, sampled, () => {
              new Int32Array(status)[2] = 0;
@@ -302,7 +302,7 @@ describe("notice of death", () => {
     const worker = new Worker(
       `const { parentPort, workerData } = require("node:worker_threads");
        const native = require(workerData.addon);
-       const { id, buffer } = native.map(native.openExisting(workerData.path, true), 4096, true, false);
+       const { id, buffer } = native.map(native.openExisting(workerData.path, true), 4096, true, false, false);
        const bell = new Int32Array(buffer, ${BELL}, 1);
        parentPort.on("message", () => parentPort.postMessage(native.park(id, ${BELL}, Atomics.load(bell, 0), 1000)));`,
       { eval: true, workerData: { addon: ADDON_PATH, path: file.path } },

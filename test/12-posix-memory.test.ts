@@ -1,5 +1,20 @@
 import assert from "node:assert/strict";
-import { closeSync, constants, existsSync, openSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { open } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
@@ -298,6 +313,40 @@ describe("posix_fallocate", () => {
     failsWith("EBADF", "posix_fallocate", () => posix_fallocateSync(reader, 0, 1));
     close(reader);
     close(fd);
+  });
+});
+
+describe("posix_fallocate", () => {
+  test("honours deadline and abort, and knows no other option", async () => {
+    const fd = memfd_create("allocated");
+    const reason = new Error("enough");
+    await assert.rejects(posix_fallocate(fd, 0, PAGE, { timeoutMs: 0 }), {
+      code: "ETIMEDOUT",
+      syscall: "posix_fallocate",
+    });
+    await assert.rejects(posix_fallocate(fd, 0, PAGE, { signal: AbortSignal.abort(reason) }), reason);
+    await assert.rejects(posix_fallocate(fd, 0, PAGE, { timeout: 1 } as never), { code: "ERR_UNKNOWN_OPTION" });
+    assert.equal(fstat(fd).st_size, 0);
+    await posix_fallocate(fd, 0, PAGE, { timeoutMs: 60_000 });
+    assert.equal(fstat(fd).st_size, PAGE);
+    close(fd);
+  });
+
+  test("waits for no thread of the runtime's pool", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "shmkit-pool-"));
+    const fifo = join(folder, "fifo");
+    execFileSync("mkfifo", [fifo]);
+    // Each has a thread wait for somebody who reads.
+    const opening = Array.from({ length: 16 }, () => open(fifo, "w"));
+    const fd = memfd_create("allocated");
+    const allocated = posix_fallocate(fd, 0, PAGE).then(() => "allocated");
+    const won = await Promise.race([allocated, sleep(10_000, "not before there is a thread in the pool")]);
+    const reader = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
+    for (const handle of await Promise.all(opening)) await handle.close();
+    closeSync(reader);
+    rmSync(folder, { recursive: true });
+    close(fd);
+    assert.equal(won, "allocated");
   });
 });
 

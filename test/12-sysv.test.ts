@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { afterEach, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { mprotect, PROT_READ, PROT_WRITE } from "shmkit/posix";
 import {
   ftok,
   GETALL,
@@ -167,6 +168,28 @@ describe("System V shared memory", () => {
     assert.equal(reader[0], 1);
     shmdt(reader);
     shmdt(writer);
+  });
+
+  test("mprotect holds for segments: what is written then reaches nobody", () => {
+    const id = shmget(IPC_PRIVATE, 8192, RIGHTS);
+    const [one, other] = [new Uint8Array(shmat(id)), new Uint8Array(shmat(id))];
+    const reader = new Uint8Array(shmat(id, SHM_RDONLY));
+    shmctl(id, IPC_RMID);
+    failsWith("EACCES", "mprotect", () => mprotect(reader, PROT_READ | PROT_WRITE));
+    mprotect(one, PROT_READ);
+    other[0] = 1;
+    assert.equal(one[0], 1, "reads go on");
+    mprotect(one, PROT_READ | PROT_WRITE);
+    one[1] = 2;
+    assert.equal(other[1], 2);
+    mprotect(one.subarray(4096), PROT_READ);
+    one[2] = 3;
+    assert.equal(other[2], 3, "the rest is written as before");
+    assert.equal(shm_is_lost(one), false);
+    one[4096] = 4;
+    assert.deepEqual([one[0], one[4096], other[4096], shm_is_lost(one)], [1, 4, 0, true]);
+    failsWith("EIO", "mprotect", () => mprotect(one, PROT_READ | PROT_WRITE));
+    for (const memory of [one, other, reader]) shmdt(memory);
   });
 
   test("the copy counts against no limit of data", () => {
@@ -383,13 +406,14 @@ describe("System V message queues", () => {
     for (let round = 0; round < 100; round++) {
       const controller = new AbortController();
       const waiting = msgrcv(id, 64, 0, 0, round % 2 === 0 ? { signal: controller.signal } : { timeoutMs: 1 });
-      if (round % 3 === 0) await sleep(1);
-      msgsndSync(id, 1, bytes("x"));
-      controller.abort();
-      await waiting.then(
+      const ended = waiting.then(
         () => received++,
         () => undefined,
       );
+      if (round % 3 === 0) await sleep(1);
+      msgsndSync(id, 1, bytes("x"));
+      controller.abort();
+      await ended;
       while (msgctl(id, IPC_STAT).msg_qnum > 4) {
         msgrcvSync(id, 64);
         received++;

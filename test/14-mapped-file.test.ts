@@ -36,7 +36,7 @@ import { munmap, pthread_mutex_init, pthread_mutex_trylock, pthread_mutex_unlock
 import { failsWith, failureOf, loose } from "./helpers/argument-failures.js";
 import { executableFolder } from "./helpers/executable-folder.js";
 import { uniqueRegionName } from "./helpers/leftovers.js";
-import { ownSharedMemory, refusal } from "./helpers/namespaces.js";
+import { ownFileSystem, ownSharedMemory, refusal } from "./helpers/namespaces.js";
 import { ProcessMember } from "./helpers/process-member.js";
 import { failsWithCode } from "./helpers/system-call-failure.js";
 
@@ -98,6 +98,23 @@ describe("files", () => {
       map.close();
     }
     assert.equal(readFileSync(path, "utf8"), "ABC45678");
+  });
+
+  test("a descriptor gives no more than it was opened for, whatever the rights of the file", async () => {
+    const path = fileOf("12345678");
+    const [reads, writes] = [openSync(path, "r"), openSync(path, "a")];
+    for (const access of ["read-write", "read-write-execute"] as const)
+      assert.equal(await code(() => MemoryMappedFile.createFromFile(reads, { access })), "ERR_PERMISSION");
+    assert.equal(await code(() => MemoryMappedFile.createFromFile(writes, { access: "read" })), "ERR_PERMISSION");
+    for (const access of ["read", "copy-on-write"] as const) {
+      const map = MemoryMappedFile.createFromFileSync(reads, { access });
+      const view = map.createViewAccessor();
+      assert.equal(view.readUint8(0), 0x31);
+      view.close();
+      map.close();
+    }
+    for (const fd of [reads, writes]) closeSync(fd);
+    await failsWith(() => MemoryMappedFile.createFromFile(reads), "ERR_SYSTEM", Error);
   });
 
   test("are made and made longer, never shorter", async () => {
@@ -278,9 +295,11 @@ describe("files", () => {
     pthread_mutex_unlock(mutex);
     view.close();
     assert.equal(await code(() => view.readInt8(0)), "ERR_CLOSED");
-    const unmapped = map.createViewAccessor();
-    munmap(unmapped.bytes);
-    unmapped.close();
+    const other = map.createViewAccessor();
+    failsWithCode("EINVAL", () => munmap(other.bytes));
+    other.writeInt8(0, 1);
+    assert.equal(other.readInt8(0), 1);
+    other.close();
     map.close();
     assert.equal(openPaths().includes(path), false, "the file is closed with the last of them");
   });
@@ -541,6 +560,45 @@ describe("a full /dev/shm", { skip: refusal(ownSharedMemory("size=1m")) }, () =>
       return { codes, left };
     });
     assert.deepEqual(answer, { codes: ["ERR_NO_SPACE", "ERR_NO_SPACE", "ERR_MAPPING_LOST"], left: [] });
+    await member.kill();
+  });
+});
+
+describe("a file system without fallocate", { skip: refusal(ownFileSystem("ramfs", folder)) }, () => {
+  test("files get their length by writing, and holes by ftruncate", async () => {
+    const member = await ProcessMember.start({ through: ownFileSystem("ramfs", folder) });
+    const answer = await member.run(async ({ shmkit, load }, folder) => {
+      const { MemoryMappedFile: Maps, Region } = shmkit;
+      const { openSync, statSync, writeFileSync } = (await load("node:fs")) as typeof import("node:fs");
+      const posix = (await load("shmkit/posix")) as typeof import("shmkit/posix");
+      const codeOf = (error: unknown): unknown => (error as { code?: string }).code;
+      const capacity = 2 ** 20 + 100_000;
+      const seen: unknown[] = [];
+      for (const delayAllocatePages of [false, true]) {
+        const path = `${folder}/${String(delayAllocatePages)}`;
+        const map = await Maps.createFromFile(path, { mode: "create-new", capacity, delayAllocatePages });
+        seen.push(statSync(path).size - capacity);
+        const view = map.createViewAccessor();
+        view.writeInt32(capacity - 4, 5);
+        seen.push(view.readInt32(capacity - 4));
+        view.close();
+        map.close();
+      }
+      writeFileSync(`${folder}/text`, "text");
+      const map = Maps.createFromFileSync(`${folder}/text`);
+      map.growSync(9000);
+      const view = map.createViewAccessor();
+      seen.push(view.readUint8(0), view.readUint8(8999));
+      seen.push(await Region.create(`${folder}/region`, { lifetime: "file" }).catch(codeOf));
+      const fd = openSync(`${folder}/text`, "r+");
+      seen.push(
+        await posix.posix_fallocate(fd, 0, 2 ** 25).catch(codeOf),
+        statSync(`${folder}/text`).size,
+        view.readUint8(0),
+      );
+      return seen;
+    }, folder);
+    assert.deepEqual(answer, [0, 5, 0, 5, 116, 0, "ERR_FILE_SYSTEM", undefined, 2 ** 25, 116]);
     await member.kill();
   });
 });

@@ -4,11 +4,12 @@ import { truncateSync, writeFileSync } from "node:fs";
 import { describe, test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SharedMemory, type SharedMemoryOptions } from "shmkit";
-import { sem_at, sem_init, sem_post, sem_trywait } from "shmkit/posix";
+import { mprotect, munmap, PROT_READ, PROT_WRITE, sem_at, sem_init, sem_post, sem_trywait } from "shmkit/posix";
 import { failsWith, failureOf, loose } from "./helpers/argument-failures.js";
 import { uniqueRegionName } from "./helpers/leftovers.js";
 import { ownSharedMemory, refusal } from "./helpers/namespaces.js";
 import { ProcessMember } from "./helpers/process-member.js";
+import { failsWith as failsAsCall } from "./helpers/system-call-failure.js";
 
 const PAGE = 4096;
 
@@ -43,6 +44,30 @@ async function holder(name: string): Promise<ProcessMember> {
   }, name);
   return member;
 }
+
+describe("calls of shmkit/posix on the buffer", () => {
+  test("mprotect: what is written without PROT_WRITE reaches nobody", async (t) => {
+    const memory = await block(t);
+    const other = elsewhere(t, memory);
+    mprotect(memory.buffer, PROT_READ);
+    bytesOf(memory)[0] = 1;
+    assert.equal(bytesOf(other)[0], 0);
+    mprotect(memory.buffer, PROT_READ | PROT_WRITE);
+    assert.equal(bytesOf(memory)[0], 0);
+    bytesOf(memory)[0] = 2;
+    assert.equal(bytesOf(other)[0], 2);
+    const reader = SharedMemory.openSync(memory.name, { readOnly: true });
+    failsAsCall("EACCES", "mprotect", () => mprotect(reader.buffer, PROT_READ | PROT_WRITE));
+    reader.close();
+  });
+
+  test("munmap is not for it", async (t) => {
+    const memory = await block(t);
+    failsAsCall("EINVAL", "munmap", () => munmap(memory.buffer));
+    bytesOf(memory)[0] = 1;
+    assert.equal(bytesOf(elsewhere(t, memory))[0], 1);
+  });
+});
 
 describe("making and opening", () => {
   test("the file is the bytes and nothing else, of exactly that size and mode", async (t) => {

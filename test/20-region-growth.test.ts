@@ -34,8 +34,8 @@ describe("growth", () => {
     t.after(() => Object.assign(native, { map }));
     const lengths: number[] = [];
     Object.assign(native, {
-      map: (descriptor: number, lengthBytes: number, writable: boolean, shared: boolean) => {
-        const mapping = map(descriptor, lengthBytes, writable, shared);
+      map: (descriptor: number, lengthBytes: number, writable: boolean, shared: boolean, keepsFile: boolean) => {
+        const mapping = map(descriptor, lengthBytes, writable, shared, keepsFile);
         // The header has been read, and the view is as long as that says.
         if (lengths.push(lengthBytes) === 2)
           for (let i = 0; region.sizeBytes <= before.sizeBytes; i++)

@@ -25,7 +25,7 @@ function spaceAdvice(path: string | undefined): string {
   return "free shared memory (shmkit clean), ask for less, or enlarge /dev/shm (docker run --shm-size)";
 }
 
-function codeOf(number: number, path: string | undefined): { code: ErrorCode; advice: string } {
+function codeOf(number: number, syscall: string, path: string | undefined): { code: ErrorCode; advice: string } {
   switch (number) {
     case errno.EACCES:
     case errno.EPERM:
@@ -49,6 +49,11 @@ function codeOf(number: number, path: string | undefined): { code: ErrorCode; ad
           "a link or something else that is no regular file has that name; it is never followed, remove it with rm(1)",
       };
     case errno.ENOTSUP:
+      if (syscall === "fallocate")
+        return {
+          code: "ERR_FILE_SYSTEM",
+          advice: "its file system cannot back a file ahead of its use; use another one",
+        };
       return { code: "ERR_RUNTIME_LIMIT", advice: "ask for less, or use a newer runtime" };
     default:
       return { code: "ERR_SYSTEM", advice: "see the errno" };
@@ -57,7 +62,7 @@ function codeOf(number: number, path: string | undefined): { code: ErrorCode; ad
 
 /** A typed error for a negative errno that a call of the addon answered. */
 export function systemError(result: number, syscall: string, path?: string): ShmkitError {
-  const { code, advice } = codeOf(-result, path);
+  const { code, advice } = codeOf(-result, syscall, path);
   const name = getSystemErrorName(result);
   return new ShmkitError(code, `${syscall}${path === undefined ? "" : ` ${path}`}: ${name}; ${advice}`, {
     errno: result,

@@ -18,8 +18,8 @@ import {
 } from "../memory/structs/scalars.js";
 import type { Fields, LiveRecord, Struct, ValuesOf } from "../memory/structs/struct.js";
 import { StatusWord } from "../native/contract.js";
-import { mmap, msync, msyncSync, munmap } from "../os/posix/memory.js";
-import { rangeOf } from "../os/raw-memory.js";
+import { mmap, msync, msyncSync } from "../os/posix/memory.js";
+import { owned, unmap, type MemoryRange } from "../os/raw-memory.js";
 import { SystemCallError } from "../os/system-call-error.js";
 import { RIGHTS, writesFile, type MapAccess } from "./access.js";
 import type { MapSource } from "./map-source.js";
@@ -69,9 +69,11 @@ export class MappedView {
   /**
    * The memory itself, for loops over much of it. Nothing is checked here: a lost or closed view reads zeroes, and writes to
    * one for reading only reach nobody and hide others' later changes of that page. {@link check} says whether all was well.
+   * The calls of `shmkit/posix` that take memory take it, but for `munmap`: {@link close} is what unmaps it.
    */
   readonly bytes: Uint8Array;
   private readonly source: MapSource;
+  private readonly range: MemoryRange;
   declare private readonly data: DataView;
   declare private readonly status: Int32Array;
   // Declared: a field that is undefined first is one of which the engine knows nothing later.
@@ -91,7 +93,8 @@ export class MappedView {
     this.bytes = new Uint8Array(memory, this.pointerOffset, size);
     sources.set(memory, source);
     this.data = new DataView(memory, this.pointerOffset, size);
-    this.status = rangeOf(memory, "mmap").memory.status;
+    this.range = owned(memory);
+    this.status = this.range.memory.status;
     this.readEnd = RIGHTS[access].reads ? size : 0;
     this.writeEnd = RIGHTS[access].writes ? size : 0;
   }
@@ -461,12 +464,7 @@ export class MappedView {
    */
   close(): void {
     if (this.isClosed) return;
-    try {
-      munmap(this.bytes.buffer);
-    } catch (error) {
-      // Refused, it stays open; but somebody may have unmapped its bytes already.
-      if (!(error instanceof ArgumentError)) throw error;
-    }
+    unmap(this.range, "munmap");
     this.readEnd = 0;
     this.writeEnd = 0;
     this.source.release();

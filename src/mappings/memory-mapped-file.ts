@@ -3,11 +3,12 @@ import { choice, flag, knownOptions, wholeNumber } from "../base/arguments.js";
 import { WAIT_OPTIONS, type WaitOptions } from "../base/deadline.js";
 import { run, runSync, type Steps } from "../memory/steps.js";
 import { checkViewAccess, mapAccess, viewAccess, writesFile, type MapAccess } from "./access.js";
+import { lengthen } from "./lengthen.js";
 import type { MapSource } from "./map-source.js";
 import { MappedStream } from "./mapped-stream.js";
 import { MappedView } from "./mapped-view.js";
 import { cleanBlocks, createBlock, openBlock, pathOfBlock, type Block } from "./named-block.js";
-import { lengthen, openFile, type MapFile, type MapFileMode } from "./plain-file.js";
+import { openFile, type MapFile, type MapFileMode } from "./plain-file.js";
 
 /** Options of every map. */
 export interface MapOptions extends WaitOptions {
@@ -91,8 +92,8 @@ export class MemoryMappedFile {
 
   /**
    * Maps a file: by its path, or one that is open, of which a description of its own is made.
-   * @throws ERR_NOT_FOUND, ERR_EXISTS, ERR_PERMISSION, ERR_NO_SPACE, ERR_OUT_OF_RANGE (capacity below the file's length),
-   * ERR_INVALID_ARGUMENT (an empty file without capacity, which is removed again if this call made it), ERR_SYSTEM
+   * @throws ERR_NOT_FOUND, ERR_EXISTS, ERR_PERMISSION (also for a descriptor that is open for reading only, unless `access` is), ERR_NO_SPACE, ERR_OUT_OF_RANGE (capacity below the file's length),
+   * ERR_TIMEOUT while zeroes are written to a file system without fallocate(2), ERR_INVALID_ARGUMENT (an empty file without capacity, which is removed again if this call made it), ERR_SYSTEM
    */
   static async createFromFile(file: MapFile, options?: MapFileOptions): Promise<MemoryMappedFile> {
     return run(fromFile(file, options), "mapping a file", options).then(make);

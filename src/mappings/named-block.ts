@@ -9,8 +9,8 @@ import { native } from "../native/addon.js";
 import { anybodyAlive, tryLockAttach, unlockAttach } from "../memory/attach-lock.js";
 import { nameFile, newFile, statOf, unlinkIfSame } from "../memory/named-file.js";
 import type { Steps } from "../memory/steps.js";
+import { lengthen } from "./lengthen.js";
 import { MapSource } from "./map-source.js";
-import { lengthen } from "./plain-file.js";
 
 /*
  * Blocks of memory with a name: files in /dev/shm of the user's bytes alone. As with regions, bytes far beyond the end of the

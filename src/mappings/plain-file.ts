@@ -6,7 +6,10 @@ import { ArgumentError, ArgumentRangeError, ShmkitError } from "../base/errors.j
 import { show } from "../base/arguments.js";
 import { checkResult, systemError } from "../base/system-errors.js";
 import type { Steps } from "../memory/steps.js";
+import { native } from "../native/addon.js";
+import { F_GETFL, O_RDONLY, O_RDWR } from "../os/posix/constants.js";
 import { writesFile, type MapAccess } from "./access.js";
+import { lengthen } from "./lengthen.js";
 import { MapSource } from "./map-source.js";
 
 /** How a file is opened; the `FileMode` of .NET that a map can have. */
@@ -30,6 +33,9 @@ interface OpenFile {
   /** Whether this call made it, and so takes it back if it fails. */
   readonly created: boolean;
 }
+
+/** The bits of F_GETFL that say what may be done; see open(2). */
+const O_ACCMODE = 3;
 
 /** Opened to be mapped: FIFOs and devices must not make the call wait. */
 const FLAGS = constants.O_NONBLOCK | constants.O_NOCTTY;
@@ -92,9 +98,22 @@ function open(file: unknown, { mode, access }: FileWish): OpenFile {
     );
   if (mode !== "open")
     throw new ArgumentError("ERR_INVALID_ARGUMENT", `a file that is open already has the mode "open", not "${mode}"`);
+  checkRights(descriptor, access);
   // A description of its own: the caller may close the one that was given.
   const path = `/proc/self/fd/${descriptor}`;
   return { descriptor: openPath(path, rights), path, created: false };
+}
+
+/** Who was given a file for reading cannot write to it by mapping it, whatever the file's mode says. @throws ERR_PERMISSION */
+function checkRights(descriptor: number, access: MapAccess): void {
+  const path = `/proc/self/fd/${descriptor}`;
+  const opened = checkResult(native.fcntl(descriptor, F_GETFL, 0), "fcntl(F_GETFL)", path) & O_ACCMODE;
+  if (opened === O_RDWR || (opened === O_RDONLY && !writesFile(access))) return;
+  const what = opened === O_RDONLY ? "reading" : "writing";
+  throw new ShmkitError("ERR_PERMISSION", `${path} is open for ${what} only, and cannot be mapped for "${access}"`, {
+    path,
+    actual: access,
+  });
 }
 
 function removeIfSame({ descriptor, path }: OpenFile): void {
@@ -165,20 +184,4 @@ function* fit({ descriptor, path }: OpenFile, { capacity, access, delayAllocateP
     yield* lengthen(descriptor, path, facts.size, capacity, delayAllocatePages);
   }
   return capacity;
-}
-
-/**
- * Makes a file longer, never shorter: somebody else may be making it longer as well. What is not backed is a hole, and a write
- * to it may find the disk full, which loses the mapping.
- * @throws ERR_NO_SPACE
- */
-export function* lengthen(
-  descriptor: number,
-  path: string,
-  from: number,
-  to: number,
-  leavesHole: boolean,
-): Steps<void> {
-  const offset = leavesHole ? to - 1 : from;
-  checkResult(yield { descriptor, offset, length: to - offset, isFirst: true }, "fallocate", path);
 }

@@ -9,7 +9,7 @@ import { mapFile } from "../memory/segment.js";
 import type { Steps } from "../memory/steps.js";
 import { native } from "../native/addon.js";
 import { randomHex } from "../native/random.js";
-import { rangeOf, remember, unmap, type MemoryRange } from "../os/raw-memory.js";
+import { owned, remember, unmap, type MemoryRange } from "../os/raw-memory.js";
 
 /** Options of `SharedMemory.create` and `openOrCreate`. */
 export interface SharedMemoryOptions {
@@ -125,7 +125,7 @@ function* make(given: string, wanted: Wanted): Steps<Block | undefined> {
     checkResult(yield { descriptor, offset: 0, length: wanted.sizeBytes, isFirst: true }, "fallocate", path);
     const facts = statOf(descriptor, path);
     const buffer = map(descriptor, facts, path, wanted.shared, false);
-    range = rangeOf(buffer, "mmap");
+    range = owned(buffer);
     if (wanted.contents !== undefined) new Uint8Array(buffer).set(wanted.contents);
     const named = nameFile(file, path);
     if (named !== -ERRNO.exists) checkResult(named, "link", path);
@@ -161,7 +161,7 @@ function* find(
     }
     checkSize(facts.sizeBytes, sizeBytes, path);
     const buffer = map(descriptor, facts, path, shared, readOnly);
-    return { name, path, descriptor, facts, buffer, range: rangeOf(buffer, "mmap"), created: false, readOnly };
+    return { name, path, descriptor, facts, buffer, range: owned(buffer), created: false, readOnly };
   } catch (error) {
     native.close(descriptor);
     throw error;
@@ -169,7 +169,14 @@ function* find(
 }
 
 const map = (descriptor: number, { sizeBytes }: FileFacts, path: string, shared: boolean, readOnly: boolean) =>
-  remember(mapFile(descriptor, sizeBytes, path, { writable: !readOnly, shared, advice: "use a newer runtime" }));
+  remember(
+    mapFile(descriptor, sizeBytes, path, {
+      writable: !readOnly,
+      shared,
+      keepsFile: true,
+      advice: "use a newer runtime",
+    }),
+  );
 
 function checkSize(size: number, minimum: number, path: string): void {
   if (size >= minimum) return;

@@ -212,7 +212,7 @@ export class SharedMemory implements Disposable {
   /**
    * Ends the use of it here: the lock is released, waits for it end with ERR_CLOSED, and the buffer reads zeroes. The memory
    * stays for others, and under its name. When it has no name any more, the last one to close it gives the memory back, which
-   * takes 0.1 s per GiB. Idempotent. The calls of `shmkit/posix` that take memory take the buffer.
+   * takes 0.1 s per GiB. Idempotent. The calls of `shmkit/posix` that take memory take the buffer, but for `munmap`.
    * @throws SystemCallError EBUSY while a thread of this process has a mutex of theirs in it
    */
   close(): void {

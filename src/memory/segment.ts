@@ -8,10 +8,10 @@ export function mapFile(
   descriptor: number,
   lengthBytes: number,
   path: string,
-  options: { writable: boolean; shared: boolean; advice: string },
+  options: { writable: boolean; shared: boolean; keepsFile: boolean; advice: string },
 ): Mapping {
-  const { writable, shared, advice } = options;
-  const mapping = native.map(descriptor, lengthBytes, writable, shared);
+  const { writable, shared, keepsFile, advice } = options;
+  const mapping = native.map(descriptor, lengthBytes, writable, shared, keepsFile);
   if (typeof mapping !== "number") return mapping;
   if (mapping !== -ERRNO.notSupported) throw systemError(mapping, "mmap", path);
   throw new ShmkitError(
@@ -37,6 +37,7 @@ export class Segment {
   constructor(descriptor: number, lengthBytes: number, path: string, options: { writable: boolean; shared: boolean }) {
     const mapping = mapFile(descriptor, lengthBytes, path, {
       ...options,
+      keepsFile: false,
       advice: "open the region with a smaller maxSize",
     });
     this.id = mapping.id;

@@ -155,9 +155,16 @@ export interface NativeAddon {
    * Maps `lengthBytes` of the file from offset 0, MAP_SHARED, read and write (read only when `writable` is false: then
    * PROT_READ|PROT_WRITE, MAP_PRIVATE so that a stray write cannot crash). The length may exceed the file: the rest is
    * reserved address space. MADV_DONTDUMP. Registered with the SIGBUS guard. Returns -errno on failure;
-   * -ENOTSUP when `shared` is asked and the runtime cannot, or when the runtime refuses a buffer of this length.
+   * -ENOTSUP when `shared` is asked and the runtime cannot, or when the runtime refuses a buffer of this length. With
+   * `keepsFile` it has a descriptor of its own, by which {@link mprotect} maps it anew.
    */
-  map(descriptor: number, lengthBytes: number, writable: boolean, shared: boolean): Mapping | number;
+  map(
+    descriptor: number,
+    lengthBytes: number,
+    writable: boolean,
+    shared: boolean,
+    keepsFile: boolean,
+  ): Mapping | number;
   /**
    * Ends the use of a mapping: stops its waiter (afterwards it neither changes the region nor calls back), replaces the
    * pages by private zero memory (MAP_FIXED), then drops its liveness. Views stay readable and writable and read zeroes.
@@ -238,6 +245,8 @@ export interface NativeAddon {
   fcntl(descriptor: number, cmd: number, arg: number): number;
   /** posix_fallocate(3). */
   posix_fallocate(descriptor: number, offset: number, length: number): number;
+  /** What is backed when it is interrupted may stay so. */
+  posix_fallocate_async(descriptor: number, offset: number, length: number): PendingCall | number;
 
   /**
    * mmap(2) at an address of the kernel's choice. Without PROT_WRITE the pages are private copies, so that a stray write is
@@ -245,7 +254,10 @@ export interface NativeAddon {
    * {@link closeMapping} unmaps.
    */
   mmap(length: number, prot: number, flags: number, descriptor: number, offset: number): Mapping | number;
-  /** mprotect(2), by mapping the pages anew; no effect on private mappings. Here and below: -EIO when the mapping is lost. */
+  /**
+   * mprotect(2): pages of files are mapped anew, those of System V are protected, and the first write to them has the effect that
+   * {@link shmat} describes. No effect on private mappings, and those that {@link map} made without `keepsFile`. Here and below: -EIO when the mapping is lost.
+   */
   mprotect(mapping: MappingId, offset: number, length: number, prot: number): number;
   mlock(mapping: MappingId, offset: number, length: number): number;
   munlock(mapping: MappingId, offset: number, length: number): number;

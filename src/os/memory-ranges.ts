@@ -10,6 +10,8 @@ export interface RawMemory {
   /** Calls that wait for something in it. */
   readonly pending: PendingCalls;
   isMapped: boolean;
+  /** Whether something else is closed to unmap it. */
+  isOwned: boolean;
 }
 
 /** A part of mapped memory: a buffer, or a view of one. */
@@ -34,7 +36,7 @@ export function rememberMapping(mapping: Mapping, close: (id: MappingId) => void
   const { id, status } = mapping;
   forgotten.register(mapping.buffer, { id, close });
   const pending = new PendingCalls(mapping.buffer);
-  known.set(mapping.buffer, { id, status: new Int32Array(status), pending, isMapped: true });
+  known.set(mapping.buffer, { id, status: new Int32Array(status), pending, isMapped: true, isOwned: false });
   return mapping.buffer as ArrayBuffer;
 }
 
@@ -47,6 +49,13 @@ export function rangeOf(given: ArrayBufferLike | ArrayBufferView, syscall: strin
     throw new ArgumentError("ERR_INVALID_ARGUMENT", `${syscall} needs ${what}, not ${show(given)}`);
   }
   return { memory, offset: isView ? given.byteOffset : 0, length: given.byteLength };
+}
+
+/** All of a mapping, for what unmaps it when it is closed: the user cannot do it before. */
+export function owned(buffer: ArrayBufferLike): MemoryRange {
+  const range = rangeOf(buffer, "mmap");
+  range.memory.isOwned = true;
+  return range;
 }
 
 /** Ends the use of a mapping, once what waits for something in it has ended. */

@@ -4,7 +4,7 @@ import type { Mapping, MappingId } from "../native/contract.js";
 import { closeMapping, rememberMapping, type MemoryRange } from "./memory-ranges.js";
 import { SystemCallError } from "./system-call-error.js";
 
-export { isLost, rangeOf, type MemoryRange, type RawMemory } from "./memory-ranges.js";
+export { isLost, owned, rangeOf, type MemoryRange, type RawMemory } from "./memory-ranges.js";
 
 const close = (id: MappingId): void => void native.closeMapping(id);
 
@@ -20,4 +20,10 @@ export function unmap(range: MemoryRange, syscall: string): void {
   const { id } = range.memory;
   if (native.isLocked(id) === 1) throw new SystemCallError(-constants.errno.EBUSY, syscall);
   closeMapping(range, () => close(id));
+}
+
+/** The same, as the user does it. @throws SystemCallError EBUSY; EINVAL for what something else is closed to unmap */
+export function unmapUsers(range: MemoryRange, syscall: string): void {
+  if (range.memory.isOwned) throw new SystemCallError(-constants.errno.EINVAL, syscall);
+  unmap(range, syscall);
 }

@@ -222,7 +222,7 @@ const onDisk = (name: string): string => `/dev/shm/${name}.shm`;
 /** Keeps an eye on the file that has a name now; the answer is asked for once. */
 function watchEnd(name: string): () => boolean {
   const descriptor = system.openExisting(pathOf(name), false);
-  const mapping = system.map(descriptor, PAGE_BYTES, false, false);
+  const mapping = system.map(descriptor, PAGE_BYTES, false, false, false);
   system.close(descriptor);
   assert.ok(typeof mapping !== "number");
   return () => {

@@ -216,7 +216,7 @@ export class World {
     }
     furnish(this);
     const descriptor = system.openExisting(this.first.region.path, true);
-    const mapping = system.map(descriptor, this.first.bytes.length, true, false);
+    const mapping = system.map(descriptor, this.first.bytes.length, true, false, false);
     system.close(descriptor);
     assert.ok(typeof mapping !== "number");
     this.ground = new Uint8Array(mapping.buffer);

@@ -22,3 +22,13 @@ export const ownSharedMemory = (options: string): readonly string[] => [
   `mount -t tmpfs -o ${options} tmpfs /dev/shm && exec "$@"`,
   "sh",
 ];
+
+/** A file system of its own at a folder. */
+export const ownFileSystem = (type: string, folder: string): readonly string[] => [
+  "unshare",
+  "-Urm",
+  "sh",
+  "-c",
+  `mount -t ${type} ${type} '${folder}' && exec "$@"`,
+  "sh",
+];

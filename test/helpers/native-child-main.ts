@@ -50,7 +50,7 @@ function startWorker(data: unknown): Promise<Worker> {
 /** Maps and closes; answers the address as /proc writes it. A function of its own, so that nothing holds the buffer. */
 function mapAndClose(path: string): string {
   const descriptor = native.openExisting(path, true);
-  const mapping = native.map(descriptor, 4096, true, false);
+  const mapping = native.map(descriptor, 4096, true, false, false);
   const address = /^([0-9a-f]+)-/.exec(memoryMaps(path)[0])![1];
   native.closeMapping((mapping as { id: number }).id);
   native.close(descriptor);
@@ -82,7 +82,7 @@ function loadCopy(addon: string): NativeAddon {
 /** A fault: the file shrinks under the mapping, and somebody looks. */
 function lose(addon: NativeAddon, path: string): Int32Array {
   const descriptor = addon.openExisting(path, true);
-  const mapping = addon.map(descriptor, 4096, true, false);
+  const mapping = addon.map(descriptor, 4096, true, false, false);
   if (typeof mapping === "number") throw new Error(`map: ${mapping}`);
   addon.truncate(descriptor, 0);
   if (new Int32Array(mapping.buffer)[0] !== 0) throw new Error("lost memory reads zero");

@@ -58,7 +58,7 @@ export class NativeFile {
 }
 
 function mapped(descriptor: number, lengthBytes: number, writable: boolean, shared: boolean): Mapping {
-  const mapping = native.map(descriptor, lengthBytes, writable, shared);
+  const mapping = native.map(descriptor, lengthBytes, writable, shared, false);
   if (typeof mapping === "number") throw new Error(`map of ${lengthBytes} bytes: ${mapping}`);
   return mapping;
 }

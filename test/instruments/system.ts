@@ -69,8 +69,8 @@ export function instrumentSystem(): void {
   wrap("openExisting", false);
   wrap("reopen", false);
   const replaced: Partial<NativeAddon> = {
-    map: (descriptor, lengthBytes, writable, shared): Mapping | number => {
-      const mapping = system.map(descriptor, lengthBytes, writable, shared);
+    map: (descriptor, lengthBytes, writable, shared, keepsFile): Mapping | number => {
+      const mapping = system.map(descriptor, lengthBytes, writable, shared, keepsFile);
       if (typeof mapping === "number") return mapping;
       Agent.current?.mappings.add(mapping.id);
       adopt(mapping.buffer);

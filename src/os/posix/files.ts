@@ -1,6 +1,7 @@
-import { constants } from "node:os";
+import type { WaitOptions } from "../../base/deadline.js";
 import { native } from "../../native/addon.js";
 import { STAT_FIELDS, StatField } from "../../native/contract.js";
+import { callAsync, MUST_WAIT } from "../blocking-call.js";
 import { answerOf, nameOf } from "../system-call-error.js";
 
 /** What `st_blocks` counts. */
@@ -102,11 +103,18 @@ export function fstat(fd: number): Stat {
 }
 
 /**
- * Backs a range of a file with memory or disk, extending it, off the event loop: posix_fallocate(3).
- * @throws SystemCallError ENOSPC when the file system is full, EINVAL, EBADF, EFBIG
+ * Backs a range of a file with memory or disk, extending it, on a thread of its own: posix_fallocate(3). Where the file system
+ * cannot, the C library writes to every block that has nothing in it, glibc's at least.
+ * @throws SystemCallError ENOSPC when the file system is full, ETIMEDOUT, EINVAL, EBADF, EFBIG; the signal's reason. What has been
+ * backed by then may stay so
  */
-export async function posix_fallocate(fd: number, offset: number, len: number): Promise<void> {
-  answerOf(len === 0 ? -constants.errno.EINVAL : await native.allocateAsync(fd, offset, len), "posix_fallocate");
+export async function posix_fallocate(fd: number, offset: number, len: number, options?: WaitOptions): Promise<void> {
+  const call = {
+    syscall: "posix_fallocate",
+    attempt: () => MUST_WAIT,
+    start: () => native.posix_fallocate_async(fd, offset, len),
+  };
+  await callAsync(call, options);
 }
 
 /** The same, on the calling thread. */

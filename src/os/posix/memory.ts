@@ -1,6 +1,6 @@
 import { native } from "../../native/addon.js";
 import type { PendingCall } from "../../native/contract.js";
-import { isLost, rangeOf, remember, unmap } from "../raw-memory.js";
+import { isLost, rangeOf, remember, unmapUsers } from "../raw-memory.js";
 import { answerOf, SystemCallError } from "../system-call-error.js";
 import { MS_SYNC } from "./constants.js";
 
@@ -30,10 +30,11 @@ export function mmap(length: number, prot: number, flags: number, fd: number, of
 /**
  * Unmaps all of a mapping: munmap(2). Views of it stay valid and read zeroes; writing to them reaches nobody. Waits for
  * semaphores in it end with EINVAL.
- * @throws SystemCallError EBUSY while a thread of this process has a mutex in it
+ * @throws SystemCallError EBUSY while a thread of this process has a mutex in it; EINVAL for the memory of a `MappedView` or a
+ * `SharedMemory`, which is unmapped when that is closed
  */
 export function munmap(memory: Mapped): void {
-  unmap(rangeOf(memory, "munmap"), "munmap");
+  unmapUsers(rangeOf(memory, "munmap"), "munmap");
 }
 
 /** Whether a mapping was lost, since its file became shorter: it reads zeroes then. No call of C's. */
@@ -60,7 +61,8 @@ export function msyncSync(memory: Mapped, flags = MS_SYNC): void {
 
 /**
  * Changes what may be done with a shared mapping: mprotect(2). Without PROT_WRITE, pages become copies of this process from
- * the moment it writes to them. A private mapping stays as it is: nobody else sees what is written to it anyway.
+ * the moment it writes to them; a segment of System V becomes one as a whole, and stays it ({@link mapping_is_lost}). A private
+ * mapping stays as it is: nobody else sees what is written to it anyway.
  * @throws SystemCallError EACCES when the file is not open for writing, EINVAL, ENOTSUP without PROT_READ and PROT_WRITE, EBUSY
  * while a thread of this process has a mutex in the mapping locked
  */

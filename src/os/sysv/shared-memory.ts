@@ -1,5 +1,5 @@
 import { native } from "../../native/addon.js";
-import { isLost, rangeOf, remember, unmap } from "../raw-memory.js";
+import { isLost, rangeOf, remember, unmapUsers } from "../raw-memory.js";
 import { answerOf, SystemCallError } from "../system-call-error.js";
 import { IPC_SET, IPC_STAT } from "./constants.js";
 import { RIGHTS, statOf, timeOf, type IpcChange, type IpcPerm } from "./ipc.js";
@@ -61,7 +61,7 @@ export function shmat(shmid: number, shmflg = 0): ArrayBuffer {
 
 /** Detaches a segment: shmdt(2). Views of it stay valid and read zeroes. @throws SystemCallError EBUSY while a thread of this process has a mutex in it */
 export function shmdt(memory: ArrayBufferLike | ArrayBufferView): void {
-  unmap(rangeOf(memory, "shmdt"), "shmdt");
+  unmapUsers(rangeOf(memory, "shmdt"), "shmdt");
 }
 
 /** Whether memory that was attached with SHM_RDONLY has become a copy, since somebody wrote to it. No call of C's. */
