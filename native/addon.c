@@ -6,7 +6,7 @@
 #include "mapping.h"
 
 /* NATIVE_ABI in src/native/contract.ts. */
-#define SHMKIT_NATIVE_ABI 7
+#define SHMKIT_NATIVE_ABI 8
 
 static const struct export EXPORTS[] = {
     {"openTemporary", open_temporary},

@@ -374,4 +374,4 @@ export interface NativeAddon {
   msg_remove(id: number): number;
 }
 
-export const NATIVE_ABI = 7;
+export const NATIVE_ABI = 8;
