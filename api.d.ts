@@ -43,6 +43,7 @@ export class Counter {
     setSync(value: Integer, options?: WaitOptions): bigint;
     waitFor(minimum: Integer, options?: WaitOptions): Promise<bigint>;
     waitForSync(minimum: Integer, options?: WaitOptions): bigint;
+    statistics(): CounterStatistics;
     readonly name: string;
     get address(): string;
     detach(): void;
@@ -82,6 +83,7 @@ export interface BarrierStatistics {
     readonly parties: number;
     readonly generation: number;
     readonly arrived: readonly number[];
+    readonly waiting: readonly Waiter[];
     readonly expected: readonly number[];
     readonly lost: readonly number[];
     readonly free: number;
@@ -162,11 +164,10 @@ export class Condition {
 export type ConditionOptions = Record<never, never>;
 
 export interface ConditionStatistics {
-    readonly waiting: readonly {
-        readonly slot: number;
+    readonly waiting: readonly (Waiter & {
         readonly waits: number;
         readonly woken: number;
-    }[];
+    })[];
 }
 
 export interface ConditionWaitOptions extends WaitOptions {
@@ -174,6 +175,12 @@ export interface ConditionWaitOptions extends WaitOptions {
 }
 
 export type CounterOptions = Record<never, never>;
+
+export interface CounterStatistics {
+    readonly value: bigint;
+    readonly waiting: readonly Waiter[];
+    readonly takeovers: number;
+}
 
 export class Cursor<Value, Live = Value> {
     readonly length: number;
@@ -275,7 +282,7 @@ export interface EventStatistics {
     readonly isSet: boolean;
     readonly manualReset: boolean;
     readonly waits: number;
-    readonly waiting: readonly number[];
+    readonly waiting: readonly Waiter[];
 }
 
 export interface Facility {
@@ -320,6 +327,7 @@ export class Flag {
     clearSync(options?: WaitOptions): void;
     waitFor(value: boolean, options?: WaitOptions): Promise<void>;
     waitForSync(value: boolean, options?: WaitOptions): void;
+    statistics(): FlagStatistics;
     readonly name: string;
     get address(): string;
     detach(): void;
@@ -327,6 +335,12 @@ export class Flag {
 }
 
 export type FlagOptions = Record<never, never>;
+
+export interface FlagStatistics {
+    readonly value: boolean;
+    readonly waiting: readonly Waiter[];
+    readonly takeovers: number;
+}
 
 export interface HeapStatistics {
     readonly committedBytes: number;
@@ -374,7 +388,7 @@ export interface LatchStatistics extends LatchResult {
         readonly slot: number;
         readonly count: number;
     }[];
-    readonly waiting: readonly number[];
+    readonly waiting: readonly Waiter[];
 }
 
 export class Lease<T> {
@@ -407,6 +421,8 @@ export interface LockEntry {
     readonly name: string;
     readonly mode: "exclusive" | "shared";
     readonly slot: number;
+    readonly requestedAt: Date;
+    readonly since: Date;
 }
 
 export type LockGrantedCallback<T> = (lock: Lock | null) => T;
@@ -662,7 +678,8 @@ export type OnceResult = Uint8Array | undefined;
 export interface OnceStatistics {
     readonly isDone: boolean;
     readonly runner?: number;
-    readonly waiting: readonly number[];
+    readonly since?: Date;
+    readonly waiting: readonly Waiter[];
     readonly takeovers: number;
 }
 
@@ -822,7 +839,7 @@ export interface RateLimiterStatistics {
     readonly intervalMs: number;
     readonly burst: number;
     readonly taken: number;
-    readonly waiting: readonly number[];
+    readonly waiting: readonly Waiter[];
 }
 
 export interface ReaderOptions extends Pick<RegionOpenOptions, "lifetime" | "allowOtherUser" | "wait">, WaitOptions {
@@ -1030,14 +1047,16 @@ export type RwLockOptions = Record<never, never>;
 export interface RwLockReader {
     readonly slot: number;
     readonly count: number;
+    readonly since?: Date;
 }
 
 export interface RwLockStatistics {
     readonly readers: readonly RwLockReader[];
     readonly writer: number | undefined;
     readonly owner: number | undefined;
-    readonly waitingWriters: readonly number[];
-    readonly waitingReaders: readonly number[];
+    readonly heldSince: Date | undefined;
+    readonly waitingWriters: readonly Waiter[];
+    readonly waitingReaders: readonly Waiter[];
     readonly contended: number;
     readonly takeovers: number;
 }
@@ -1078,9 +1097,11 @@ export interface SegmentPoolStatistics {
     readonly held: readonly {
         readonly slot: number;
         readonly segments: readonly number[];
+        readonly since?: Date;
     }[];
     readonly handedOver: readonly number[];
-    readonly waiting: readonly number[];
+    readonly waiting: readonly Waiter[];
+    readonly takingBack: readonly Waiter[];
     readonly acquired: number;
     readonly recovered: number;
     readonly contended: number;
@@ -1141,8 +1162,9 @@ export interface SemaphoreStatistics {
     readonly held: readonly {
         readonly slot: number;
         readonly permits: number;
+        readonly since?: Date;
     }[];
-    readonly waiting: readonly number[];
+    readonly waiting: readonly Waiter[];
     readonly contended: number;
 }
 
@@ -1477,6 +1499,7 @@ class NamedObject {
 interface ObjectFacts {
     readonly pipe?: PipeStatistics;
     readonly value?: bigint;
+    readonly counter?: CounterStatistics;
     readonly ownerSlot?: number;
     readonly takeovers?: number;
     readonly waiting?: number;
@@ -1489,7 +1512,7 @@ interface ObjectFacts {
     readonly barrier?: BarrierStatistics;
     readonly latch?: LatchStatistics;
     readonly once?: OnceStatistics;
-    readonly flag?: boolean;
+    readonly flag?: FlagStatistics;
     readonly rateLimiter?: RateLimiterStatistics;
     readonly segmentPool?: SegmentPoolStatistics;
     readonly parts?: readonly string[];

@@ -56,7 +56,7 @@ export type { PipeReadableOptions, StreamMode, PipeWritableOptions } from "./cha
 export type { MessageCodec } from "./channels/message-codec.js";
 export type { PipeHandleOptions, PipeOptions } from "./channels/pipe-options.js";
 export type { PipeStatistics } from "./channels/pipe-statistics.js";
-export { Counter, Counter as AtomicInt64, type Integer } from "./values/counter.js";
+export { Counter, Counter as AtomicInt64, type CounterStatistics, type Integer } from "./values/counter.js";
 export { PooledSegment, type SegmentTicket } from "./values/pooled-segment.js";
 export { SegmentPool, type SegmentPoolOptions } from "./values/segment-pool.js";
 export type { SegmentPoolStatistics } from "./values/segment-pool-words.js";
@@ -65,7 +65,7 @@ export { RateLimiter, type RateLimiterOptions, type RateLimiterStatistics } from
 export { RwLock, RwLockGuard, type RwLockMode } from "./sync/rwlock.js";
 export type { RwLockReader, RwLockStatistics } from "./sync/rwlock-words.js";
 export { Barrier, type BarrierOptions, type BarrierResult, type BarrierStatistics } from "./sync/barrier.js";
-export { Flag } from "./sync/flag.js";
+export { Flag, type FlagStatistics } from "./sync/flag.js";
 export { Latch, type LatchOptions, type LatchResult, type LatchStatistics } from "./sync/latch.js";
 export { Once, type OnceResult, type OnceStatistics, type OnceTried } from "./sync/once.js";
 export { SharedEvent, type EventOptions, type EventStatistics } from "./sync/event.js";
@@ -74,7 +74,8 @@ export type { SemaphoreStatistics } from "./sync/semaphore-words.js";
 export { Mutex, type MutexOptions } from "./sync/mutex.js";
 export type { LockOptions } from "./sync/lock-options.js";
 export { MutexGuard } from "./sync/mutex-guard.js";
-export type { MutexStatistics, Waiter } from "./sync/mutex-statistics.js";
+export type { Waiter } from "./members/wait-times.js";
+export type { MutexStatistics } from "./sync/mutex-statistics.js";
 export {
   Lock,
   LockManager,

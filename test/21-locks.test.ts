@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Lock, LockManager, Region, ShmkitError, type LockRequestOptions } from "shmkit";
+import { Lock, LockManager, Region, ShmkitError, type LockEntry, type LockRequestOptions } from "shmkit";
 import { SMALL, joinRegion, testRegion } from "./helpers/process-regions.js";
 
 const tagOf = (value: object): string => Object.prototype.toString.call(value);
@@ -357,10 +357,15 @@ describe("what is beyond Web Locks", () => {
     const waiting = app.locks.request("a", { mode: "shared" }, () => undefined);
     const [info] = Region.inspect(app.name)!.objects;
     assert.equal(info.kind, "locks");
-    assert.deepEqual(info.locks, {
-      held: [{ name: "a", mode: "exclusive", slot: app.slot }],
-      pending: [{ name: "a", mode: "shared", slot: app.slot }],
-    });
+    const { held: taken, pending } = info.locks!;
+    const shown = ({ name, mode, slot }: LockEntry): object => ({ name, mode, slot });
+    assert.deepEqual(
+      { held: taken.map(shown), pending: pending.map(shown) },
+      {
+        held: [{ name: "a", mode: "exclusive", slot: app.slot }],
+        pending: [{ name: "a", mode: "shared", slot: app.slot }],
+      },
+    );
     await assert.rejects(app.mutex(info.name), coded("ERR_INVALID_NAME"));
     await assert.rejects(app.mutexes.remove(info.name), coded("ERR_INVALID_NAME"));
     assert.deepEqual(app.mutexes.list(), []);

@@ -36,6 +36,7 @@ describe("a readers–writer lock", () => {
       readers: [],
       writer: undefined,
       owner: undefined,
+      heldSince: undefined,
       waitingWriters: [],
       waitingReaders: [],
       contended: 1,
@@ -106,7 +107,10 @@ describe("a readers–writer lock", () => {
     const writing = lock.lock({ signal });
     const reading = lock.lockShared();
     await turn();
-    assert.deepEqual(lock.statistics().waitingReaders, [0]);
+    assert.deepEqual(
+      lock.statistics().waitingReaders.map(({ slot }) => slot),
+      [0],
+    );
     abort(new Error("enough"));
     await assert.rejects(writing, /enough/);
     (await reading).release();

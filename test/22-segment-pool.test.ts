@@ -39,7 +39,7 @@ describe("a segment pool", () => {
     await assert.rejects(pool.acquire({ signal: AbortSignal.abort(new Error("enough")) }), /enough/);
     const { held, free, waiting, acquired } = pool.statistics();
     assert.deepEqual(
-      { held, free, waiting, acquired },
+      { held: held.map(({ slot, segments }) => ({ slot, segments })), free, waiting, acquired },
       { held: [{ slot: app.slot, segments: [0, 1] }], free: 0, waiting: [], acquired: 2 },
     );
     one.release();

@@ -44,9 +44,12 @@ describe("a reader", () => {
       await pipe.send(round);
       await flag.set();
       const depth = reader.object("p")!.pipe!.depth;
-      assert.deepEqual([reader.object("c")!.value, depth, reader.object("f")!.flag], [BigInt(round), round, true]);
+      assert.deepEqual(
+        [reader.object("c")!.value, depth, reader.object("f")!.flag!.value],
+        [BigInt(round), round, true],
+      );
       await flag.clear();
-      assert.equal(reader.object("f")!.flag, false);
+      assert.equal(reader.object("f")!.flag!.value, false);
     }
     const guard = await (await region.mutex("m")).lock();
     assert.equal(reader.object("m")!.ownerSlot, 0);

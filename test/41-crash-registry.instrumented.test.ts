@@ -67,6 +67,8 @@ const NOT_EXPLORED: Readonly<Record<string, string>> = {
       [name, `${name}Sync`].map((method) => [method, "takes, and gives back, by methods of their own"]),
     ),
   ),
+  "Counter.statistics": "looks only",
+  "Flag.statistics": "looks only",
   "MutexGuard.get": "looks only",
   "ShmkitError.[Symbol.hasInstance]": "touches no shared memory",
 };

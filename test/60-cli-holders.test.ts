@@ -2,18 +2,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Region } from "shmkit";
-import { holdersOf } from "#src/cli/holders.js";
+import { holdersOf, type Party } from "#src/cli/holders.js";
 import { run } from "./helpers/cli-process.js";
 import { joined } from "./helpers/cli-regions.js";
 
 test("owners and waiters of every kind are shown, and since when where it is known", async () => {
+  const startedAt = new Date();
   const region = await joined();
   let release: (() => void) | undefined;
   const mutex = await region.mutex("door");
   const semaphore = await region.semaphore("gpus", { permits: 2 });
   const rwlock = await region.rwlock("config");
   await region.condition("news");
-  await region.counter("hits");
+  const reaching = (await region.counter("hits")).waitFor(1);
+  const stopping = (await region.flag("stop")).waitFor(true);
   const lock = region.locks.request(
     "a\u0007",
     { mode: "shared" },
@@ -33,21 +35,55 @@ test("owners and waiters of every kind are shown, and since when where it is kno
   const waiting = mutex.lock();
   await semaphore.acquire({ permits: 2 });
   await rwlock.lockShared();
+  const writing = rwlock.lock();
+  const pool = await region.segmentPool("buffers", { segments: 1 });
+  const ticket = (await pool.acquire()).handOver();
+  const acquiring = pool.acquire();
+  const takingBack = pool.takeBack(ticket);
   const objects = new Map(Region.inspect(region.name)!.objects.map((object) => [object.name, holdersOf(object)]));
   const self = { slot: 0 };
+  /** With `since: true` instead of a time that can be. */
+  const shown = (name: string): unknown => {
+    const party = ({ since, ...rest }: Party): object => ({
+      ...rest,
+      ...(since === undefined ? {} : { since: +since >= +startedAt && +since <= Date.now() }),
+    });
+    const { holders, waiting, ...rest } = objects.get(name)!;
+    return { ...(holders === undefined ? {} : { holders: holders.map(party) }), waiting: waiting.map(party), ...rest };
+  };
   const door = objects.get("door")!;
-  assert.deepEqual([door.holders[0].slot, door.waiting[0].slot, door.takeovers], [0, 0, 0]);
-  assert.ok(+door.waiting[0].since! <= Date.now() && +door.holders[0].since! <= Date.now());
-  assert.deepEqual(objects.get("gpus"), { holders: [{ ...self, how: "2 ×" }], waiting: [] });
-  assert.deepEqual(objects.get("news"), { holders: [], waiting: [] });
-  assert.equal(objects.get("hits"), undefined);
-  assert.deepEqual(objects.get("start"), { holders: [], waiting: [{ ...self, how: "arrived" }] });
-  for (const name of ["bell", "ready", "calls"]) assert.deepEqual(objects.get(name), { holders: [], waiting: [self] });
-  const schema = { holders: [{ ...self, how: "runs" }], waiting: [self], takeovers: 0 };
-  assert.deepEqual(objects.get("schema"), schema);
-  const ofLocks = [...objects.values()].find((found) => found?.holders.some(({ how }) => how === "a\\x07 shared"));
-  assert.equal(ofLocks?.waiting.length, 0);
-  assert.deepEqual(objects.get("config"), { holders: [{ ...self, how: "reads" }], waiting: [], takeovers: 0 });
+  const [owner] = door.holders!;
+  assert.deepEqual([owner.slot, door.waiting[0].slot, door.takeovers], [0, 0, 0]);
+  assert.ok(+door.waiting[0].since! <= Date.now() && +owner.since! <= Date.now());
+  assert.deepEqual(shown("gpus"), { holders: [{ ...self, how: "2 ×" }], waiting: [] });
+  assert.deepEqual(shown("news"), { holders: [], waiting: [] });
+  assert.deepEqual(shown("hits"), { waiting: [{ ...self, since: true }], takeovers: 0 });
+  assert.deepEqual(shown("stop"), { waiting: [{ ...self, since: true }], takeovers: 0 });
+  assert.deepEqual(shown("start"), { holders: [], waiting: [{ ...self, how: "arrived", since: true }] });
+  for (const name of ["bell", "ready", "calls"])
+    assert.deepEqual(shown(name), { holders: [], waiting: [{ ...self, since: true }] });
+  const schema = {
+    holders: [{ ...self, how: "runs", since: true }],
+    waiting: [{ ...self, since: true }],
+    takeovers: 0,
+  };
+  assert.deepEqual(shown("schema"), schema);
+  const locks = [...objects.keys()].find((name) =>
+    objects.get(name)?.holders?.some(({ how }) => how === "a\\x07 shared"),
+  );
+  assert.deepEqual(shown(locks!), { holders: [{ ...self, how: "a\\x07 shared", since: true }], waiting: [] });
+  assert.deepEqual(shown("config"), {
+    holders: [{ ...self, how: "reads", since: true }],
+    waiting: [{ ...self, how: "to write", since: true }],
+    takeovers: 0,
+  });
+  assert.deepEqual(shown("buffers"), {
+    holders: [{ ...self, since: true }],
+    waiting: [
+      { ...self, since: true },
+      { ...self, how: "to take back", since: true },
+    ],
+  });
 
   const [inspected, listed, topped] = await Promise.all([
     run(["inspect", region.name]),
@@ -62,12 +98,12 @@ test("owners and waiters of every kind are shown, and since when where it is kno
   assert.match(inspected.text, new RegExp(`held +by member 0, ${me}, 2 ×\n`));
   assert.match(listed.text, new RegExp(`mutex door \\(held by ${me}, 1 waiting\\)`));
   assert.match(listed.text, /condition news\n/);
-  assert.match(topped.text, new RegExp(`^  door +${process.pid} tester +\\d+ m?s +1 +0$`, "m"));
+  assert.match(topped.text, new RegExp(`^  door +${process.pid} tester +\\d+ m?s +1 +\\d+ m?s +0$`, "m"));
   assert.match(topped.text, new RegExp(`^  config +${process.pid} tester`, "m"));
   guard.release();
   (await waiting).release();
   release!();
   await lock;
-  const waits = [arriving, event, latch, after, taking];
+  const waits = [arriving, event, latch, after, taking, reaching, stopping, writing, acquiring, takingBack];
   await Promise.all([...waits.map((wait) => assert.rejects(wait, { code: "ERR_CLOSED" })), region.close()]);
 });

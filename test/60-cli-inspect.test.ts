@@ -59,7 +59,7 @@ describe("inspect", () => {
     assert.match(text, new RegExp(`^│  └─ +0 +${process.pid} +\\d+  tester +yes +.* ago +\\w`, "m"));
     assert.match(text, /^├─ objects \(3\)\n│ {2}├─ pipe jobs\n│ {2}│ {2}├─ made +\d+ m?s ago\n/m);
     assert.match(text, /│ {2}├─ depth +1\n/);
-    assert.match(text, /counter visits\n(?:│.*\n)*│ {2}│ {2}└─ value +41\n/);
+    assert.match(text, /counter visits\n(?:│.*\n)*│ {2}│ {2}├─ value +41\n/);
     assert.match(text, new RegExp(`held +by member 0, pid ${process.pid} tester\n`));
     assert.match(text, /├─ 0x00000000 +4 KiB {2}header\n/);
     assert.match(text, /KiB {2}object jobs\n/);
@@ -81,7 +81,10 @@ describe("inspect", () => {
     await region.pipe("jobs", { capacity: 10 });
     await (await region.counter("visits")).add(10n ** 18n);
     const { text } = await run(["inspect", `${region.name}/visits`]);
-    assert.match(text, /^counter visits\n├─ made .*\n├─ block +0x\w+, 4 KiB\n└─ value +1,000,000,000,000,000,000\n$/);
+    assert.match(
+      text,
+      /^counter visits\n├─ made .*\n├─ block +0x\w+, 4 KiB\n├─ value +1,000,000,000,000,000,000\n├─ waiting +nobody\n└─ takeovers +0\n$/,
+    );
     assert.deepEqual(
       Object.entries(JSON.parse((await run(["inspect", `${region.name}/visits`, "-j"])).text) as object)
         .filter(([key]) => ["region", "name", "kind", "value"].includes(key))

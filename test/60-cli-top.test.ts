@@ -20,7 +20,10 @@ const BACK = "\u001b[?25h\u001b[?1049l";
 const held = (ownerSlot: number, takeovers = 0, waiting = 0): MutexStatistics => ({
   ownerSlot,
   heldSince: undefined,
-  waiting: Array.from({ length: waiting }, (_, slot) => ({ slot: slot + 2, since: new Date() })),
+  waiting: Array.from({ length: waiting }, (_, slot) => ({
+    slot: slot + 2,
+    since: new Date(Date.now() - 2500 + slot),
+  })),
   acquisitions: 9,
   contended: 1,
   takeovers,
@@ -140,11 +143,24 @@ describe("the screen of top", () => {
   test("shows a region with members, pipes, locks and counters", () => {
     const history = new History();
     const mutex = { ...object, name: "door", kind: "mutex" as const, mutex: held(1, 3, 2) };
-    const counter = { ...object, name: "hits", kind: "counter" as const, value: 12345n };
+    const counter = {
+      ...object,
+      name: "hits",
+      kind: "counter" as const,
+      value: 12345n,
+      counter: { value: 12345n, waiting: [], takeovers: 0 },
+    };
+    const ages = [3000, 60_000].map((ms, slot) => ({ slot, since: new Date(Date.now() - ms) }));
+    const flag = {
+      ...object,
+      name: "stop",
+      kind: "flag" as const,
+      flag: { value: false, waiting: ages, takeovers: 0 },
+    };
     const members = [member(0), member(1, false)];
     for (let at = 0; at < 3; at++)
       history.add(listing(region({ members, objects: [pipe(4 * at, 10 * at), mutex] })), at * 1000);
-    const shown = listing(region({ members, objects: [pipe(8, 20), mutex, counter] }));
+    const shown = listing(region({ members, objects: [pipe(8, 20), mutex, counter, flag] }));
     assert.deepEqual(topLines({ listing: shown, history, nowMs: 5000, colours: PLAIN }), [
       "app  █████░░░░░ 512 KiB of 1 MiB used, at most 1 GiB  1 alive, 1 dead",
       "  slot  pid  member  last operation",
@@ -152,10 +168,12 @@ describe("the screen of top", () => {
       "  1     101  m1      pipe.send       dead",
       "  pipe  depth  of                    in/s  out/s                    leased  state",
       "  o         8   8  ▁▅█                 20      0  ▁▅█                    0",
-      "  lock  owner          at least  waiting  takeovers",
-      "  door  101 m1 (dead)       5 s        2          3",
-      "  counter   value",
-      "  hits     12,345",
+      "  lock  owner          at least  waiting  longest  takeovers",
+      "  door  101 m1 (dead)       5 s        2      2 s          3",
+      "  counter   value  waiting  longest",
+      "  hits     12,345        0",
+      "  flag  value  waiting  longest",
+      "  stop  false        2    1 min",
     ]);
     assert.deepEqual(topLines({ listing: listing(), history, nowMs: 0, colours: PLAIN }), ["no regions"]);
   });

@@ -36,13 +36,14 @@
 #define SHMKIT_PAGE_MAP_BYTES 8
 #define SHMKIT_LATCH_BYTES 3200
 #define SHMKIT_FIRST_LOCK_REQUESTS 16
-#define SHMKIT_INLINE_NAME_BYTES 208
+#define SHMKIT_INLINE_NAME_BYTES 192
 #define SHMKIT_LOCK_MANAGER_BYTES 256
 #define SHMKIT_LOCK_REQUEST_BYTES 240
 #define SHMKIT_LOCK_SEGMENTS 16
 #define SHMKIT_COUNTER_BYTES 192
 #define SHMKIT_LOCK_BYTES 64
-#define SHMKIT_MUTEX_BYTES 3072
+#define SHMKIT_MUTEX_BYTES 1024
+#define SHMKIT_MUTEX_WAITER_BYTES 24
 #define SHMKIT_MUTEX_WORDS 64
 #define SHMKIT_DEATH_BYTES 256
 #define SHMKIT_DEATH_RECORDS 64
@@ -74,8 +75,10 @@
 #define SHMKIT_RWLOCK_READER_BYTES 64
 #define SHMKIT_MAX_SEGMENTS UINT32_C(0x10000)
 #define SHMKIT_SEGMENT_ALIGNMENT 64
-#define SHMKIT_SEGMENT_POOL_BYTES 2560
+#define SHMKIT_SEGMENT_POOL_BYTES 10752
 #define SHMKIT_SEMAPHORE_BYTES 3584
+#define SHMKIT_SEMAPHORE_MEMBER_BYTES 24
+#define SHMKIT_WAIT_TIME_BYTES 8
 
 enum shmkit_notify {
   SHMKIT_NOTIFY_NONE = 0,
@@ -522,6 +525,12 @@ _Static_assert(offsetof(struct shmkit_death_record, label) == 64, "death_record.
 _Static_assert(offsetof(struct shmkit_death_record, name) == 128, "death_record.name");
 _Static_assert(sizeof(struct shmkit_death_record) == 256, "death_record");
 
+struct shmkit_wait_time {
+  double since;
+};
+_Static_assert(offsetof(struct shmkit_wait_time, since) == 0, "wait_time.since");
+_Static_assert(sizeof(struct shmkit_wait_time) == 8, "wait_time");
+
 struct shmkit_page_map_entry {
   uint32_t run;
   uint32_t generation;
@@ -689,26 +698,30 @@ struct shmkit_mutex {
   uint32_t word_count;
   uint32_t acquisitions;
   uint32_t contended;
-  uint32_t found_taken;
-  uint8_t reserved_84[4];
-  double found_taken_at;
-  uint8_t reserved_96[32];
+  uint8_t reserved_80[48];
   uint32_t words[64];
   uint32_t journal[128];
   uint8_t reserved_896[128];
-  double waiting_since[256];
 };
 _Static_assert(offsetof(struct shmkit_mutex, lock) == 0, "mutex.lock");
 _Static_assert(offsetof(struct shmkit_mutex, journal_entries) == 64, "mutex.journal_entries");
 _Static_assert(offsetof(struct shmkit_mutex, word_count) == 68, "mutex.word_count");
 _Static_assert(offsetof(struct shmkit_mutex, acquisitions) == 72, "mutex.acquisitions");
 _Static_assert(offsetof(struct shmkit_mutex, contended) == 76, "mutex.contended");
-_Static_assert(offsetof(struct shmkit_mutex, found_taken) == 80, "mutex.found_taken");
-_Static_assert(offsetof(struct shmkit_mutex, found_taken_at) == 88, "mutex.found_taken_at");
 _Static_assert(offsetof(struct shmkit_mutex, words) == 128, "mutex.words");
 _Static_assert(offsetof(struct shmkit_mutex, journal) == 384, "mutex.journal");
-_Static_assert(offsetof(struct shmkit_mutex, waiting_since) == 1024, "mutex.waiting_since");
-_Static_assert(sizeof(struct shmkit_mutex) == 3072, "mutex");
+_Static_assert(sizeof(struct shmkit_mutex) == 1024, "mutex");
+
+struct shmkit_mutex_waiter {
+  double since;
+  double found_taken_at;
+  uint32_t found_taken;
+  uint8_t reserved_20[4];
+};
+_Static_assert(offsetof(struct shmkit_mutex_waiter, since) == 0, "mutex_waiter.since");
+_Static_assert(offsetof(struct shmkit_mutex_waiter, found_taken_at) == 8, "mutex_waiter.found_taken_at");
+_Static_assert(offsetof(struct shmkit_mutex_waiter, found_taken) == 16, "mutex_waiter.found_taken");
+_Static_assert(sizeof(struct shmkit_mutex_waiter) == 24, "mutex_waiter");
 
 struct shmkit_monitor {
   struct shmkit_lock lock;
@@ -747,6 +760,18 @@ _Static_assert(offsetof(struct shmkit_semaphore, held) == 512, "semaphore.held")
 _Static_assert(offsetof(struct shmkit_semaphore, posted) == 1536, "semaphore.posted");
 _Static_assert(offsetof(struct shmkit_semaphore, turns) == 2560, "semaphore.turns");
 _Static_assert(sizeof(struct shmkit_semaphore) == 3584, "semaphore");
+
+struct shmkit_semaphore_member {
+  double since;
+  double found_at;
+  uint32_t leases;
+  uint32_t found_leases;
+};
+_Static_assert(offsetof(struct shmkit_semaphore_member, since) == 0, "semaphore_member.since");
+_Static_assert(offsetof(struct shmkit_semaphore_member, found_at) == 8, "semaphore_member.found_at");
+_Static_assert(offsetof(struct shmkit_semaphore_member, leases) == 16, "semaphore_member.leases");
+_Static_assert(offsetof(struct shmkit_semaphore_member, found_leases) == 20, "semaphore_member.found_leases");
+_Static_assert(sizeof(struct shmkit_semaphore_member) == 24, "semaphore_member");
 
 struct shmkit_condition {
   uint32_t waiters[8];
@@ -789,11 +814,23 @@ struct shmkit_rwlock_reader {
   uint32_t count;
   uint32_t possessions;
   uint32_t waits;
-  uint8_t reserved_12[52];
+  uint32_t found_reading;
+  double found_reading_at;
+  double reading_since;
+  double writing_since;
+  double found_grant_at;
+  uint32_t found_grant;
+  uint8_t reserved_52[12];
 };
 _Static_assert(offsetof(struct shmkit_rwlock_reader, count) == 0, "rwlock_reader.count");
 _Static_assert(offsetof(struct shmkit_rwlock_reader, possessions) == 4, "rwlock_reader.possessions");
 _Static_assert(offsetof(struct shmkit_rwlock_reader, waits) == 8, "rwlock_reader.waits");
+_Static_assert(offsetof(struct shmkit_rwlock_reader, found_reading) == 12, "rwlock_reader.found_reading");
+_Static_assert(offsetof(struct shmkit_rwlock_reader, found_reading_at) == 16, "rwlock_reader.found_reading_at");
+_Static_assert(offsetof(struct shmkit_rwlock_reader, reading_since) == 24, "rwlock_reader.reading_since");
+_Static_assert(offsetof(struct shmkit_rwlock_reader, writing_since) == 32, "rwlock_reader.writing_since");
+_Static_assert(offsetof(struct shmkit_rwlock_reader, found_grant_at) == 40, "rwlock_reader.found_grant_at");
+_Static_assert(offsetof(struct shmkit_rwlock_reader, found_grant) == 48, "rwlock_reader.found_grant");
 _Static_assert(sizeof(struct shmkit_rwlock_reader) == 64, "rwlock_reader");
 
 struct shmkit_lock_manager {
@@ -828,7 +865,9 @@ struct shmkit_lock_request {
   uint32_t name_page;
   uint32_t next;
   uint32_t name_generation;
-  uint8_t name[208];
+  double requested_at;
+  double granted_at;
+  uint8_t name[192];
 };
 _Static_assert(offsetof(struct shmkit_lock_request, state) == 0, "lock_request.state");
 _Static_assert(offsetof(struct shmkit_lock_request, order) == 4, "lock_request.order");
@@ -838,7 +877,9 @@ _Static_assert(offsetof(struct shmkit_lock_request, encoding) == 16, "lock_reque
 _Static_assert(offsetof(struct shmkit_lock_request, name_page) == 20, "lock_request.name_page");
 _Static_assert(offsetof(struct shmkit_lock_request, next) == 24, "lock_request.next");
 _Static_assert(offsetof(struct shmkit_lock_request, name_generation) == 28, "lock_request.name_generation");
-_Static_assert(offsetof(struct shmkit_lock_request, name) == 32, "lock_request.name");
+_Static_assert(offsetof(struct shmkit_lock_request, requested_at) == 32, "lock_request.requested_at");
+_Static_assert(offsetof(struct shmkit_lock_request, granted_at) == 40, "lock_request.granted_at");
+_Static_assert(offsetof(struct shmkit_lock_request, name) == 48, "lock_request.name");
 _Static_assert(sizeof(struct shmkit_lock_request) == 240, "lock_request");
 
 struct shmkit_event {
@@ -899,11 +940,17 @@ _Static_assert(sizeof(struct shmkit_latch) == 3200, "latch");
 struct shmkit_once {
   struct shmkit_lock lock;
   uint32_t outcome;
-  uint8_t reserved_68[28];
+  uint8_t reserved_68[4];
+  uint32_t runs;
+  uint8_t reserved_76[4];
+  double started_at;
+  uint8_t reserved_88[8];
   uint8_t result[4000];
 };
 _Static_assert(offsetof(struct shmkit_once, lock) == 0, "once.lock");
 _Static_assert(offsetof(struct shmkit_once, outcome) == 64, "once.outcome");
+_Static_assert(offsetof(struct shmkit_once, runs) == 72, "once.runs");
+_Static_assert(offsetof(struct shmkit_once, started_at) == 80, "once.started_at");
 _Static_assert(offsetof(struct shmkit_once, result) == 96, "once.result");
 _Static_assert(sizeof(struct shmkit_once) == 4096, "once");
 
@@ -952,6 +999,11 @@ struct shmkit_segment_pool {
   uint8_t reserved_480[32];
   uint32_t turns[256];
   uint32_t departures[256];
+  double waiting_since[256];
+  double partner_since[256];
+  double found_at[256];
+  uint32_t found_word[256];
+  uint32_t found_segment[256];
 };
 _Static_assert(offsetof(struct shmkit_segment_pool, monitor) == 0, "segment_pool.monitor");
 _Static_assert(offsetof(struct shmkit_segment_pool, segments) == 384, "segment_pool.segments");
@@ -962,7 +1014,12 @@ _Static_assert(offsetof(struct shmkit_segment_pool, waiters) == 416, "segment_po
 _Static_assert(offsetof(struct shmkit_segment_pool, partners) == 448, "segment_pool.partners");
 _Static_assert(offsetof(struct shmkit_segment_pool, turns) == 512, "segment_pool.turns");
 _Static_assert(offsetof(struct shmkit_segment_pool, departures) == 1536, "segment_pool.departures");
-_Static_assert(sizeof(struct shmkit_segment_pool) == 2560, "segment_pool");
+_Static_assert(offsetof(struct shmkit_segment_pool, waiting_since) == 2560, "segment_pool.waiting_since");
+_Static_assert(offsetof(struct shmkit_segment_pool, partner_since) == 4608, "segment_pool.partner_since");
+_Static_assert(offsetof(struct shmkit_segment_pool, found_at) == 6656, "segment_pool.found_at");
+_Static_assert(offsetof(struct shmkit_segment_pool, found_word) == 8704, "segment_pool.found_word");
+_Static_assert(offsetof(struct shmkit_segment_pool, found_segment) == 9728, "segment_pool.found_segment");
+_Static_assert(sizeof(struct shmkit_segment_pool) == 10752, "segment_pool");
 
 struct shmkit_composite {
   uint32_t parts;

@@ -25,13 +25,14 @@ OPTION_WORDS = 8
 PAGE_MAP_BYTES = 8
 LATCH_BYTES = 3200
 FIRST_LOCK_REQUESTS = 16
-INLINE_NAME_BYTES = 208
+INLINE_NAME_BYTES = 192
 LOCK_MANAGER_BYTES = 256
 LOCK_REQUEST_BYTES = 240
 LOCK_SEGMENTS = 16
 COUNTER_BYTES = 192
 LOCK_BYTES = 64
-MUTEX_BYTES = 3072
+MUTEX_BYTES = 1024
+MUTEX_WAITER_BYTES = 24
 MUTEX_WORDS = 64
 DEATH_BYTES = 256
 DEATH_RECORDS = 64
@@ -63,8 +64,10 @@ RWLOCK_BYTES = 1280
 RWLOCK_READER_BYTES = 64
 MAX_SEGMENTS = 0x10000
 SEGMENT_ALIGNMENT = 64
-SEGMENT_POOL_BYTES = 2560
+SEGMENT_POOL_BYTES = 10752
 SEMAPHORE_BYTES = 3584
+SEMAPHORE_MEMBER_BYTES = 24
+WAIT_TIME_BYTES = 8
 
 NOTIFY_NONE = 0
 NOTIFY_ONE = 1
@@ -291,6 +294,11 @@ LOCK = {
     "waiters": Field(32, "I", 8),
 }
 
+WAIT_TIME_SIZE = 8
+WAIT_TIME = {
+    "since": Field(0, "d", 1),
+}
+
 PAGE_MAP_ENTRY_SIZE = 8
 PAGE_MAP_ENTRY = {
     "run": Field(0, "I", 1),
@@ -375,18 +383,22 @@ COUNTER = {
     "change_waiters": Field(128, "I", 8),
 }
 
-MUTEX_SIZE = 3072
+MUTEX_SIZE = 1024
 MUTEX = {
     "lock": Field(0, "I", 16),
     "journal_entries": Field(64, "I", 1),
     "word_count": Field(68, "I", 1),
     "acquisitions": Field(72, "I", 1),
     "contended": Field(76, "I", 1),
-    "found_taken": Field(80, "I", 1),
-    "found_taken_at": Field(88, "d", 1),
     "words": Field(128, "I", 64),
     "journal": Field(384, "I", 128),
-    "waiting_since": Field(1024, "d", 256),
+}
+
+MUTEX_WAITER_SIZE = 24
+MUTEX_WAITER = {
+    "since": Field(0, "d", 1),
+    "found_taken_at": Field(8, "d", 1),
+    "found_taken": Field(16, "I", 1),
 }
 
 MONITOR_SIZE = 384
@@ -408,6 +420,14 @@ SEMAPHORE = {
     "held": Field(512, "I", 256),
     "posted": Field(1536, "I", 256),
     "turns": Field(2560, "I", 256),
+}
+
+SEMAPHORE_MEMBER_SIZE = 24
+SEMAPHORE_MEMBER = {
+    "since": Field(0, "d", 1),
+    "found_at": Field(8, "d", 1),
+    "leases": Field(16, "I", 1),
+    "found_leases": Field(20, "I", 1),
 }
 
 CONDITION_SIZE = 2176
@@ -435,6 +455,12 @@ RWLOCK_READER = {
     "count": Field(0, "I", 1),
     "possessions": Field(4, "I", 1),
     "waits": Field(8, "I", 1),
+    "found_reading": Field(12, "I", 1),
+    "found_reading_at": Field(16, "d", 1),
+    "reading_since": Field(24, "d", 1),
+    "writing_since": Field(32, "d", 1),
+    "found_grant_at": Field(40, "d", 1),
+    "found_grant": Field(48, "I", 1),
 }
 
 LOCK_MANAGER_SIZE = 256
@@ -460,7 +486,9 @@ LOCK_REQUEST = {
     "name_page": Field(20, "I", 1),
     "next": Field(24, "I", 1),
     "name_generation": Field(28, "I", 1),
-    "name": Field(32, "B", 208),
+    "requested_at": Field(32, "d", 1),
+    "granted_at": Field(40, "d", 1),
+    "name": Field(48, "B", 192),
 }
 
 EVENT_SIZE = 2176
@@ -498,6 +526,8 @@ ONCE_SIZE = 4096
 ONCE = {
     "lock": Field(0, "I", 16),
     "outcome": Field(64, "I", 1),
+    "runs": Field(72, "I", 1),
+    "started_at": Field(80, "d", 1),
     "result": Field(96, "B", 4000),
 }
 
@@ -520,7 +550,7 @@ RATE_LIMITER = {
     "turns": Field(512, "I", 256),
 }
 
-SEGMENT_POOL_SIZE = 2560
+SEGMENT_POOL_SIZE = 10752
 SEGMENT_POOL = {
     "monitor": Field(0, "I", 96),
     "segments": Field(384, "I", 1),
@@ -531,6 +561,11 @@ SEGMENT_POOL = {
     "partners": Field(448, "I", 8),
     "turns": Field(512, "I", 256),
     "departures": Field(1536, "I", 256),
+    "waiting_since": Field(2560, "d", 256),
+    "partner_since": Field(4608, "d", 256),
+    "found_at": Field(6656, "d", 256),
+    "found_word": Field(8704, "I", 256),
+    "found_segment": Field(9728, "I", 256),
 }
 
 COMPOSITE_SIZE = 320

@@ -2,7 +2,7 @@ import { formatBytes } from "../base/sizes.js";
 import { clip, printable, type Colours } from "./colours.js";
 import { formatDuration } from "./durations.js";
 import { formatCount, table } from "./figures.js";
-import { holdersOf, isDead, partyName } from "./holders.js";
+import { ageMs, holdersOf, isDead, partyName, type Party } from "./holders.js";
 import { REMEMBERED, type History } from "./history.js";
 import type { ListedObject, ListedRegion, Listing } from "./listing.js";
 
@@ -84,18 +84,22 @@ function regionLines(region: ListedRegion, history: History, nowMs: number, colo
       [1, 2, 4, 5, 7],
     ),
     ...section(
-      ["  lock", "owner", "at least", "waiting", "takeovers"],
+      ["  lock", "owner", "at least", "waiting", "longest", "takeovers"],
       objects.flatMap((object) => lockRows(region, object, history, nowMs, colours)),
       colours,
-      [2, 3, 4],
+      [2, 3, 4, 5],
     ),
     ...section(
-      ["  counter", "value"],
-      objects
-        .filter(({ kind }) => kind === "counter")
-        .map(({ name: counter, value }) => [`  ${printable(counter)}`, formatCount(value ?? 0n)]),
+      ["  counter", "value", "waiting", "longest"],
+      objects.flatMap((object) => valueRow(object, object.counter, (value) => formatCount(value), colours)),
       colours,
-      [1],
+      [1, 2, 3],
+    ),
+    ...section(
+      ["  flag", "value", "waiting", "longest"],
+      objects.flatMap((object) => valueRow(object, object.flag, String, colours)),
+      colours,
+      [1, 2, 3],
     ),
   ];
 }
@@ -133,29 +137,44 @@ function pipeRow(region: ListedRegion, object: ListedObject, history: History, {
   ];
 }
 
+/** How many wait, and for how long the one that has waited longest. */
+function waitingCells(waiting: readonly Party[], { yellow }: Colours): [string, string] {
+  if (waiting.length === 0) return ["0", ""];
+  const ages = waiting.flatMap((party) => ageMs(party) ?? []);
+  return [yellow(formatCount(waiting.length)), ages.length === 0 ? "" : formatDuration(Math.max(...ages))];
+}
+
+/** The row of an object that has a value and that nobody holds. */
+function valueRow<T>(
+  { name }: ListedObject,
+  state: { readonly value: T; readonly waiting: readonly Party[] } | undefined,
+  text: (value: T) => string,
+  colours: Colours,
+): string[][] {
+  return state === undefined
+    ? []
+    : [[`  ${printable(name)}`, text(state.value), ...waitingCells(state.waiting, colours)]];
+}
+
 /** A row for each member that has it, or one that says that nobody has. */
 function lockRows(
   region: ListedRegion,
   object: ListedObject,
   history: History,
   nowMs: number,
-  { red, yellow }: Colours,
+  colours: Colours,
 ): string[][] {
-  const state = holdersOf(object);
-  if (state === undefined) return [];
-  const { holders, waiting, takeovers = 0 } = state;
-  const common = [waiting.length > 0 ? yellow(formatCount(waiting.length)) : "0", formatCount(takeovers)];
+  const { holders, waiting = [], takeovers = 0 } = holdersOf(object) ?? {};
+  if (holders === undefined) return [];
+  const common = [...waitingCells(waiting, colours), formatCount(takeovers)];
   const name = `  ${printable(object.name)}`;
   if (holders.length === 0) return [[name, "", "", ...common]];
   return holders.map((holder, i) => {
     const known = [printable(partyName(region, holder, "")), ...(holder.how === undefined ? [] : [holder.how])].join(
       " ",
     );
-    const heldMs = Math.max(
-      history.heldMs(region, object, holder, nowMs),
-      holder.since === undefined ? 0 : Date.now() - holder.since.getTime(),
-    );
-    const owner = isDead(region, holder) ? red(`${known} (dead)`) : known;
-    return [i === 0 ? name : "", owner, formatDuration(heldMs), ...(i === 0 ? common : ["", ""])];
+    const heldMs = Math.max(history.heldMs(region, object, holder, nowMs), ageMs(holder) ?? 0);
+    const owner = isDead(region, holder) ? colours.red(`${known} (dead)`) : known;
+    return [i === 0 ? name : "", owner, formatDuration(heldMs), ...(i === 0 ? common : ["", "", ""])];
   });
 }

@@ -7,7 +7,7 @@ export const BARRIER_BYTES = 2560;
 export const BARRIER = struct(
   "barrier",
   BARRIER_BYTES,
-  "A barrier. It opens when each of its places is lost, or its party has arrived at this generation.",
+  "A barrier. It opens when each of its places is lost, or its party has arrived at this generation. One wait_time for each slot of the region follows.",
   // prettier-ignore
   [
     [0, "monitor", "u32[96]", "monitor", "see monitor", "atomic", "undone and freed by recovery"],

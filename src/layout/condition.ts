@@ -15,7 +15,7 @@ export const CONDITION_BYTES = 2176;
 export const CONDITION = struct(
   "condition",
   CONDITION_BYTES,
-  "A condition variable. It has no lock: who waits counts itself before it releases the mutex, and a wake-up is given to a member that waits by one compare-exchange of its word.",
+  "A condition variable. It has no lock: who waits counts itself before it releases the mutex, and a wake-up is given to a member that waits by one compare-exchange of its word. One wait_time for each slot of the region follows.",
   // prettier-ignore
   [
     [0, "waiters", "u32[8]", "member set: wait to be woken", "each member its own bit", "atomic", "cleared by recovery"],

@@ -4,7 +4,7 @@ export const EVENT_BYTES = 2176;
 export const EVENT = struct(
   "event",
   EVENT_BYTES,
-  "An event. It is set if initial + the sum of posted - taken, as a signed 32-bit number, is more than 0.",
+  "An event. It is set if initial + the sum of posted - taken, as a signed 32-bit number, is more than 0. One wait_time for each slot of the region follows.",
   // prettier-ignore
   [
     [0, "lock", "u32[16]", "lock", "see lock", "atomic", "freed by recovery"],

@@ -4,7 +4,7 @@ export const FLAG_BYTES = 128;
 export const FLAG = struct(
   "flag",
   FLAG_BYTES,
-  "A shared boolean. Changed under its lock by one store; read without.",
+  "A shared boolean. Changed under its lock by one store; read without. One wait_time for each slot of the region follows: waits for a change.",
   // prettier-ignore
   [
     [0, "lock", "u32[16]", "lock", "see lock", "atomic", "freed by recovery"],

@@ -4,7 +4,7 @@ export const LATCH_BYTES = 3200;
 export const LATCH = struct(
   "latch",
   LATCH_BYTES,
-  "A latch. It opens when the sum of down and lost has reached count. It has no lock: each word has one writer.",
+  "A latch. It opens when the sum of down and lost has reached count. It has no lock: each word has one writer. One wait_time for each slot of the region follows.",
   // prettier-ignore
   [
     [0, "count", "u32", "count-downs that open it, 0 to 2^31 - 1", "creator", "fixed", "same"],

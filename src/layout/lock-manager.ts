@@ -41,7 +41,7 @@ export const LOCK_MANAGER = struct(
 
 export const LOCK_REQUEST_BYTES = 240;
 /** Longest name that needs no block of its own. */
-export const INLINE_NAME_BYTES = 208;
+export const INLINE_NAME_BYTES = 192;
 export const LOCK_REQUEST = struct(
   "lock_request",
   LOCK_REQUEST_BYTES,
@@ -56,6 +56,8 @@ export const LOCK_REQUEST = struct(
     [20, "namePage", "u32", "head page of the block that has the name, 0 when it is in the request", "its member under the lock, before state", "plain", "the block is freed with the request"],
     [24, "next", "u32", "place in the segment + 1 of the next request in its chain, 0 for none", "lock owner: of a free request, and of the one before it", "publish", "a free request may be in no chain"],
     [28, "nameGeneration", "u32", "of that block", "its member under the lock, before state", "plain", "same"],
-    [32, "name", "u8[208]", "the name up to 208 bytes, padded to words with zeroes", "its member under the lock, before state", "plain", "same"],
+    [32, "requestedAt", "f64", "milliseconds since 1970 when the request was made", "its member under the lock, before state", "plain", "same"],
+    [40, "grantedAt", "f64", "the same of when it got its lock; says nothing while it waits", "its member under the lock, before state says that it holds", "plain", "same"],
+    [48, "name", "u8[192]", "the name up to 192 bytes, padded to words with zeroes", "its member under the lock, before state", "plain", "same"],
   ],
 );

@@ -16,11 +16,11 @@ export const LOCK = struct(
 );
 
 export const MUTEX_WORDS = 64;
-export const MUTEX_BYTES = 3072;
+export const MUTEX_BYTES = 1024;
 export const MUTEX = struct(
   "mutex",
   MUTEX_BYTES,
-  "A named robust mutex with up to 64 words that it guards and an undo journal for them. The journal of a lock lives beside the lock: only its owner writes it.",
+  "A named robust mutex with up to 64 words that it guards and an undo journal for them. The journal of a lock lives beside the lock: only its owner writes it. One mutex_waiter for each slot of the region follows.",
   // prettier-ignore
   [
     [0, "lock", "u32[16]", "lock", "see lock", "atomic", "the next owner is told once"],
@@ -28,11 +28,21 @@ export const MUTEX = struct(
     [68, "wordCount", "u32", "guarded words, 0–64", "creator", "fixed", "same"],
     [72, "acquisitions", "u32", "times it was taken (wraps)", "owner, after taking it", "plain", "may lack the last one"],
     [76, "contended", "u32", "those of them that had to wait (wraps)", "owner, after taking it", "plain", "statistic"],
-    [80, "foundTaken", "u32", "acquisitions when somebody who began to wait found it taken", "whoever finds another number, after foundTakenAt", "plain", "a hint for onlookers"],
-    [88, "foundTakenAt", "f64", "milliseconds since 1970 of that", "same", "plain", "same"],
     [128, "words", "u32[64]", "the guarded words", "owner, each change journalled first", "plain", "as the last commit left them, once recovered"],
     [384, "journal", "u32[128]", "pairs of word index and old value", "owner", "plain", "valid up to journalEntries"],
-    [1024, "waitingSince", "f64[256]", "by slot: milliseconds since 1970 when its member began to wait; counts while it is in waiters", "the member, before it enters waiters", "plain", "meaningless"],
+  ],
+);
+
+export const MUTEX_WAITER_BYTES = 24;
+export const MUTEX_WAITER = struct(
+  "mutex_waiter",
+  MUTEX_WAITER_BYTES,
+  "What a member notes for onlookers when it waits for the mutex. The owner has had it since the earliest foundTakenAt of all slots whose foundTaken are its acquisitions.",
+  // prettier-ignore
+  [
+    [0, "since", "f64", "see wait_time", "the member, before it enters waiters", "plain", "meaningless"],
+    [8, "foundTakenAt", "f64", "milliseconds since 1970, behind a look at acquisitions that found them as foundTaken", "the member, before foundTaken", "plain", "same"],
+    [16, "foundTaken", "u32", "acquisitions when it found the mutex taken, 0: nothing noted", "the member", "publish", "same"],
   ],
 );
 
@@ -40,7 +50,7 @@ export const COUNTER_BYTES = 192;
 export const COUNTER = struct(
   "counter",
   COUNTER_BYTES,
-  "A named signed 64-bit integer. Changed under its lock by one 64-bit store; read without.",
+  "A named signed 64-bit integer. Changed under its lock by one 64-bit store; read without. One wait_time for each slot of the region follows: waits for a change.",
   // prettier-ignore
   [
     [0, "lock", "u32[16]", "lock", "see lock", "atomic", "freed by recovery"],

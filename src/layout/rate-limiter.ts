@@ -4,7 +4,7 @@ export const RATE_LIMITER_BYTES = 1536;
 export const RATE_LIMITER = struct(
   "rate_limiter",
   RATE_LIMITER_BYTES,
-  "A token bucket, as a virtual schedule (GCRA): `fullAt` says when it would be full. Each token taken moves that by intervalMs / tokens, and it may not lie further ahead than burst of them.",
+  "A token bucket, as a virtual schedule (GCRA): `fullAt` says when it would be full. Each token taken moves that by intervalMs / tokens, and it may not lie further ahead than burst of them. One wait_time for each slot of the region follows.",
   // prettier-ignore
   [
     [0, "monitor", "u32[96]", "monitor", "see monitor", "atomic", "undone and freed by recovery"],

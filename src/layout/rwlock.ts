@@ -25,11 +25,17 @@ export const RWLOCK_READER_BYTES = 64;
 export const RWLOCK_READER = struct(
   "rwlock_reader",
   RWLOCK_READER_BYTES,
-  "What a member reads, in a cache line that only it writes.",
+  "What a member reads, in a cache line that only it writes, and who waits for it.",
   // prettier-ignore
   [
     [0, "count", "u32", "how often it reads, a try that has not looked at the gate yet included", "the member", "publish", "0: given back by recovery"],
     [4, "possessions", "u32", "counts when it began to read and when it ended: odd while it reads (wraps)", "the member; recoverer", "plain", "even"],
     [8, "waits", "u32", "waits to read that it has begun (wraps)", "the member, before it enters waiting", "plain", "same"],
+    [12, "foundReading", "u32", "possessions when an owner that began to wait for readers found it reading, 0: nothing noted", "lock owner, behind foundReadingAt", "publish", "same"],
+    [16, "foundReadingAt", "f64", "milliseconds since 1970, behind a look at possessions that found them so: it has read since", "lock owner, before foundReading", "plain", "same"],
+    [24, "readingSince", "f64", "its waits to read: see wait_time", "the member, before it enters waiting", "plain", "meaningless"],
+    [32, "writingSince", "f64", "its waits to write or for an upgradable hold: see wait_time", "the member, before it draws a turn or closes the gate", "plain", "meaningless"],
+    [40, "foundGrantAt", "f64", "milliseconds since 1970, behind a look at grants that found them as foundGrant: that guard has had the lock since", "the member, before foundGrant", "plain", "same"],
+    [48, "foundGrant", "u32", "grants when it began to wait and found a guard with the lock, 0: nothing noted", "the member", "publish", "same"],
   ],
 );

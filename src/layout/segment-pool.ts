@@ -1,6 +1,6 @@
 import { struct } from "./descriptor.js";
 
-export const SEGMENT_POOL_BYTES = 2560;
+export const SEGMENT_POOL_BYTES = 10752;
 /** Segments and what comes before them begin at multiples of this. */
 export const SEGMENT_ALIGNMENT = 64;
 export const MAX_SEGMENTS = 65_536;
@@ -20,6 +20,11 @@ export const SEGMENT_POOL = struct(
     [448, "partners", "u32[8]", "member set: wait for a segment to be handed back", "each member its own bit", "atomic", "cleared by recovery"],
     [512, "turns", "u32[256]", "by slot: the turn that its member has drawn, 0 for none", "the member: drawn under the lock, journalled, put back without", "publish", "0: given back by recovery"],
     [1536, "departures", "u32[256]", "by slot: how often its members have given up the pool (wraps)", "the member", "atomic", "same"],
+    [2560, "waitingSince", "f64[256]", "by slot: its waits for a segment: see wait_time", "the member, before it draws a turn", "plain", "meaningless"],
+    [4608, "partnerSince", "f64[256]", "by slot: its waits for a segment to be handed back: see wait_time", "the member, before it enters partners", "plain", "meaningless"],
+    [6656, "foundAt", "f64[256]", "by slot: milliseconds since 1970, behind a look that found the segment's owner word as foundWord: it has had segments since", "lock owner, while foundSegment is 0", "plain", "same"],
+    [8704, "foundWord", "u32[256]", "by slot: that owner word, as if not handed over", "lock owner, while foundSegment is 0", "plain", "same"],
+    [9728, "foundSegment", "u32[256]", "by slot: id + 1 of a segment that somebody who waits found it with, 0: nothing noted", "lock owner: 0 before foundAt and foundWord, the number behind", "publish", "same"],
   ],
 );
 

@@ -7,7 +7,7 @@ import { LATCH } from "./latch.js";
 import { ONCE } from "./once.js";
 import { FLAG } from "./flag.js";
 import { DIRECTORY_ENTRY, PAGE_MAP_ENTRY } from "./heap.js";
-import { COUNTER, LOCK, MUTEX } from "./lock.js";
+import { COUNTER, LOCK, MUTEX, MUTEX_WAITER } from "./lock.js";
 import { LOCK_MANAGER, LOCK_REQUEST } from "./lock-manager.js";
 import { DEATH_RECORD, MEMBER_SLOT } from "./member-slot.js";
 import { MONITOR } from "./monitor.js";
@@ -15,8 +15,9 @@ import { LEASE_SLOT, PIPE, RECORD } from "./pipe.js";
 import { RATE_LIMITER } from "./rate-limiter.js";
 import { RWLOCK, RWLOCK_READER } from "./rwlock.js";
 import { SEGMENT_POOL } from "./segment-pool.js";
-import { SEMAPHORE } from "./semaphore.js";
+import { SEMAPHORE, SEMAPHORE_MEMBER } from "./semaphore.js";
 import { REGION_HEADER } from "./region-header.js";
+import { WAIT_TIME } from "./wait-time.js";
 
 /** Every shared structure, in the order of the layout document. */
 export const STRUCTS: readonly Struct[] = [
@@ -24,6 +25,7 @@ export const STRUCTS: readonly Struct[] = [
   MEMBER_SLOT,
   DEATH_RECORD,
   LOCK,
+  WAIT_TIME,
   PAGE_MAP_ENTRY,
   DIRECTORY_ENTRY,
   PIPE,
@@ -31,8 +33,10 @@ export const STRUCTS: readonly Struct[] = [
   RECORD,
   COUNTER,
   MUTEX,
+  MUTEX_WAITER,
   MONITOR,
   SEMAPHORE,
+  SEMAPHORE_MEMBER,
   CONDITION,
   RWLOCK,
   RWLOCK_READER,

@@ -9,6 +9,7 @@ import { waitBegins } from "./diagnostics.js";
 import { ringAwake, ringOne } from "./doorbell.js";
 import { enterSet, leaveSet } from "./member-set.js";
 import { isOfThisThread } from "./thread-members.js";
+import { WaitTimes } from "./wait-times.js";
 
 /** Something that can be tried again and again until it need not wait any more. */
 export interface Waitable<T> {
@@ -21,6 +22,8 @@ export interface Waitable<T> {
    * when nobody rang, since whoever was to ring may have been stopped before it did. Without it, the attempt is made.
    */
   isDue?(set: number): boolean;
+  /** Float index of the word that tells onlookers since when this member waits, where they are told. */
+  readonly sinceAt?: number;
   /** For messages: `send to jobs`. */
   readonly what: string;
   /** Waits of one kind on one object of this member go in order. */
@@ -33,7 +36,9 @@ export interface Waitable<T> {
   readonly isBackground?: boolean;
   /** A wait ended without success: gives back what waiting had taken, such as a turn, if nobody here waits on. Repeatable. */
   givenUp?(): void;
-  /** It has waited for a while and is the oldest here; what this throws ends the wait. `sync`: its thread sleeps. */
+  /** It has waited for a while and is the oldest here: notes for onlookers who has what it waits for. */
+  lasts?(): void;
+  /** The same; what this throws ends the wait. `sync`: its thread sleeps. */
   stalled?(sync: boolean): void;
 }
 
@@ -44,6 +49,8 @@ export class LocalQueue {
 
 interface PendingWait<T> {
   readonly waitable: Waitable<T>;
+  /** When it began, where onlookers are told. */
+  readonly since: number;
   set: number;
   /** It waits for somebody: the owner of a lock, or who comes first. */
   isBehind: boolean;
@@ -92,6 +99,7 @@ export class Waits {
   private readonly sets = new Map<number, number>();
   private readonly queues = new Set<LocalQueue>();
   private readonly withdrawn: PendingWait<unknown>[] = [];
+  private readonly times: WaitTimes;
   private pending = 0;
   /** Those of the pending waits that keep the process alive. */
   private holding = 0;
@@ -107,7 +115,14 @@ export class Waits {
   constructor(
     private readonly member: Member,
     private readonly deaths: DeathWatch,
-  ) {}
+  ) {
+    this.times = new WaitTimes(member.segment);
+  }
+
+  /** For a wait that goes on at another place than it began at: onlookers there are told from when, before they can see it. */
+  note(sinceAt: number): void {
+    this.times.begin(sinceAt);
+  }
 
   /** Tries without waiting. While earlier asynchronous waits of the same kind are pending, it is not their turn. */
   try<T>(waitable: Waitable<T>): T | Blocked {
@@ -133,6 +148,7 @@ export class Waits {
     if (result !== BLOCKED) return result;
     if (options?.timeoutMs === 0) throw timeoutError(waitable.what, 0, waitable.holder?.());
     this.clearCutOffWait();
+    if (waitable.sinceAt !== undefined) this.times.beginSync(waitable.sinceAt);
     this.syncWait = waitable;
     // Once at least: what a registered attempt draws to wait its turn must be there before the look behind arming.
     for (let i = this.spins; i >= 0; i--) {
@@ -140,6 +156,7 @@ export class Waits {
       result = this.serve(waitable);
       if (result !== BLOCKED) {
         this.syncWait = undefined;
+        this.times.endSync();
         return result;
       }
     }
@@ -183,7 +200,10 @@ export class Waits {
         this.refuseOwnThread(waitable);
         const left = deadline - now();
         if (left <= 0) throw timeoutError(waitable.what, options?.timeoutMs, waitable.holder?.());
-        if (isStalled) waitable.stalled?.(true);
+        if (isStalled) {
+          waitable.lasts?.();
+          waitable.stalled?.(true);
+        }
         const due = Math.max(member.blockedUntil - now(), 0);
         const again = this.deaths.look(now() >= lookAt);
         if (now() >= lookAt) lookAt = now() + (this.deaths.noticed ? ASYNC_PARK_MS : 0);
@@ -197,6 +217,7 @@ export class Waits {
       words.and(shared, member.armed, ~Armed.sync);
       member.sleepsIn(0);
       this.syncWait = undefined;
+      this.times.endSync();
       if (this.syncSet !== 0) this.leave(this.syncSet, waitable);
       this.syncSet = 0;
     }
@@ -262,8 +283,10 @@ export class Waits {
       wait.hold(this.referenced);
     };
     const abort = (): void => this.giveUp(wait, () => signal?.reason);
+    const { sinceAt } = waitable;
     const wait: PendingWait<T> = {
       waitable,
+      since: sinceAt === undefined ? 0 : this.times.begin(sinceAt),
       set: 0,
       isBehind: false,
       alarm: (until) => {
@@ -292,6 +315,7 @@ export class Waits {
     signal?.addEventListener("abort", abort, { once: true });
     waitable.queue.waits.push(wait);
     this.queues.add(waitable.queue);
+    if (sinceAt !== undefined) this.times.add(sinceAt, wait);
     this.pending++;
     if (!isBackground && this.holding++ === 0 && this.referenced) native.refWaiter(this.member.segment.id);
     this.keepTimer();
@@ -328,7 +352,10 @@ export class Waits {
           wait.set = member.blockedOn;
           this.enter(wait.set);
         }
-        if (result === BLOCKED && nudge) wait.waitable.stalled?.(false);
+        if (result === BLOCKED && nudge) {
+          wait.waitable.lasts?.();
+          wait.waitable.stalled?.(false);
+        }
       } catch (error) {
         this.end({ wait, failed: true, settle: () => wait.settle(error, true) });
         continue;
@@ -365,6 +392,7 @@ export class Waits {
     const index = queue.waits.indexOf(wait);
     if (index >= 0) queue.waits.splice(index, 1);
     if (queue.waits.length === 0) this.queues.delete(queue);
+    if (wait.waitable.sinceAt !== undefined) this.times.end(wait.waitable.sinceAt, wait);
   }
 
   private complete({ wait, failed, settle }: Ending): void {
@@ -517,6 +545,7 @@ export class Waits {
     if (this.syncSet !== 0) this.leaveAnew(this.syncSet);
     this.syncSet = 0;
     this.syncWait = undefined;
+    this.times.endSync();
     syncWait.givenUp?.();
   }
 

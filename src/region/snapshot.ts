@@ -11,6 +11,8 @@ import { DIRECTORY, PREFIX } from "../base/file-names.js";
 import { PAGE_BYTES, RegionState } from "../layout/region-header.js";
 import type { Member } from "../members/member.js";
 import type { ConditionStatistics } from "../sync/condition.js";
+import type { FlagStatistics } from "../sync/flag.js";
+import type { CounterStatistics } from "../values/counter.js";
 import type { RateLimiterStatistics } from "../sync/rate-limiter.js";
 import type { RwLockStatistics } from "../sync/rwlock-words.js";
 import type { LocksStatistics } from "../sync/lock-requests.js";
@@ -39,6 +41,8 @@ export interface ObjectFacts {
   readonly pipe?: PipeStatistics;
   /** Of a counter: its value. */
   readonly value?: bigint;
+  /** Of a counter: its value, and who waits for another. */
+  readonly counter?: CounterStatistics;
   /** Of a mutex: slot of its owner; absent while it is free. */
   readonly ownerSlot?: number;
   /** Of a mutex: how many owners died holding it. */
@@ -63,8 +67,8 @@ export interface ObjectFacts {
   readonly latch?: LatchStatistics;
   /** Of something to be done once: whether it was. */
   readonly once?: OnceStatistics;
-  /** Of a flag: its value. */
-  readonly flag?: boolean;
+  /** Of a flag: its value, and who waits for another. */
+  readonly flag?: FlagStatistics;
   /** Of a rate limiter: its figures. */
   readonly rateLimiter?: RateLimiterStatistics;
   /** Of a segment pool: who has which segments. */

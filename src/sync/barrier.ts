@@ -5,11 +5,13 @@ import { onlyWaitOptions, type WaitOptions } from "../base/deadline.js";
 import { BARRIER, BARRIER_BYTES, PLACE_LOST } from "../layout/barrier.js";
 import { Op } from "../layout/member-slot.js";
 import { MEMBER_LIMIT, PAGE_BYTES, SET_WORDS } from "../layout/region-header.js";
+import { WAIT_TIME_BYTES } from "../layout/wait-time.js";
 import type { ObjectPlan, ObjectRef } from "../heap/object-plan.js";
 import type { ObjectContext } from "../heap/named-object.js";
 import { ringAll } from "../members/doorbell.js";
 import { BLOCKED, type Blocked, type Member } from "../members/member.js";
 import { membersOf } from "../members/member-set.js";
+import { timeIndex, timesBehind, waitersIn, type TimesBySlot, type Waiter } from "../members/wait-times.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
 import { MonitorObject } from "./monitor.js";
 
@@ -48,6 +50,8 @@ export interface BarrierStatistics {
   readonly generation: number;
   /** Slots of the parties that have arrived for the next time. */
   readonly arrived: readonly number[];
+  /** The members that wait until it opens. */
+  readonly waiting: readonly Waiter[];
   /** Slots of the parties that it waits for. */
   readonly expected: readonly number[];
   /** Slots that parties had which died or left, and whose places nobody has taken since. */
@@ -61,13 +65,15 @@ export function barrierPlan(member: Member, options: BarrierOptions): ObjectPlan
   const parties = options.parties === undefined ? 2 : wholeNumber(options.parties, "parties", 1, MEMBER_LIMIT);
   return {
     kind: "barrier",
-    sizeBytes: BARRIER_BYTES,
+    sizeBytes: BARRIER_BYTES + member.geometry.maxMembers * WAIT_TIME_BYTES,
     options: [parties],
     given: [options.parties !== undefined],
     optionNames: ["parties"],
     init: (page) => words.write(member.segment.words, (page * PAGE_BYTES) / 4 + BARRIER_WORD.parties, parties),
   };
 }
+
+const timesAt = (base: number): TimesBySlot => timesBehind(base, BARRIER_BYTES);
 
 const slotOf = (place: number): number => (place & (PLACE_LOST - 1)) - 1;
 
@@ -105,6 +111,7 @@ export function barrierStatistics(member: Member, base: number): BarrierStatisti
     parties,
     generation,
     arrived,
+    waiting: waitersIn(member, base + BARRIER_WORD.waiters, timesAt(base)),
     expected,
     lost,
     free: parties - arrived.length - expected.length - lost.length,
@@ -131,6 +138,7 @@ export function barrierStatistics(member: Member, base: number): BarrierStatisti
  */
 export class Barrier extends MonitorObject {
   private readonly queue = new LocalQueue();
+  private readonly sinceAt = timeIndex(timesAt(this.base), this.member.slot);
   /** The generation that it has arrived for, and whose opening no wait has seen yet. */
   private arrivedFor: number | undefined;
 
@@ -202,7 +210,7 @@ export class Barrier extends MonitorObject {
 
   private waiting(): Waitable<BarrierResult> {
     let mine: number | undefined;
-    return this.waitable(new LocalQueue(), () => {
+    const attempt = (): BarrierResult | Blocked => {
       let result: BarrierResult | undefined;
       const done = this.attempt<true>(
         Op["barrier.arrive"],
@@ -219,7 +227,8 @@ export class Barrier extends MonitorObject {
       if (done === BLOCKED) return BLOCKED;
       this.arrivedFor = undefined;
       return result!;
-    });
+    };
+    return { ...this.waitable(new LocalQueue(), attempt), sinceAt: this.sinceAt };
   }
 
   private arriving(): Waitable<void> {

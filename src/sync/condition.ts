@@ -14,7 +14,9 @@ import {
 import { Op } from "../layout/member-slot.js";
 import type { ObjectPlan } from "../heap/object-plan.js";
 import { NamedObject } from "../heap/named-object.js";
+import { WAIT_TIME_BYTES } from "../layout/wait-time.js";
 import type { Blocked, Member } from "../members/member.js";
+import { timeAt, timeIndex, timesBehind, type TimesBySlot, type Waiter } from "../members/wait-times.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
 import type { Mutex } from "./mutex.js";
 import { MutexGuard } from "./mutex-guard.js";
@@ -36,21 +38,19 @@ export interface ConditionWaitOptions extends WaitOptions {
 /** How a condition is now. */
 export interface ConditionStatistics {
   /** Members that wait. */
-  readonly waiting: readonly {
-    /** Of the member. */
-    readonly slot: number;
+  readonly waiting: readonly (Waiter & {
     /** How many waits it has. */
     readonly waits: number;
     /** How many of those are waking up. */
     readonly woken: number;
-  }[];
+  })[];
 }
 
 /** @internal */
-export function conditionPlan(): ObjectPlan {
+export function conditionPlan({ geometry }: Member): ObjectPlan {
   return {
     kind: "condition",
-    sizeBytes: CONDITION_BYTES,
+    sizeBytes: CONDITION_BYTES + geometry.maxMembers * WAIT_TIME_BYTES,
     options: [],
     given: [],
     optionNames: [],
@@ -58,12 +58,16 @@ export function conditionPlan(): ObjectPlan {
   };
 }
 
+const timesAt = (base: number): TimesBySlot => timesBehind(base, CONDITION_BYTES);
+
 /** @internal How the condition at a word index is. */
 export function conditionStatistics({ segment, slotsUsed }: Member, base: number): ConditionStatistics {
   const waiting = [];
   for (let slot = 0; slot < slotsUsed; slot++) {
     const word = words.load(segment.words, base + CONDITION_WORD.waits + slot);
-    if (word !== 0) waiting.push({ slot, waits: conditionWaits(word), woken: conditionWakes(word) });
+    if (word === 0) continue;
+    const since = timeAt(segment, timeIndex(timesAt(base), slot));
+    waiting.push({ slot, waits: conditionWaits(word), woken: conditionWakes(word), since });
   }
   return { waiting };
 }
@@ -101,6 +105,7 @@ export class Condition extends NamedObject {
   private readonly syncQueue = new LocalQueue();
   private readonly wakeUps = new WakeUps(this.member, this.base);
   private readonly own = this.base + CONDITION_WORD.waits + this.member.slot;
+  private readonly sinceAt = timeIndex(timesAt(this.base), this.member.slot);
   /** The mutex that the operation under way releases or takes. */
   private mutex: Mutex | undefined;
   /** Whether the thread is blocked in a wait. */
@@ -256,6 +261,8 @@ export class Condition extends NamedObject {
         "ERR_OUT_OF_RANGE",
         `${MAX_CONDITION_WAITS} waits of this thread on ${this.address}`,
       );
+    // The wait begins behind this, but is counted before.
+    this.context.waits.note(this.sinceAt);
     this.mutex = mutex;
     this.blocks = queue === this.syncQueue;
     member.begin(WAIT, this.entry);
@@ -278,6 +285,7 @@ export class Condition extends NamedObject {
   private waiting(guard: MutexGuard, mutex: Mutex, queue: LocalQueue, elders: number): Waitable<void> {
     let isWoken = false;
     return {
+      sinceAt: this.sinceAt,
       what: `waiting for ${this.address}`,
       queue,
       owner: this,
@@ -291,6 +299,9 @@ export class Condition extends NamedObject {
         if (queue === this.syncQueue) this.blocks = false;
         mutex.resumeGivenUp();
         this.withdraw();
+      },
+      lasts: () => {
+        if (isWoken) mutex.noteOwner();
       },
       stalled: (sync) => {
         if (isWoken) mutex.lookForDeadlock(sync);

@@ -4,12 +4,13 @@ import { onlyWaitOptions, type WaitOptions } from "../base/deadline.js";
 import { EVENT, EVENT_BYTES } from "../layout/event.js";
 import { Op } from "../layout/member-slot.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
+import { WAIT_TIME_BYTES } from "../layout/wait-time.js";
 import type { ObjectPlan } from "../heap/object-plan.js";
 import { NamedObject } from "../heap/named-object.js";
 import { isFree, lockWaiters } from "../locking/robust-lock.js";
 import { ringAll, ringOne } from "../members/doorbell.js";
 import { BLOCKED, type Blocked, type Member } from "../members/member.js";
-import { membersOf } from "../members/member-set.js";
+import { timeIndex, timesBehind, waitersIn, type TimesBySlot, type Waiter } from "../members/wait-times.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
 import { updateGuarded, type GuardedWord } from "./guarded-word.js";
 import { publishOwn, sumOfSlots } from "./own-word.js";
@@ -24,6 +25,8 @@ export const EVENT_WORD = {
   posted: at.posted >> 2,
   waits: at.waits >> 2,
 } as const;
+
+const timesAt = (base: number): TimesBySlot => timesBehind(base, EVENT_BYTES);
 
 /** Options of an event. */
 export interface EventOptions {
@@ -41,8 +44,8 @@ export interface EventStatistics {
   readonly manualReset: boolean;
   /** How many waits are pending that one setting lets go on one by one; 0 with manual reset. */
   readonly waits: number;
-  /** Slots of the members that wait. */
-  readonly waiting: readonly number[];
+  /** The members that wait. */
+  readonly waiting: readonly Waiter[];
 }
 
 /** @internal */
@@ -51,7 +54,7 @@ export function eventPlan(member: Member, options: EventOptions): ObjectPlan {
   const set = flag(options.set, "set");
   return {
     kind: "event",
-    sizeBytes: EVENT_BYTES,
+    sizeBytes: EVENT_BYTES + member.geometry.maxMembers * WAIT_TIME_BYTES,
     options: [Number(manualReset), Number(set)],
     given: [options.manualReset !== undefined, options.set !== undefined],
     optionNames: ["manualReset", "set"],
@@ -76,7 +79,7 @@ export const eventStatistics = (member: Member, base: number): EventStatistics =
   isSet: available(member, base) > 0,
   manualReset: words.read(member.segment.words, base + EVENT_WORD.manualReset) !== 0,
   waits: sumOfSlots(member, base + EVENT_WORD.waits),
-  waiting: membersOf(member.segment, base + EVENT_WORD.waiters, member.geometry.setWords),
+  waiting: waitersIn(member, base + EVENT_WORD.waiters, timesAt(base)),
 });
 
 /**
@@ -106,6 +109,7 @@ export class SharedEvent extends NamedObject {
   private readonly ownPosted = this.base + EVENT_WORD.posted + this.member.slot;
   private readonly ownWaits = this.base + EVENT_WORD.waits + this.member.slot;
   private readonly waiters = this.base + EVENT_WORD.waiters;
+  private readonly sinceAt = timeIndex(timesAt(this.base), this.member.slot);
   /** Whether it stays set until it is reset. */
   readonly manualReset = this.ref.options[0] !== 0;
   /** Whether the thread is blocked in a wait. */
@@ -179,6 +183,7 @@ export class SharedEvent extends NamedObject {
     const before = settings(member, base);
     const isDone = (): boolean => settings(member, base) !== before || available(member, base) > 0;
     return {
+      sinceAt: this.sinceAt,
       what: `waiting for ${this.address}`,
       // Each wait on a gate looks for itself.
       queue: this.manualReset ? new LocalQueue() : queue,

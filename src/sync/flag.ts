@@ -3,21 +3,42 @@ import { flag } from "../base/arguments.js";
 import { onlyWaitOptions, type WaitOptions } from "../base/deadline.js";
 import { FLAG, FLAG_BYTES } from "../layout/flag.js";
 import { Op } from "../layout/member-slot.js";
+import { WAIT_TIME_BYTES } from "../layout/wait-time.js";
 import type { ObjectPlan } from "../heap/object-plan.js";
 import { NamedObject } from "../heap/named-object.js";
-import { isFree } from "../locking/robust-lock.js";
+import { isFree, takeovers } from "../locking/robust-lock.js";
 import { ringAll } from "../members/doorbell.js";
+import { timeIndex, timesBehind, waitersIn, type TimesBySlot, type Waiter } from "../members/wait-times.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
 import { updateGuarded, type GuardedWord } from "./guarded-word.js";
-import { BLOCKED } from "../members/member.js";
+import { BLOCKED, type Member } from "../members/member.js";
 
 /** @internal Word offsets inside a flag. */
 export const FLAG_WORD = { value: FLAG.at.value >> 2, waiters: FLAG.at.waiters >> 2 } as const;
 
+const timesAt = (base: number): TimesBySlot => timesBehind(base, FLAG_BYTES);
+
+/** How a flag is now. */
+export interface FlagStatistics {
+  /** Whether it is true. */
+  readonly value: boolean;
+  /** The members that wait for a change. */
+  readonly waiting: readonly Waiter[];
+  /** How many members died while they changed it (wraps at 2^32). */
+  readonly takeovers: number;
+}
+
+/** @internal How the flag at a word index is. */
+export const flagStatistics = (member: Member, base: number): FlagStatistics => ({
+  value: words.load(member.segment.words, base + FLAG_WORD.value) !== 0,
+  waiting: waitersIn(member, base + FLAG_WORD.waiters, timesAt(base)),
+  takeovers: takeovers(member, base),
+});
+
 /** @internal */
-export const flagPlan = (): ObjectPlan => ({
+export const flagPlan = ({ geometry }: Member): ObjectPlan => ({
   kind: "flag",
-  sizeBytes: FLAG_BYTES,
+  sizeBytes: FLAG_BYTES + geometry.maxMembers * WAIT_TIME_BYTES,
   options: [],
   given: [],
   optionNames: [],
@@ -45,6 +66,7 @@ export const flagPlan = (): ObjectPlan => ({
  */
 export class Flag extends NamedObject {
   private readonly updates = new LocalQueue();
+  private readonly sinceAt = timeIndex(timesAt(this.base), this.member.slot);
 
   private readonly word: GuardedWord = {
     member: this.member,
@@ -101,6 +123,14 @@ export class Flag extends NamedObject {
     this.context.waits.sync(this.being(flag(value, "value")), onlyWaitOptions(options, "flag waitForSync"));
   }
 
+  /** How it is now; looks without locking. @throws ERR_CLOSED, ERR_REGION_LOST */
+  statistics(): FlagStatistics {
+    this.check();
+    const statistics = flagStatistics(this.member, this.base);
+    this.member.segment.checkNotLost();
+    return statistics;
+  }
+
   private changing(to: 0 | 1): Waitable<boolean> {
     return {
       what: `changing ${this.address}`,
@@ -122,6 +152,7 @@ export class Flag extends NamedObject {
 
   private being(value: boolean): Waitable<void> {
     return {
+      sinceAt: this.sinceAt,
       what: `waiting for ${this.address} to be ${value}`,
       queue: new LocalQueue(),
       owner: this,

@@ -4,11 +4,12 @@ import { onlyWaitOptions, type WaitOptions } from "../base/deadline.js";
 import { LATCH, LATCH_BYTES } from "../layout/latch.js";
 import { Op } from "../layout/member-slot.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
+import { WAIT_TIME_BYTES } from "../layout/wait-time.js";
 import type { ObjectPlan } from "../heap/object-plan.js";
 import { NamedObject } from "../heap/named-object.js";
 import { ringAll } from "../members/doorbell.js";
 import { BLOCKED, type Member } from "../members/member.js";
-import { membersOf } from "../members/member-set.js";
+import { timeIndex, timesBehind, waitersIn, type TimesBySlot, type Waiter } from "../members/wait-times.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
 import { publishOwn } from "./own-word.js";
 
@@ -22,6 +23,7 @@ export const LATCH_WORD = {
   lost: at.lost >> 2,
 } as const;
 const MAX_COUNT = 2 ** 31 - 1;
+const timesAt = (base: number): TimesBySlot => timesBehind(base, LATCH_BYTES);
 
 /** Options of a latch. */
 export interface LatchOptions {
@@ -54,8 +56,8 @@ export interface LatchStatistics extends LatchResult {
     /** Count-downs. */
     readonly count: number;
   }[];
-  /** Slots of the members that wait. */
-  readonly waiting: readonly number[];
+  /** The members that wait. */
+  readonly waiting: readonly Waiter[];
 }
 
 /** @internal */
@@ -63,7 +65,7 @@ export function latchPlan(member: Member, options: LatchOptions): ObjectPlan {
   const count = options.count === undefined ? 1 : wholeNumber(options.count, "count", 0, MAX_COUNT);
   return {
     kind: "latch",
-    sizeBytes: LATCH_BYTES,
+    sizeBytes: LATCH_BYTES + member.geometry.maxMembers * WAIT_TIME_BYTES,
     options: [count],
     given: [options.count !== undefined],
     optionNames: ["count"],
@@ -115,7 +117,7 @@ export function latchStatistics(member: Member, base: number): LatchStatistics {
     const count = remaining > 0 ? owed(member, base, slot) : 0;
     if (count > 0) promised.push({ slot, count });
   }
-  const waiting = membersOf(member.segment, base + LATCH_WORD.waiters, member.geometry.setWords);
+  const waiting = waitersIn(member, base + LATCH_WORD.waiters, timesAt(base));
   return { remaining, lost, promised, waiting };
 }
 
@@ -138,6 +140,8 @@ export function latchStatistics(member: Member, base: number): LatchStatistics {
  * ```
  */
 export class Latch extends NamedObject {
+  private readonly sinceAt = timeIndex(timesAt(this.base), this.member.slot);
+
   /** Count-downs until it opens. @throws ERR_CLOSED, ERR_REGION_LOST */
   get remaining(): number {
     return this.statistics().remaining;
@@ -201,6 +205,7 @@ export class Latch extends NamedObject {
 
   private waiting(): Waitable<LatchResult> {
     return {
+      sinceAt: this.sinceAt,
       what: `waiting for ${this.address}`,
       queue: new LocalQueue(),
       owner: this,

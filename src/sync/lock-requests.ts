@@ -18,6 +18,7 @@ import { isFree } from "../locking/robust-lock.js";
 import { ringMember } from "../members/doorbell.js";
 import type { Member } from "../members/member.js";
 import { SLOT, slotWord } from "../members/region-words.js";
+import { timeAt } from "../members/wait-times.js";
 import { decodeName, LockName } from "./lock-name.js";
 
 const manager = LOCK_MANAGER.at;
@@ -46,6 +47,8 @@ export const REQUEST_WORD = {
   nameGeneration: request.nameGeneration >> 2,
   name: request.name >> 2,
 } as const;
+/** The same of its times, in units of eight bytes. */
+const REQUEST_TIME = { requestedAt: request.requestedAt >> 3, grantedAt: request.grantedAt >> 3 } as const;
 const REQUEST_WORDS = LOCK_REQUEST_BYTES / 4;
 
 /** Which of the chains of segment k a hash belongs to; the last bytes of names are in its upper bits. */
@@ -66,6 +69,10 @@ export interface LockEntry {
   readonly mode: "exclusive" | "shared";
   /** Slot of the member that holds it or waits for it. */
   readonly slot: number;
+  /** When it was requested, by the system's clock. */
+  readonly requestedAt: Date;
+  /** Since when it is held; of one that waits, since when it does. */
+  readonly since: Date;
 }
 
 /** The locks of a region's lock manager. */
@@ -344,6 +351,19 @@ export class LockRequests {
     for (let i = 0; i < name.words.length; i++) words.write(shared, text + i, name.words[i]);
   }
 
+  /** Writes when a request was made, and whether it was granted at once: before its state says what it is. */
+  noteRequested(at: number, isGranted: boolean): void {
+    const { floats } = this.member.segment;
+    const time = Date.now();
+    words.writeFloat(floats, at / 2 + REQUEST_TIME.requestedAt, time);
+    if (isGranted) words.writeFloat(floats, at / 2 + REQUEST_TIME.grantedAt, time);
+  }
+
+  /** Writes when a request that waited was granted: before its state says that it holds. */
+  noteGranted(at: number): void {
+    words.writeFloat(this.member.segment.floats, at / 2 + REQUEST_TIME.grantedAt, Date.now());
+  }
+
   /** Page of the block that has a request's name, 0 when it has none. */
   namePageOf(at: number): number {
     return words.read(this.shared, at + REQUEST_WORD.namePage) >>> 0;
@@ -406,8 +426,14 @@ export class LockRequests {
       const name = this.nameOf(at);
       if (name === undefined || state >= RequestState.stolen) return;
       const mode = requestShared(word) ? "shared" : "exclusive";
-      const entry = { name: name.text, mode, slot: requestOwner(word) - 1 } as const;
-      found.push({ order: this.orderOf(at), at, isHeld: state !== RequestState.waiting, entry });
+      const isHeld = state !== RequestState.waiting;
+      const timeOf = (time: keyof typeof REQUEST_TIME): Date =>
+        timeAt(this.member.segment, at / 2 + REQUEST_TIME[time]);
+      const requestedAt = timeOf("requestedAt");
+      // Read behind the state: of a request that has come to this place since they are later, not earlier.
+      const since = isHeld ? timeOf("grantedAt") : requestedAt;
+      const entry = { name: name.text, mode, slot: requestOwner(word) - 1, requestedAt, since } as const;
+      found.push({ order: this.orderOf(at), at, isHeld, entry });
     });
     const newest = words.read(this.shared, this.base + MANAGER_WORD.lastOrder);
     found.sort((a, b) => ((newest - b.order) >>> 0) - ((newest - a.order) >>> 0));

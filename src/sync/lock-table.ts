@@ -222,6 +222,7 @@ export class LockTable extends NamedObject {
     const order = words.read(shared, base + MANAGER_WORD.lastOrder) + 1;
     words.write(shared, base + MANAGER_WORD.lastOrder, order);
     requests.fill(index, at, order, claim.name, page);
+    requests.noteRequested(at, isGranted);
     this.countChange();
     words.write(shared, member.argument, at);
     member.critical(RequestStep.enter);
@@ -292,6 +293,7 @@ export class LockTable extends NamedObject {
         if (requestState(requests.stateOf(at)) === RequestState.waiting) {
           if (!requests.isGrantable(survey, shared, at)) break;
           this.countChange();
+          requests.noteGranted(at);
           words.write(this.words, member.argument, at);
           member.critical(RequestStep.take);
           // SYNC POINT: the lock is held; pairs with survey

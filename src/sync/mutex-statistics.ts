@@ -1,37 +1,29 @@
 import * as words from "#words";
-import { MUTEX } from "../layout/lock.js";
+import { MUTEX, MUTEX_BYTES, MUTEX_WAITER, MUTEX_WAITER_BYTES } from "../layout/lock.js";
+import { Op, operationCode, operationPhase, Phase } from "../layout/member-slot.js";
 import { lockWaiters, ownerOf, takeovers } from "../locking/robust-lock.js";
-import { membersOf } from "../members/member-set.js";
 import type { Member } from "../members/member.js";
+import { SLOT, slotWord } from "../members/region-words.js";
+import { waitersIn, type TimesBySlot, type Waiter } from "../members/wait-times.js";
+import { earliestOf, noteNumber, type DatedNumber } from "./dated-number.js";
 
-/** @internal Word offsets inside a mutex; of the times, from its first word in units of eight bytes. */
+/** @internal Word offsets inside a mutex. */
 export const MUTEX_WORD = {
   wordCount: MUTEX.at.wordCount >> 2,
   journalEntries: MUTEX.at.journalEntries >> 2,
   acquisitions: MUTEX.at.acquisitions >> 2,
   contended: MUTEX.at.contended >> 2,
-  foundTaken: MUTEX.at.foundTaken >> 2,
-  foundTakenAt: MUTEX.at.foundTakenAt >> 3,
   words: MUTEX.at.words >> 2,
   journal: MUTEX.at.journal >> 2,
-  waitingSince: MUTEX.at.waitingSince >> 3,
 } as const;
-
-/** A member that waits. */
-export interface Waiter {
-  /** Its slot, as in `region.members()`. */
-  readonly slot: number;
-  /** When it began to wait, by the system's clock. */
-  readonly since: Date;
-}
 
 /** How a mutex is now. */
 export interface MutexStatistics {
   /** Slot of the owner; undefined while the mutex is free. */
   readonly ownerSlot: number | undefined;
   /**
-   * A time since which the owner has had it without a break: when the first one began to wait for this owner. Undefined
-   * while nobody has, since taking a mutex that nobody wants reads no clock.
+   * A time since which the owner has had it without a break: when somebody waited for this owner first. Undefined while
+   * nobody has, since taking a mutex that nobody wants reads no clock.
    */
   readonly heldSince: Date | undefined;
   /** The members that wait for it. */
@@ -44,37 +36,50 @@ export interface MutexStatistics {
   readonly takeovers: number;
 }
 
+const at = MUTEX_WAITER.at;
+
+/** @internal Since when members wait for the mutex at a word index. */
+export const mutexTimes = (base: number): TimesBySlot => ({
+  first: (4 * base + MUTEX_BYTES + at.since) / 8,
+  stride: MUTEX_WAITER_BYTES / 8,
+});
+
+/** What the member of a slot noted of the mutex when it waited. */
+function foundBy(base: number, slot: number): DatedNumber {
+  const bytes = 4 * base + MUTEX_BYTES + slot * MUTEX_WAITER_BYTES;
+  return { number: (bytes + at.foundTaken) / 4, at: (bytes + at.foundTakenAt) / 8 };
+}
+
 /** @internal How the mutex at a word index is. */
 export function mutexStatistics(member: Member, base: number): MutexStatistics {
-  const { segment, geometry } = member;
-  const shared = segment.words;
+  const shared = member.segment.words;
   const owner = ownerOf(member, base);
-  const acquisitions = words.read(shared, base + MUTEX_WORD.acquisitions);
-  const wasFoundTaken = owner >= 0 && words.load(shared, base + MUTEX_WORD.foundTaken) === acquisitions;
-  const timeAt = (index: number): Date => new Date(words.readFloat(segment.floats, base / 2 + index));
+  // Whoever is in the middle of taking it has not counted that yet: the number is that of who had it before.
+  const isCounted = owner >= 0 && !isTaking(member, owner);
+  const acquisitions = words.load(shared, base + MUTEX_WORD.acquisitions);
   return {
     ownerSlot: owner < 0 ? undefined : owner,
-    heldSince: wasFoundTaken ? timeAt(MUTEX_WORD.foundTakenAt) : undefined,
-    waiting: membersOf(segment, lockWaiters(base), geometry.setWords).map((slot) => ({
-      slot,
-      since: timeAt(MUTEX_WORD.waitingSince + slot),
-    })),
+    heldSince: isCounted
+      ? earliestOf(member.segment, member.slotsUsed, (slot) => foundBy(base, slot), acquisitions)
+      : undefined,
+    waiting: waitersIn(member, lockWaiters(base), mutexTimes(base)),
     acquisitions: acquisitions >>> 0,
     contended: words.read(shared, base + MUTEX_WORD.contended) >>> 0,
     takeovers: takeovers(member, base),
   };
 }
 
-/** @internal A member begins to wait, and has found the mutex taken: notes when, for onlookers. */
-export function noteWaiting({ segment, slot }: Member, base: number): void {
-  const shared = segment.words;
-  const at = Date.now();
-  const since = base / 2 + MUTEX_WORD.waitingSince + slot;
-  const before = words.readFloat(segment.floats, since);
-  // Another number for each wait, by which those who look for deadlocks tell them apart.
-  words.writeFloat(segment.floats, since, Math.floor(before) === at ? before + 1 / 1024 : at);
-  const acquisitions = words.read(shared, base + MUTEX_WORD.acquisitions);
-  if (words.load(shared, base + MUTEX_WORD.foundTaken) === acquisitions) return;
-  words.writeFloat(segment.floats, base / 2 + MUTEX_WORD.foundTakenAt, at);
-  words.storeRelease(shared, base + MUTEX_WORD.foundTaken, acquisitions);
+/** Whether a member may be taking a mutex this very moment. */
+function isTaking({ segment, geometry }: Member, slot: number): boolean {
+  if (slot >= geometry.maxMembers) return false;
+  const operation = words.load(segment.words, slotWord(geometry, slot) + SLOT.operation);
+  const [code, phase] = [operationCode(operation), operationPhase(operation)];
+  return (
+    (phase === Phase.begun || phase === Phase.critical) && (code === Op["mutex.lock"] || code === Op["condition.wait"])
+  );
+}
+
+/** @internal A member waits, and has found the mutex taken: notes for onlookers whose possession it found, by its number. */
+export function noteTaken({ segment, slot }: Member, base: number): void {
+  noteNumber(segment, foundBy(base, slot), words.load(segment.words, base + MUTEX_WORD.acquisitions));
 }

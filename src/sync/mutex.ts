@@ -1,7 +1,7 @@
 import * as words from "#words";
 import { ShmkitError } from "../base/errors.js";
 import { flag, knownOptions, wholeNumber } from "../base/arguments.js";
-import { MUTEX_BYTES, MUTEX_WORDS } from "../layout/lock.js";
+import { MUTEX_BYTES, MUTEX_WAITER_BYTES, MUTEX_WORDS } from "../layout/lock.js";
 import { Op } from "../layout/member-slot.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
 import type { ObjectPlan } from "../heap/object-plan.js";
@@ -9,6 +9,7 @@ import { NamedObject } from "../heap/named-object.js";
 import type { Segment } from "../memory/segment.js";
 import { BLOCKED, type Blocked, type Member } from "../members/member.js";
 import { inSet } from "../members/member-set.js";
+import { timeIndex } from "../members/wait-times.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
 import { commit, journalledWrite, undo, type Journal } from "../locking/journal.js";
 import {
@@ -28,7 +29,7 @@ import {
 import { DeadlockWatch } from "./deadlock.js";
 import { LOCK_OPTIONS, looks, type LockOptions } from "./lock-options.js";
 import { MutexGuard } from "./mutex-guard.js";
-import { MUTEX_WORD, mutexStatistics, noteWaiting, type MutexStatistics } from "./mutex-statistics.js";
+import { MUTEX_WORD, mutexStatistics, mutexTimes, noteTaken, type MutexStatistics } from "./mutex-statistics.js";
 import { mutexPoint } from "./wait-points.js";
 import { whileHeld, whileHeldSync } from "./while-held.js";
 
@@ -69,7 +70,7 @@ export function mutexPlan(member: Member, options: MutexOptions): ObjectPlan {
   const count = options.words === undefined ? 8 : wholeNumber(options.words, "words", 0, MUTEX_WORDS);
   return {
     kind: "mutex",
-    sizeBytes: MUTEX_BYTES,
+    sizeBytes: MUTEX_BYTES + member.geometry.maxMembers * MUTEX_WAITER_BYTES,
     options: [count, Number(flag(options.reentrant, "reentrant")), Number(looks(options))],
     given: [options.words !== undefined, options.reentrant !== undefined, options.detectDeadlock !== undefined],
     optionNames: MUTEX_OPTIONS,
@@ -110,7 +111,9 @@ export class Mutex extends NamedObject {
   private readonly journal = mutexJournal(this.member.segment, this.base);
   private readonly watch = new DeadlockWatch(this.context, mutexPoint(this.member, this.name, this.base));
   private readonly watched = this.ref.options[2] === 1;
+  private readonly sinceAt = timeIndex(mutexTimes(this.base), this.member.slot);
   private readonly lockingUnwatched: Waitable<MutexGuard> = {
+    sinceAt: this.sinceAt,
     what: `locking ${this.address}`,
     queue: this.queue,
     owner: this,
@@ -118,6 +121,7 @@ export class Mutex extends NamedObject {
     remains: () => isFree(this.member, this.base),
     holder: () => holderOf(this.member, this.base),
     givenUp: () => this.waitGivenUp(),
+    lasts: () => noteTaken(this.member, this.base),
   };
   private readonly lockingSyncUnwatched: Waitable<MutexGuard> = {
     ...this.lockingUnwatched,
@@ -278,7 +282,7 @@ export class Mutex extends NamedObject {
     if (!this.member.queued || this.isWaiting) return;
     this.isWaiting = true;
     this.watch.reset();
-    noteWaiting(this.member, this.base);
+    noteTaken(this.member, this.base);
   }
 
   /** Others of this member may wait on, those of conditions among them. */
@@ -345,6 +349,7 @@ export class Mutex extends NamedObject {
   /** @internal */
   resume(guard: MutexGuard): Blocked | undefined {
     if (!tryLock(this.member, this.base)) {
+      if (this.member.queued && !this.isWaiting) this.context.waits.note(this.sinceAt);
       this.waits();
       return blockedOnLock(this.member, this.base);
     }
@@ -361,7 +366,11 @@ export class Mutex extends NamedObject {
     if (isOwnedBy(this.member, this.base, this.member.slot)) commit(this.journal);
     freeOwn(this.member, this.base);
   }
-  /** @internal A wait to take it again has lasted for a while. @throws ERR_DEADLOCK */
+  /** @internal A wait to take it again has lasted for a while: notes who has it. */
+  noteOwner(): void {
+    noteTaken(this.member, this.base);
+  }
+  /** @internal The same. @throws ERR_DEADLOCK */
   lookForDeadlock(sync: boolean): void {
     if (this.watched) this.watch.look(sync);
   }

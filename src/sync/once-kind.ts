@@ -2,7 +2,7 @@ import * as words from "#words";
 import type { ObjectKind } from "../heap/object-kind.js";
 import { Op, Phase } from "../layout/member-slot.js";
 import { freeDead, freeOwn, isOwnedBy, lockWaiters } from "../locking/robust-lock.js";
-import { OUTCOME, onceStatistics, type OnceStatistics } from "./once.js";
+import { noteRun, OUTCOME, onceStatistics, type OnceStatistics } from "./once.js";
 
 /** @internal */
 export const onceKind: ObjectKind<{ once: OnceStatistics }> = {
@@ -10,10 +10,14 @@ export const onceKind: ObjectKind<{ once: OnceStatistics }> = {
     if (code === Op["once.begin"]) return isOwnedBy(member, base, slot);
     return phase === Phase.critical && words.load(member.segment.words, base + OUTCOME) !== 0;
   },
-  release: ({ member, base }, slot) => freeDead(member, base, slot),
+  release({ member, base }, slot) {
+    if (isOwnedBy(member, base, slot)) noteRun(member, base, false);
+    freeDead(member, base, slot);
+  },
   // Done by this member on purpose, unless beginning or finishing it is what was interrupted.
   releaseOwn({ member, base }, operation) {
     if (operation === undefined) return false;
+    if (isOwnedBy(member, base, member.slot)) noteRun(member, base, false);
     freeOwn(member, base);
     return true;
   },

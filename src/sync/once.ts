@@ -6,6 +6,7 @@ import { ONCE, ONCE_BYTES, ONCE_RESULT_BYTES } from "../layout/once.js";
 import { Op } from "../layout/member-slot.js";
 import type { ObjectPlan } from "../heap/object-plan.js";
 import { NamedObject } from "../heap/named-object.js";
+import { WAIT_TIME_BYTES } from "../layout/wait-time.js";
 import {
   blockedOnLock,
   holderOf,
@@ -20,12 +21,24 @@ import {
 } from "../locking/robust-lock.js";
 import { ringAll } from "../members/doorbell.js";
 import { BLOCKED, type Blocked, type Member } from "../members/member.js";
-import { membersOf } from "../members/member-set.js";
+import { timeAt, timeIndex, timesBehind, waitersIn, type TimesBySlot, type Waiter } from "../members/wait-times.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
 import { noPromise } from "./while-held.js";
 
 /** @internal Word offset of the outcome. */
 export const OUTCOME = ONCE.at.outcome >> 2;
+const RUNS = ONCE.at.runs >> 2;
+const STARTED_AT = ONCE.at.startedAt >> 3;
+const timesAt = (base: number): TimesBySlot => timesBehind(base, ONCE_BYTES);
+
+/** @internal Says whether somebody is doing it, and startedAt since when: by the owner of the lock, or on its behalf. May be repeated. */
+export function noteRun({ segment }: Member, base: number, isRunning: boolean): void {
+  const runs = words.read(segment.words, base + RUNS);
+  if ((runs & 1) === Number(isRunning)) return;
+  if (isRunning) words.writeFloat(segment.floats, base / 2 + STARTED_AT, Date.now());
+  // SYNC POINT: since when is visible before it is told; pairs with onceStatistics
+  words.storeRelease(segment.words, base + RUNS, runs + 1);
+}
 
 /** What an initialiser answers: bytes that all get, up to 4,000, or nothing. */
 export type OnceResult = Uint8Array | undefined;
@@ -42,16 +55,18 @@ export interface OnceStatistics {
   readonly isDone: boolean;
   /** Slot of the member that is doing it; absent if nobody is. */
   readonly runner?: number;
-  /** Slots of the members that wait until it is done. */
-  readonly waiting: readonly number[];
+  /** Since when that one is doing it, by the system's clock; absent if nobody is. */
+  readonly since?: Date;
+  /** The members that wait until it is done. */
+  readonly waiting: readonly Waiter[];
   /** How many have died while they did it. */
   readonly takeovers: number;
 }
 
 /** @internal */
-export const oncePlan = (): ObjectPlan => ({
+export const oncePlan = ({ geometry }: Member): ObjectPlan => ({
   kind: "once",
-  sizeBytes: ONCE_BYTES,
+  sizeBytes: ONCE_BYTES + geometry.maxMembers * WAIT_TIME_BYTES,
   options: [],
   given: [],
   optionNames: [],
@@ -61,10 +76,13 @@ export const oncePlan = (): ObjectPlan => ({
 /** @internal How the once at a word index is. */
 export function onceStatistics(member: Member, base: number): OnceStatistics {
   const runner = ownerOf(member, base);
+  // Of one that has begun since, it is later.
+  const isTold = runner >= 0 && (words.load(member.segment.words, base + RUNS) & 1) === 1;
   return {
     isDone: words.load(member.segment.words, base + OUTCOME) !== 0,
     ...(runner < 0 ? {} : { runner }),
-    waiting: membersOf(member.segment, lockWaiters(base), member.geometry.setWords),
+    ...(isTold ? { since: timeAt(member.segment, base / 2 + STARTED_AT) } : {}),
+    waiting: waitersIn(member, lockWaiters(base), timesAt(base)),
     takeovers: takeovers(member, base),
   };
 }
@@ -93,6 +111,7 @@ const isTurn = (value: Turn | OnceTried): value is Turn => "abandoned" in value;
 export class Once extends NamedObject {
   private readonly queue = new LocalQueue();
   private readonly syncQueue = new LocalQueue();
+  private readonly sinceAt = timeIndex(timesAt(this.base), this.member.slot);
   /** Whether a call of this handle is doing it. */
   private runs = false;
 
@@ -158,6 +177,7 @@ export class Once extends NamedObject {
   private beginning(queue: LocalQueue): Waitable<Turn | OnceTried> {
     const { member, base } = this;
     return {
+      sinceAt: this.sinceAt,
       what: `waiting for ${this.address}`,
       queue,
       owner: this,
@@ -189,6 +209,7 @@ export class Once extends NamedObject {
         unlock(member, base);
       } else {
         this.runs = true;
+        noteRun(member, base, true);
         member.committed();
       }
       member.end();
@@ -231,6 +252,7 @@ export class Once extends NamedObject {
       member.committed();
       // Not before: what the dead one had begun is still there for whoever comes after one that failed.
       toldAbandoned(member, base);
+      noteRun(member, base, false);
       unlock(member, base);
       this.runs = false;
       ringAll(member, lockWaiters(base));
@@ -248,7 +270,10 @@ export class Once extends NamedObject {
     member.begin(Op["once.finish"], this.entry);
     try {
       // What was cut off before may have let the next one do it already.
-      if (this.runs) unlock(member, base);
+      if (this.runs) {
+        noteRun(member, base, false);
+        unlock(member, base);
+      }
       this.runs = false;
       member.withdrawn();
       member.end();

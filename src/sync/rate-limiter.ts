@@ -7,7 +7,9 @@ import type { ObjectContext } from "../heap/named-object.js";
 import { Op } from "../layout/member-slot.js";
 import { RATE_LIMITER, RATE_LIMITER_BYTES } from "../layout/rate-limiter.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
+import { WAIT_TIME_BYTES } from "../layout/wait-time.js";
 import { BLOCKED, type Member } from "../members/member.js";
+import { timesBehind, waitersOf, type TimesBySlot, type Waiter } from "../members/wait-times.js";
 import type { LocalQueue, Waitable } from "../members/waits.js";
 import { ServedInTurn } from "./served-in-turn.js";
 import { Turns } from "./turns.js";
@@ -25,6 +27,7 @@ export const RATE_LIMITER_WORD = {
 } as const;
 const W = RATE_LIMITER_WORD;
 const MAX = 2 ** 31 - 1;
+const timesAt = (base: number): TimesBySlot => timesBehind(base, RATE_LIMITER_BYTES);
 
 /** Options of a rate limiter. */
 export interface RateLimiterOptions {
@@ -48,8 +51,8 @@ export interface RateLimiterStatistics {
   readonly burst: number;
   /** Tokens taken so far (wraps at 2^32). */
   readonly taken: number;
-  /** Slots of the members that wait, the one whose turn it is first. */
-  readonly waiting: readonly number[];
+  /** The members that wait, the one whose turn it is first. */
+  readonly waiting: readonly Waiter[];
 }
 
 /** @internal */
@@ -59,7 +62,7 @@ export function rateLimiterPlan(member: Member, options: RateLimiterOptions): Ob
   const burst = options.burst === undefined ? tokens : wholeNumber(options.burst, "burst", 1, MAX);
   return {
     kind: "rate-limiter",
-    sizeBytes: RATE_LIMITER_BYTES,
+    sizeBytes: RATE_LIMITER_BYTES + member.geometry.maxMembers * WAIT_TIME_BYTES,
     options: [tokens, intervalMs, burst],
     given: [options.tokens !== undefined, options.intervalMs !== undefined, options.burst !== undefined],
     optionNames: ["tokens", "intervalMs", "burst"],
@@ -117,7 +120,7 @@ export function rateLimiterStatistics(member: Member, base: number): RateLimiter
     intervalMs: word(W.intervalMs),
     burst: word(W.burst),
     taken: word(W.taken),
-    waiting: new Turns(member, base, base + W.turns).inOrder(),
+    waiting: waitersOf(member, new Turns(member, base, base + W.turns).inOrder(), timesAt(base)),
   };
 }
 
@@ -144,7 +147,7 @@ export function rateLimiterStatistics(member: Member, base: number): RateLimiter
 export class RateLimiter extends ServedInTurn {
   /** @internal */
   constructor(context: ObjectContext, ref: ObjectRef) {
-    super(context, ref, { sizeBytes: RATE_LIMITER_BYTES, waiters: W.waiters, turns: W.turns });
+    super(context, ref, { sizeBytes: RATE_LIMITER_BYTES, waiters: W.waiters, turns: W.turns, timesAt });
   }
 
   /**

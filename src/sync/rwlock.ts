@@ -18,15 +18,20 @@ import {
 import { ringAll, ringMember } from "../members/doorbell.js";
 import { BLOCKED, type Blocked, type Member } from "../members/member.js";
 import { inSet, leaveSet } from "../members/member-set.js";
+import { timeIndex } from "../members/wait-times.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
 import {
   COUNT_STRIDE,
   countWord,
   favourReaders,
+  noteGuard,
+  noteReaders,
   noteWhether,
   READER_WORD,
+  readingTimes,
   RWLOCK_WORD,
   rwLockStatistics,
+  writingTimes,
   type RwLockStatistics,
 } from "./rwlock-words.js";
 import { DeadlockWatch, PRESUMED_MS } from "./deadlock.js";
@@ -148,6 +153,8 @@ export class RwLock extends NamedObject {
   private readonly waiting = this.base + RWLOCK_WORD.waiting;
   private readonly favoured = this.base + RWLOCK_WORD.favoured;
   private readonly entered = this.member.me | GATE_ENTERED;
+  private readonly readingSince = timeIndex(readingTimes(this.base), this.member.slot);
+  private readonly writingSince = timeIndex(writingTimes(this.base), this.member.slot);
   /** Guards of this member that read. */
   private count = 0;
   /** The guard that is upgradable or exclusive. */
@@ -166,6 +173,8 @@ export class RwLock extends NamedObject {
   private arriving: RwLockGuard | undefined;
   /** Whether a wait to read is noted: see {@link noteReadingWait}. */
   private isReadingNoted = false;
+  /** The closing of the gate, by its number, behind which the readers that are waited for have been noted. */
+  private readersNotedOf = -1;
   /** Since when nobody here has left, although a task waits to read where one reads; 0 when that has not begun. */
   private stuckSince = 0;
   private readonly writing = new DeadlockWatch(this.context, writePoint(this.member, this.name, this.base));
@@ -176,6 +185,7 @@ export class RwLock extends NamedObject {
     () => this.attemptShared(false),
     () => this.readingGivenUp(),
     (sync) => this.readingStalled(sync, true),
+    this.readingSince,
   );
   private readonly sharingUnwatched: Waitable<RwLockGuard> = {
     ...this.sharing,
@@ -187,6 +197,7 @@ export class RwLock extends NamedObject {
     () => this.attemptShared(true),
     () => this.readingGivenUp(),
     (sync) => this.reading.look(sync),
+    this.readingSince,
   );
   private readonly upgradabling = this.waitable(this.writers, "locking", () => this.attempt("upgradable", false));
   private readonly upgradablingSync = this.waitable(this.syncQueue, "locking", () => this.attempt("upgradable", true));
@@ -317,8 +328,10 @@ export class RwLock extends NamedObject {
     attempt: () => T | Blocked,
     givenUp = () => this.writingGivenUp(),
     stalled = (sync: boolean) => this.writing.look(sync),
+    sinceAt = this.writingSince,
   ): Waitable<T> {
     return {
+      sinceAt,
       what: `${what} ${this.address}`,
       queue,
       owner: this,
@@ -327,6 +340,7 @@ export class RwLock extends NamedObject {
       remains: () => false,
       holder: () => holderOf(this.member, this.base),
       givenUp: () => this.aside(givenUp),
+      lasts: () => noteGuard(this.member, this.base),
       stalled,
     };
   }
@@ -375,6 +389,7 @@ export class RwLock extends NamedObject {
   private noteReadingWait(): void {
     if (!this.member.queued || this.isReadingNoted) return;
     this.isReadingNoted = true;
+    noteGuard(this.member, this.base);
     const word = this.countWord + READER_WORD.waits;
     words.write(this.words, word, words.read(this.words, word) + 1);
   }
@@ -475,6 +490,7 @@ export class RwLock extends NamedObject {
   /** Stands at the end of those who would write, unless this member stands there already. */
   private draw(): void {
     if (this.turns.of(this.member.slot) !== 0) return;
+    noteGuard(this.member, this.base);
     let turn = words.add(this.words, this.base + RWLOCK_WORD.lastTurn, 1) + 1;
     if ((turn | 0) === 0) turn = words.add(this.words, this.base + RWLOCK_WORD.lastTurn, 1) + 1;
     // SYNC POINT: pairs with whoever frees the lock and looks whose turn it is
@@ -520,8 +536,17 @@ export class RwLock extends NamedObject {
 
   private waitEntering(): Blocked {
     if (!this.member.queued && !this.hasOtherEntrants) this.stopEntering();
+    if (this.member.queued) this.noteReadersOnce();
     const until = this.favourSince === 0 ? undefined : this.favourSince + FAVOUR_MS;
     return this.member.blocked(lockWaiters(this.base), this.reader + 1, until);
+  }
+
+  /** Who is waited for: behind a closed gate nobody else comes. */
+  private noteReadersOnce(): void {
+    const closing = words.read(this.words, this.closings);
+    if (this.readersNotedOf === closing || words.load(this.words, this.gate) === 0) return;
+    this.readersNotedOf = closing;
+    noteReaders(this.member, this.base);
   }
 
   /** Nobody reads: from here on, this member's death is told. */

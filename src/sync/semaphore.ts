@@ -6,12 +6,20 @@ import type { ObjectPlan, ObjectRef } from "../heap/object-plan.js";
 import type { ObjectContext } from "../heap/named-object.js";
 import { Op } from "../layout/member-slot.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
-import { SEMAPHORE_BYTES } from "../layout/semaphore.js";
+import { SEMAPHORE_BYTES, SEMAPHORE_MEMBER_BYTES } from "../layout/semaphore.js";
 import { BLOCKED, type Blocked, type Member } from "../members/member.js";
 import type { LocalQueue, Waitable } from "../members/waits.js";
 import { DeadlockWatch } from "./deadlock.js";
 import { LOCK_OPTIONS, looks, type LockOptions } from "./lock-options.js";
-import { availablePermits, SEMAPHORE_WORD, semaphoreStatistics, type SemaphoreStatistics } from "./semaphore-words.js";
+import {
+  availablePermits,
+  leasesWord,
+  noteHolders,
+  SEMAPHORE_WORD,
+  semaphoreStatistics,
+  semaphoreTimes,
+  type SemaphoreStatistics,
+} from "./semaphore-words.js";
 import { ServedInTurn } from "./served-in-turn.js";
 import { leasePoint } from "./wait-points.js";
 import { whileHeld, whileHeldSync } from "./while-held.js";
@@ -38,7 +46,7 @@ export function semaphorePlan(member: Member, options: SemaphoreOptions): Object
   const permits = options.permits === undefined ? 1 : wholeNumber(options.permits, "permits", 0, MAX_PERMITS);
   return {
     kind: "semaphore",
-    sizeBytes: SEMAPHORE_BYTES,
+    sizeBytes: SEMAPHORE_BYTES + member.geometry.maxMembers * SEMAPHORE_MEMBER_BYTES,
     options: [permits],
     given: [options.permits !== undefined],
     optionNames: ["permits"],
@@ -96,10 +104,12 @@ export class Semaphore extends ServedInTurn {
   private changing: SemaphoreLease | undefined;
   private leasedWithout = 0;
   private readonly heldWord = SEMAPHORE_WORD.held + this.member.slot;
+  /** Word index of how often this member began to have permits. */
+  private readonly leases = leasesWord(this.base, this.member.slot);
 
   /** @internal */
   constructor(context: ObjectContext, ref: ObjectRef) {
-    super(context, ref, { sizeBytes: SEMAPHORE_BYTES, ...SEMAPHORE_WORD });
+    super(context, ref, { sizeBytes: SEMAPHORE_BYTES, ...SEMAPHORE_WORD, timesAt: semaphoreTimes });
   }
 
   /**
@@ -242,9 +252,17 @@ export class Semaphore extends ServedInTurn {
       if (before < 0 && this.member.queued) this.noteWanted(permits);
       return blocked;
     }
-    this.write(word, this.read(word) + permits);
+    const had = this.read(word);
+    // Another number for what this member has from now on: before it has any.
+    if (had === 0 && word === this.heldWord)
+      words.write(this.words, this.leases, words.read(this.words, this.leases) + 1);
+    this.write(word, had + permits);
     this.served(queue);
     return permits;
+  }
+
+  protected override noteHolders(): void {
+    noteHolders(this.member, this.base);
   }
 
   /** What the first one waits for, for those who look for deadlocks. */

@@ -6,10 +6,11 @@ import { operationPhase, Phase } from "../layout/member-slot.js";
 import { GATE_ENTERED } from "../layout/rwlock.js";
 import { lockWaiters, ownerOf } from "../locking/robust-lock.js";
 import type { Member } from "../members/member.js";
+import { timeIndex, type TimesBySlot } from "../members/wait-times.js";
 import { SLOT, slotWord } from "../members/region-words.js";
-import { MUTEX_WORD } from "./mutex-statistics.js";
-import { countWord, READER_WORD, RWLOCK_WORD } from "./rwlock-words.js";
-import { SEMAPHORE_WORD } from "./semaphore-words.js";
+import { MUTEX_WORD, mutexTimes } from "./mutex-statistics.js";
+import { countWord, READER_WORD, readingTimes, RWLOCK_WORD, writingTimes } from "./rwlock-words.js";
+import { SEMAPHORE_WORD, semaphoreTimes } from "./semaphore-words.js";
 import { Turns } from "./turns.js";
 
 /** A member that alone keeps another one waiting. */
@@ -41,18 +42,21 @@ export interface WaitPoint {
   waiting(slot: number): string | undefined;
   /** Whether a member waits here with what it has here, until it is alone. */
   keepsOut?(slot: number): boolean;
-  /** When the member of a slot began to wait, in milliseconds since 1970; 0 where nobody notes that. */
+  /** When the member of a slot began to wait, in milliseconds since 1970. */
   since(slot: number): number;
 }
 
 const having = (slot: number): Keeper => ({ slot, byWaiting: false });
 const before = (slot: number): Keeper => ({ slot, byWaiting: true });
+const sinceIn =
+  ({ segment }: Member, times: TimesBySlot) =>
+  (slot: number): number =>
+    words.readFloat(segment.floats, timeIndex(times, slot));
 const isOdd = (count: number): boolean => (count & 1) === 1;
 
 /** Waits for the mutex at a word index. */
 export const mutexPoint = (member: Member, name: string, base: number): WaitPoint => {
-  const since = (slot: number): number =>
-    words.readFloat(member.segment.floats, base / 2 + MUTEX_WORD.waitingSince + slot);
+  const since = sinceIn(member, mutexTimes(base));
   return {
     name,
     base,
@@ -148,7 +152,7 @@ export const writePoint = (member: Member, name: string, base: number): WaitPoin
     },
     waiting: (slot) => (lock.isEntering(slot) ? lock.closing : nonZero("t", lock.turn(slot))),
     keepsOut: (slot) => lock.isEntering(slot),
-    since: () => 0,
+    since: sinceIn(member, writingTimes(base)),
   };
 };
 
@@ -167,7 +171,7 @@ export const readPoint = (member: Member, name: string, base: number): WaitPoint
     },
     keeping: () => (lock.isEntered ? lock.guard : lock.closing),
     waiting: (slot) => lock.readingWait(slot),
-    since: () => 0,
+    since: sinceIn(member, readingTimes(base)),
   };
 };
 
@@ -200,7 +204,7 @@ export const leasePoint = (member: Member, name: string, base: number): WaitPoin
       return (turns.first() === waiter ? what : what.slice(0, 2)).join(":");
     },
     waiting: turn,
-    since: () => 0,
+    since: sinceIn(member, semaphoreTimes(base)),
   };
 };
 

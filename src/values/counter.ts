@@ -4,12 +4,14 @@ import { show } from "../base/arguments.js";
 import { onlyWaitOptions, type WaitOptions } from "../base/deadline.js";
 import { COUNTER, COUNTER_BYTES } from "../layout/lock.js";
 import { Op } from "../layout/member-slot.js";
+import { WAIT_TIME_BYTES } from "../layout/wait-time.js";
 import type { ObjectPlan } from "../heap/object-plan.js";
 import { NamedObject } from "../heap/named-object.js";
 import { ringAll } from "../members/doorbell.js";
-import type { Blocked } from "../members/member.js";
+import type { Blocked, Member } from "../members/member.js";
+import { timeIndex, timesBehind, waitersIn, type TimesBySlot, type Waiter } from "../members/wait-times.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
-import { blockedOnLock, isFree, holderOf, tryLock, unlock } from "../locking/robust-lock.js";
+import { blockedOnLock, isFree, holderOf, takeovers, tryLock, unlock } from "../locking/robust-lock.js";
 
 const at = COUNTER.at;
 /** @internal Word offsets inside a counter. */
@@ -46,10 +48,34 @@ function integer(value: unknown, name: string): bigint {
 const after = (_old: bigint, value: bigint): bigint => value;
 const before = (old: bigint): bigint => old;
 
-/** @internal */
-export function counterPlan(): ObjectPlan {
-  return { kind: "counter", sizeBytes: COUNTER_BYTES, options: [], given: [], optionNames: [], init: () => undefined };
+const timesAt = (base: number): TimesBySlot => timesBehind(base, COUNTER_BYTES);
+
+/** How a counter is now. */
+export interface CounterStatistics {
+  /** Its value. */
+  readonly value: bigint;
+  /** The members that wait for it to reach a value. */
+  readonly waiting: readonly Waiter[];
+  /** How many members died while they updated it (wraps at 2^32). */
+  readonly takeovers: number;
 }
+
+/** @internal How the counter at a word index is. */
+export const counterStatistics = (member: Member, base: number): CounterStatistics => ({
+  value: words.load64(member.segment.longs, base / 2 + COUNTER_WORD.value),
+  waiting: waitersIn(member, base + COUNTER_WORD.changeWaiters, timesAt(base)),
+  takeovers: takeovers(member, base + COUNTER_WORD.lock),
+});
+
+/** @internal */
+export const counterPlan = ({ geometry }: Member): ObjectPlan => ({
+  kind: "counter",
+  sizeBytes: COUNTER_BYTES + geometry.maxMembers * WAIT_TIME_BYTES,
+  options: [],
+  given: [],
+  optionNames: [],
+  init: () => undefined,
+});
 
 /**
  * A named signed 64-bit integer that every member of the region sees: an AtomicInt64 between processes. Reads take no lock. A member that dies while it
@@ -69,6 +95,7 @@ export function counterPlan(): ObjectPlan {
 export class Counter extends NamedObject {
   private readonly updates = new LocalQueue();
   private readonly lock = this.base + COUNTER_WORD.lock;
+  private readonly sinceAt = timeIndex(timesAt(this.base), this.member.slot);
 
   /** The value now, from -2^63 to 2^63 - 1. @throws ERR_CLOSED, ERR_REGION_LOST */
   get value(): bigint {
@@ -179,6 +206,14 @@ export class Counter extends NamedObject {
     return this.context.waits.sync(this.reaching(integer(minimum, "minimum")), onlyWaitOptions(options, "waitForSync"));
   }
 
+  /** How it is now; looks without locking. @throws ERR_CLOSED, ERR_REGION_LOST */
+  statistics(): CounterStatistics {
+    this.check();
+    const statistics = counterStatistics(this.member, this.base);
+    this.member.segment.checkNotLost();
+    return statistics;
+  }
+
   /** `next`: the value after; `answer`: what the call says. */
   private updating(next: (old: bigint) => bigint, answer = after): Waitable<bigint> {
     return {
@@ -218,6 +253,7 @@ export class Counter extends NamedObject {
   private reaching(minimum: bigint): Waitable<bigint> {
     const waiters = this.base + COUNTER_WORD.changeWaiters;
     return {
+      sinceAt: this.sinceAt,
       what: `waiting for ${this.address} to reach ${minimum}`,
       queue: new LocalQueue(),
       owner: this,

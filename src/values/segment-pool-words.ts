@@ -2,7 +2,7 @@ import * as words from "#words";
 import { ShmkitError } from "../base/errors.js";
 import { PAGE_WORDS, type PageHeap } from "../heap/page-heap.js";
 import { MONITOR } from "../layout/monitor.js";
-import { PAGE_BYTES } from "../layout/region-header.js";
+import { MEMBER_LIMIT, PAGE_BYTES } from "../layout/region-header.js";
 import {
   isHandedOver,
   MAX_SEGMENTS,
@@ -14,6 +14,7 @@ import {
   segmentOwner,
 } from "../layout/segment-pool.js";
 import type { Member } from "../members/member.js";
+import { timeAt, timeIndex, waitersIn, waitersOf, type TimesBySlot, type Waiter } from "../members/wait-times.js";
 import { Turns } from "../sync/turns.js";
 
 const { at } = SEGMENT_POOL;
@@ -27,9 +28,18 @@ export const SEGMENT_POOL_WORD = {
   partners: at.partners >> 2,
   turns: at.turns >> 2,
   departures: at.departures >> 2,
+  foundWord: at.foundWord >> 2,
+  foundSegment: at.foundSegment >> 2,
   owners: SEGMENT_POOL_BYTES >> 2,
 } as const;
 const W = SEGMENT_POOL_WORD;
+
+const timesFrom = (base: number, field: number): TimesBySlot => ({ first: (4 * base + field) / 8, stride: 1 });
+/** @internal Since when members wait for a segment of the pool at a word index. */
+export const acquiringTimes = (base: number): TimesBySlot => timesFrom(base, at.waitingSince);
+/** @internal Since when members wait for a segment to be handed back. */
+export const takingBackTimes = (base: number): TimesBySlot => timesFrom(base, at.partnerSince);
+const foundTimes = (base: number): TimesBySlot => timesFrom(base, at.foundAt);
 
 const aligned = (bytes: number): number => Math.ceil(bytes / SEGMENT_ALIGNMENT) * SEGMENT_ALIGNMENT;
 
@@ -82,6 +92,45 @@ export function freeSegment(member: Member, index: number, word: number): boolea
   return words.compareExchange(member.segment.words, index, word, packSegment(segmentGeneration(word), 0)) === word;
 }
 
+/** An owner word, as if the segment was not handed over. */
+const asOwned = (word: number): number => packSegment(segmentGeneration(word), segmentOwner(word));
+
+/**
+ * @internal A member waits: notes for onlookers of each member with segments one of them, and when it was found with it; the
+ * one noted before, as long as that is still so. The lock is held.
+ */
+export function noteHolders({ segment }: Member, base: number, segments: number): void {
+  const { words: shared, floats } = segment;
+  const wordOf = (id: number): number => asOwned(words.load(shared, base + W.owners + id));
+  const noted = new Set<number>();
+  for (let id = 0; id < segments; id++) {
+    const word = wordOf(id);
+    const slot = segmentOwner(word) - 1;
+    if (slot < 0 || slot >= MEMBER_LIMIT || noted.has(slot)) continue;
+    noted.add(slot);
+    const found = words.read(shared, base + W.foundSegment + slot) - 1;
+    if (found >= 0 && found < segments && wordOf(found) === words.read(shared, base + W.foundWord + slot)) continue;
+    // SYNC POINT: nothing is noted while it is written; pairs with heldSince
+    words.store(shared, base + W.foundSegment + slot, 0);
+    words.store(shared, base + W.foundWord + slot, word);
+    words.writeFloat(floats, timeIndex(foundTimes(base), slot), Date.now());
+    words.storeRelease(shared, base + W.foundSegment + slot, id + 1);
+  }
+}
+
+/** A time since which the member of a slot has had segments; undefined when nobody has noted one. */
+function heldSince({ segment }: Member, base: number, segments: number, slot: number): Date | undefined {
+  if (slot >= MEMBER_LIMIT) return undefined;
+  const shared = segment.words;
+  const found = words.load(shared, base + W.foundSegment + slot);
+  if (found <= 0 || found > segments) return undefined;
+  const word = words.load(shared, base + W.foundWord + slot);
+  const since = timeAt(segment, timeIndex(foundTimes(base), slot));
+  // SYNC POINT: word and time were read before; pairs with noteHolders
+  if (words.loadBehind(shared, base + W.foundSegment + slot) !== found) return undefined;
+  return asOwned(words.load(shared, base + W.owners + found - 1)) === word ? since : undefined;
+}
+
 /** How a segment pool is now. */
 export interface SegmentPoolStatistics {
   /** How many segments it has. */
@@ -96,11 +145,15 @@ export interface SegmentPoolStatistics {
     readonly slot: number;
     /** Ids of its segments. */
     readonly segments: readonly number[];
+    /** A time since which it has had segments without a break: when somebody waited for one first. Absent while nobody has. */
+    readonly since?: Date;
   }[];
   /** Ids of the segments that were handed over and that nobody has taken yet. */
   readonly handedOver: readonly number[];
-  /** Slots of the members that wait for a segment, the one whose turn it is first. */
-  readonly waiting: readonly number[];
+  /** The members that wait for a segment, the one whose turn it is first. */
+  readonly waiting: readonly Waiter[];
+  /** The members that wait for a segment to be handed back. */
+  readonly takingBack: readonly Waiter[];
   /** How many have been acquired (wraps at 2^32). */
   readonly acquired: number;
   /** How many of them came back since their holder died (wraps at 2^32). */
@@ -134,9 +187,15 @@ export function segmentPoolStatistics(
     segments,
     segmentBytes,
     free,
-    held: [...bySlot].sort(([a], [b]) => a - b).map(([slot, ids]) => ({ slot, segments: ids })),
+    held: [...bySlot]
+      .sort(([a], [b]) => a - b)
+      .map(([slot, ids]) => {
+        const since = heldSince(member, base, segments, slot);
+        return { slot, segments: ids, ...(since === undefined ? {} : { since }) };
+      }),
     handedOver,
-    waiting: new Turns(member, base, base + W.turns).inOrder(),
+    waiting: waitersOf(member, new Turns(member, base, base + W.turns).inOrder(), acquiringTimes(base)),
+    takingBack: waitersIn(member, base + W.partners, takingBackTimes(base)),
     acquired: words.read(shared, base + W.acquired) >>> 0,
     recovered: words.load(shared, base + W.recovered) >>> 0,
     contended: words.read(shared, base + (MONITOR.at.lastTurn >> 2)) >>> 0,

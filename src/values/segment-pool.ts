@@ -19,15 +19,19 @@ import { ringAll, ringMember } from "../members/doorbell.js";
 import { BLOCKED, type Blocked, type Member } from "../members/member.js";
 import { inSet } from "../members/member-set.js";
 import { SLOT, slotWord } from "../members/region-words.js";
+import { timeIndex } from "../members/wait-times.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
 import { ServedInTurn } from "../sync/served-in-turn.js";
 import { PooledSegment, type SegmentTicket, type Sender } from "./pooled-segment.js";
 import {
+  acquiringTimes,
   freeSegment,
+  noteHolders,
   poolShape,
   readPoolShape,
   SEGMENT_POOL_WORD,
   segmentPoolStatistics,
+  takingBackTimes,
   type PoolShape,
   type SegmentPoolStatistics,
 } from "./segment-pool-words.js";
@@ -94,13 +98,19 @@ export class SegmentPool extends ServedInTurn {
   private readonly owned = new Map<number, PooledSegment>();
   /** The segment that is being acquired or given away: if that is cut off, nobody will ever have it. */
   private changing: PooledSegment | undefined;
+  private readonly takingBackSince = timeIndex(takingBackTimes(this.base), this.member.slot);
   /** Where the search for a free one begins. */
   private rover = 0;
 
   /** @internal */
   constructor(context: ObjectContext, ref: ObjectRef) {
     const shape = readPoolShape(context.member, context.heap, ref.page, `${context.member.regionName}/${ref.name}`);
-    super(context, ref, { sizeBytes: shape.headBytes, waiters: W.waiters, turns: W.turns });
+    super(context, ref, {
+      sizeBytes: shape.headBytes,
+      waiters: W.waiters,
+      turns: W.turns,
+      timesAt: acquiringTimes,
+    });
     this.shape = shape;
     this.number = ref.entry * 2 ** 32 + (ref.generation >>> 0);
   }
@@ -210,6 +220,10 @@ export class SegmentPool extends ServedInTurn {
     return result;
   }
 
+  protected override noteHolders(): void {
+    noteHolders(this.member, this.base, this.shape.segments);
+  }
+
   /** Id of a free segment, -1 when there is none. */
   private findFree(): number {
     const { segments } = this.shape;
@@ -290,6 +304,7 @@ export class SegmentPool extends ServedInTurn {
     const back = nextGeneration(generation);
     const sender = this.owned.get(id)?.sender;
     return {
+      sinceAt: this.takingBackSince,
       what: `waiting for segment ${id} of ${this.address} to be handed back`,
       queue: new LocalQueue(),
       owner: this,

@@ -73,7 +73,7 @@ class Stage {
     const { waiting, held } = pool.statistics();
     const { slot } = this.world.victim;
     if (!witness.isAlive(slot)) {
-      assert.ok(!waiting.includes(slot), "the turn of the dead is given back");
+      assert.ok(!waiting.some((one) => one.slot === slot), "the turn of the dead is given back");
       assert.ok(!held.some((one) => one.slot === slot), "the segments of the dead are free");
     }
     return pool;

@@ -4,7 +4,8 @@ import * as words from "#words";
 import { PAGE_WORDS } from "#src/heap/page-heap.js";
 import { DeadlockWatch } from "#src/sync/deadlock.js";
 import { mutexPoint } from "#src/sync/wait-points.js";
-import { noteWaiting } from "#src/sync/mutex-statistics.js";
+import { timeIndex } from "#src/members/wait-times.js";
+import { mutexTimes } from "#src/sync/mutex-statistics.js";
 import type { Model } from "./linearizability.js";
 import { survivor, within, type Role, type Scenario } from "./scenario.js";
 import type { MemberOf, World } from "./world.js";
@@ -49,7 +50,8 @@ const looker = ({ region, membership }: MemberOf, mutex: Mutex): Role => {
     name: "looker",
     run: (call) => {
       call({ name: "look" }, () => {
-        noteWaiting(membership.member, mutex.ref.page * PAGE_WORDS);
+        const times = mutexTimes(mutex.ref.page * PAGE_WORDS);
+        membership.waits.note(timeIndex(times, membership.member.slot));
         const watch = new DeadlockWatch(
           context,
           mutexPoint(membership.member, mutex.name, mutex.ref.page * PAGE_WORDS),

@@ -189,7 +189,7 @@ function on(
         }),
         model: dead === undefined ? holding : mortal(dead),
         check: (_, { region }) => {
-          const { takeovers, contended, ...left } = region.rwlocks.openSync("l").statistics();
+          const { takeovers, contended, heldSince, ...left } = region.rwlocks.openSync("l").statistics();
           assert.deepEqual(left, {
             readers: [],
             writer: undefined,
@@ -197,7 +197,7 @@ function on(
             waitingWriters: [],
             waitingReaders: [],
           });
-          assert.ok(takeovers <= deaths && contended >= 0);
+          assert.ok(takeovers <= deaths && contended >= 0 && heldSince === undefined);
         },
       };
     },

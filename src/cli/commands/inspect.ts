@@ -6,7 +6,7 @@ import type { Command, Invocation } from "../command.js";
 import { formatAge, formatDuration } from "../durations.js";
 import { CommandError } from "../exit-codes.js";
 import { formatCount, table } from "../figures.js";
-import { holdersOf, isDead, partyName, type Party } from "../holders.js";
+import { ageMs, holdersOf, isDead, partyName, type Party } from "../holders.js";
 import { byteRange, formatOffset, HexDump, type ByteRange } from "../hex-dump.js";
 import { toJson } from "../json.js";
 import { pathOfRegion } from "../listing.js";
@@ -176,16 +176,17 @@ const dimFirst =
     at === 0 ? { text: dim(line.text) } : line;
 
 function objectTree(object: ObjectInfo, region: RegionInfo, { bold }: Colours): Branch {
-  const { kind, name, createdAt, offsetBytes, lengthBytes, value, pipe, parts } = object;
+  const { kind, name, createdAt, offsetBytes, lengthBytes, value, flag, pipe, parts } = object;
   const facts: string[][] = [
     ["made", formatAge(createdAt)],
     ["block", `${formatOffset(offsetBytes)}, ${formatBytes(lengthBytes)}`],
   ];
   if (value !== undefined) facts.push(["value", formatCount(value)]);
+  if (flag !== undefined) facts.push(["value", String(flag.value)]);
   if (parts !== undefined) facts.push(["parts", parts.map(printable).join(", ")]);
   const state = holdersOf(object);
   if (state !== undefined) {
-    facts.push(...partyRows("held", "no", state.holders, region));
+    if (state.holders !== undefined) facts.push(...partyRows("held", "no", state.holders, region));
     facts.push(...partyRows("waiting", "nobody", state.waiting, region));
     if (state.takeovers !== undefined) facts.push(["takeovers", formatCount(state.takeovers)]);
   }
@@ -197,9 +198,10 @@ function objectTree(object: ObjectInfo, region: RegionInfo, { bold }: Colours): 
 function partyRows(what: string, nobody: string, parties: readonly Party[], region: RegionInfo): string[][] {
   if (parties.length === 0) return [[what, nobody]];
   return parties.map((party, i) => {
-    const { slot, how, since } = party;
+    const { slot, how } = party;
     const name = `${what === "held" ? "by " : ""}member ${slot}, ${printable(partyName(region, party))}${isDead(region, party) ? " (dead)" : ""}`;
-    const age = since === undefined ? [] : [`for at least ${formatDuration(Date.now() - since.getTime())}`];
+    const known = ageMs(party);
+    const age = known === undefined ? [] : [`for at least ${formatDuration(known)}`];
     return [i === 0 ? what : "", [name, ...(how === undefined ? [] : [how]), ...age].join(", ")];
   });
 }

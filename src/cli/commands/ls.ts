@@ -122,11 +122,12 @@ function pipeRow({ name, pipe, rates }: ListedObject): string[] {
 }
 
 function otherText(object: ListedObject, region: ListedRegion): string {
-  const { kind, name, value } = object;
-  if (kind === "counter") return `counter ${printable(name)} = ${formatCount(value ?? 0n)}`;
+  const { kind, name, value, flag } = object;
+  const shown = value === undefined ? flag?.value : formatCount(value);
+  const text = `${kind} ${printable(name)}${shown === undefined ? "" : ` = ${shown}`}`;
   const state = holdersOf(object);
-  if (state === undefined) return `${kind} ${printable(name)}`;
-  const { holders, waiting } = state;
+  if (state === undefined) return text;
+  const { holders = [], waiting } = state;
   const [holder] = holders;
   const notes = [];
   if (holder !== undefined) {
@@ -134,5 +135,5 @@ function otherText(object: ListedObject, region: ListedRegion): string {
     notes.push(`held by ${printable(partyName(region, holder))}${more}`);
   } else if (kind === "mutex" || kind === "semaphore" || kind === "rwlock") notes.push("free");
   if (waiting.length > 0) notes.push(`${waiting.length} waiting`);
-  return `${kind} ${printable(name)}${notes.length === 0 ? "" : ` (${notes.join(", ")})`}`;
+  return notes.length === 0 ? text : `${text} (${notes.join(", ")})`;
 }
