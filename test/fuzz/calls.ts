@@ -144,6 +144,11 @@ export function callsOf(hands: Hands, random: Random): Call[] {
       (value) => typeof value === "bigint",
     ),
     call(
+      "counter's statistics",
+      () => counter.statistics(),
+      ({ value, waiting }) => typeof value === "bigint" && waiting.every(({ slot }) => slot < 256),
+    ),
+    call(
       "waitFor",
       () => counter.waitFor(2n ** 62n, soon),
       (value) => typeof value === "bigint",

@@ -94,6 +94,7 @@ export function coordinationCalls(coordination: Coordination): Record<string, ()
         throw new ShmkitError("ERR_TIMEOUT", "not yet");
       }, soon),
     "once's statistics": () => once.statistics(),
+    "flag's statistics": () => flag.statistics(),
     "set a flag": async () => [await flag.set(soon), flag.testAndSetSync(soon), flag.value],
     "clear a flag": async () => [await flag.clear(soon), await flag.testAndSet(soon), flag.clearSync(soon)],
     "wait for a flag": () => flag.waitFor(true, soon),

@@ -13,19 +13,20 @@ import { COMPOSITE } from "#src/layout/composite.js";
 import { BARRIER } from "#src/layout/barrier.js";
 import { EVENT } from "#src/layout/event.js";
 import { FLAG } from "#src/layout/flag.js";
-import { SEMAPHORE } from "#src/layout/semaphore.js";
+import { SEMAPHORE, SEMAPHORE_MEMBER } from "#src/layout/semaphore.js";
 import { LATCH } from "#src/layout/latch.js";
 import { ONCE } from "#src/layout/once.js";
 import { CONDITION } from "#src/layout/condition.js";
-import { COUNTER, LOCK, MUTEX } from "#src/layout/lock.js";
+import { COUNTER, LOCK, MUTEX, MUTEX_WAITER } from "#src/layout/lock.js";
 import { FIRST_LOCK_REQUESTS, LOCK_MANAGER, LOCK_REQUEST, LOCK_REQUEST_BYTES } from "#src/layout/lock-manager.js";
 import { DEATH_BYTES, DEATH_RECORD, MEMBER_SLOT, SLOT_BYTES } from "#src/layout/member-slot.js";
 import { RATE_LIMITER } from "#src/layout/rate-limiter.js";
 import { SEGMENT_POOL } from "#src/layout/segment-pool.js";
-import { RWLOCK, RWLOCK_BYTES, RWLOCK_READER, RWLOCK_READER_BYTES } from "#src/layout/rwlock.js";
+import { RWLOCK, RWLOCK_READER } from "#src/layout/rwlock.js";
 import { MONITOR } from "#src/layout/monitor.js";
 import { LEASE_SLOT, PIPE, RECORD } from "#src/layout/pipe.js";
 import { DIRECTORY_SEGMENTS, FIRST_SEGMENT_ENTRIES, PAGE_BYTES, REGION_HEADER } from "#src/layout/region-header.js";
+import { WAIT_TIME } from "#src/layout/wait-time.js";
 
 /** One structure in a region. */
 export interface Place {
@@ -36,6 +37,25 @@ export interface Place {
 const header = REGION_HEADER.at;
 /** Free slots and unused death records beyond the first few are all alike. */
 const FEW = 4;
+
+/** A structure of which one for each slot lies behind an object. */
+interface Lines {
+  readonly fixed: { readonly struct: Struct };
+  readonly line: { readonly struct: Struct };
+}
+const LINES: Readonly<Record<string, Lines>> = {
+  mutex: { fixed: MUTEX, line: MUTEX_WAITER },
+  rwlock: { fixed: RWLOCK, line: RWLOCK_READER },
+  semaphore: { fixed: SEMAPHORE, line: SEMAPHORE_MEMBER },
+  condition: { fixed: CONDITION, line: WAIT_TIME },
+  counter: { fixed: COUNTER, line: WAIT_TIME },
+  flag: { fixed: FLAG, line: WAIT_TIME },
+  event: { fixed: EVENT, line: WAIT_TIME },
+  barrier: { fixed: BARRIER, line: WAIT_TIME },
+  latch: { fixed: LATCH, line: WAIT_TIME },
+  once: { fixed: ONCE, line: WAIT_TIME },
+  "rate-limiter": { fixed: RATE_LIMITER, line: WAIT_TIME },
+};
 
 class Finder {
   readonly places: Place[] = [];
@@ -82,6 +102,7 @@ class Finder {
     this.add(DIRECTORY_ENTRY, at);
     const base = this.u32(at + DIRECTORY_ENTRY.at.page) * PAGE_BYTES;
     const kind = KINDS[this.u32(at + DIRECTORY_ENTRY.at.kind)];
+    if (kind in LINES) this.lines(LINES[kind], base);
     if (kind === "pipe") this.pipe(base);
     else if (kind === "counter") {
       this.add(COUNTER, base);
@@ -90,10 +111,8 @@ class Finder {
     else if (kind === "locks") this.locks(base);
     else if (kind === "rate-limiter") this.withMonitor(RATE_LIMITER, base);
     else if (kind === "segment-pool") this.withMonitor(SEGMENT_POOL, base);
-    else if (kind === "rwlock") {
-      this.withLock(RWLOCK, base);
-      for (let slot = 0; slot < FEW; slot++) this.add(RWLOCK_READER, base + RWLOCK_BYTES + slot * RWLOCK_READER_BYTES);
-    } else if (kind === "latch") this.add(LATCH, base);
+    else if (kind === "rwlock") this.withLock(RWLOCK, base);
+    else if (kind === "latch") this.add(LATCH, base);
     else if (kind === "once") this.withLock(ONCE, base);
     else if (kind === "semaphore") this.withMonitor(SEMAPHORE, base);
     else if (kind === "event") this.withLock(EVENT, base);
@@ -104,6 +123,11 @@ class Finder {
       this.add(MUTEX, base);
       this.add(LOCK, base + MUTEX.at.lock);
     }
+  }
+
+  /** What lies behind an object, once for each slot. */
+  private lines({ fixed, line }: Lines, base: number): void {
+    for (let slot = 0; slot < FEW; slot++) this.add(line, base + fixed.struct.sizeBytes + slot * line.struct.sizeBytes);
   }
 
   private withLock(struct: { readonly struct: Struct }, base: number): void {

@@ -15,6 +15,7 @@ import { RATE_LIMITER_SCENARIOS } from "./rate-limiter-scenarios.js";
 import { RWLOCK_SCENARIOS } from "./rwlock-scenarios.js";
 import { SEGMENT_POOL_SCENARIOS } from "./segment-pool-scenarios.js";
 import { SEMAPHORE_SCENARIOS } from "./semaphore-scenarios.js";
+import { SINCE_SCENARIOS } from "./since-scenarios.js";
 import { SYNC_SCENARIOS } from "./sync-scenarios.js";
 import { WAIT_SCENARIOS } from "./wait-scenarios.js";
 import { WEAK_RECOVERY_SCENARIOS } from "./weak-recovery-scenarios.js";
@@ -34,6 +35,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...CLOSE_SCENARIOS,
   ...LEASE_SCENARIOS,
   ...DEADLOCK_SCENARIOS,
+  ...SINCE_SCENARIOS,
   ...HEAP_SCENARIOS,
   ...COMPOSITE_SCENARIOS,
   ...MEMBER_SCENARIOS,

@@ -2,6 +2,7 @@
  * A region in the machine's memory, with members that were attached before the story begins: the library's own objects,
  * whose system calls the machine answers.
  */
+import * as words from "#words";
 import { constants } from "node:os";
 import { Region } from "shmkit";
 import { native } from "#src/native/addon.js";
@@ -71,9 +72,12 @@ function instrument(): void {
   const timers: typeof setTimeout = ((...timer: Parameters<typeof setTimeout>) =>
     machine.current === undefined ? setTimeout(...timer) : NO_TIMER) as typeof setTimeout;
   Object.assign(globalThis, { setTimeout: timers });
-  Date.now = () => TODAY;
+  Date.now = () => (machine.current === undefined ? TODAY : calendar());
 }
 let isInstrumented = false;
+const standsStill = (): number => TODAY;
+/** What members read as the time of day: as other things that others change, by an access. */
+let calendar = standsStill;
 /** Never comes: deadlines pass as the explorer says. */
 const NO_TIMER = { ref: () => NO_TIMER, unref: () => NO_TIMER };
 
@@ -100,6 +104,7 @@ export class World {
   readonly members: MemberOf[] = [];
   readonly segment: Segment;
   readonly geometry: Geometry;
+  private time = standsStill;
 
   constructor({ members, heapPages = 8, growthPages = 0, maxMembers = members + 1 }: WorldOptions) {
     const dimensions = dimensionsFor(heapPages * PAGE_BYTES, (heapPages + growthPages) * PAGE_BYTES, maxMembers);
@@ -107,6 +112,7 @@ export class World {
     this.machine = machine = new Machine(this.geometry.maxPages * PAGE_BYTES);
     if (!isInstrumented) instrument();
     isInstrumented = true;
+    calendar = standsStill;
     replaceWords(this.machine.double);
     this.segment = new Segment(1, 0, "memory", { writable: true, shared: false });
     // The same views as the machine's, by which it knows its memory.
@@ -160,9 +166,16 @@ export class World {
     this.machine.park(bell, seen, Armed.eventLoop, { changed: 0, timedOut: 0, deadlineMs: 0 });
   }
 
+  /** The time of day is what a word says. */
+  tellTime(word: number): void {
+    this.time = () => words.loadFresh(this.segment.words, word);
+    calendar = this.time;
+  }
+
   /** Makes this world the one that system calls go to. */
   enter(): void {
     machine = this.machine;
+    calendar = this.time;
     replaceWords(this.machine.double);
   }
 }
