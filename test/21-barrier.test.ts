@@ -34,8 +34,14 @@ describe("a barrier", () => {
     const name = uniqueRegionName("barrier-deadline");
     const [one, two] = [await joinRegion(t, name), await joinRegion(t, name)];
     const [first, second] = [await one.barrier("b"), await two.barrier("b")];
-    assert.throws(() => first.waitSync({ timeoutMs: 5 }), code("ERR_TIMEOUT"));
-    await assert.rejects(first.wait({ timeoutMs: 5 }), code("ERR_TIMEOUT"));
+    const free = { code: "ERR_TIMEOUT", owner: "a party that has not enrolled" };
+    assert.throws(() => first.waitSync({ timeoutMs: 5 }), free);
+    await second.enrol();
+    const missing = {
+      code: "ERR_TIMEOUT",
+      owner: new RegExp(`^member 1 \\(pid ${process.pid}, 21-barrier.test.js\\)$`),
+    };
+    await assert.rejects(first.wait({ timeoutMs: 5 }), missing);
     assert.deepEqual(first.statistics().arrived, [one.slot]);
     assert.deepEqual(await second.wait(), { generation: 0, leader: true, lost: [] });
     assert.deepEqual(await first.wait(), { generation: 0, leader: false, lost: [] });

@@ -310,6 +310,10 @@ describe("what is beyond Web Locks", () => {
       assert.deepEqual([error.code, error.name], ["ERR_TIMEOUT", "TimeoutError"]);
       return true;
     });
+    await locks.request("held", async () => {
+      const owner = new RegExp(`^member 0 \\(pid ${process.pid}, `);
+      await assert.rejects(locks.request("held", { timeoutMs: 5 }, unreached), { code: "ERR_TIMEOUT", owner });
+    });
     await assert.rejects(locks.request("a", { timeoutMs: Number.NaN }, unreached), coded("ERR_OUT_OF_RANGE"));
     await assert.rejects(locks.request("a", { timeoutMs: -1 }, unreached), coded("ERR_OUT_OF_RANGE"));
     first.letGo();

@@ -18,8 +18,12 @@ describe("a semaphore", () => {
     assert.equal(semaphore.available, 1);
     assert.equal(semaphore.tryAcquire({ permits: 2 }), undefined);
     const one = semaphore.acquireSync();
-    await assert.rejects(semaphore.acquire({ timeoutMs: 10 }), code("ERR_TIMEOUT"));
-    assert.throws(() => semaphore.acquireSync({ timeoutMs: 10 }), code("ERR_TIMEOUT"));
+    const owner = new RegExp(`^member 0 \\(pid ${process.pid}, 21-semaphore.test.js\\)$`);
+    for (const timeoutMs of [0, 10]) {
+      await assert.rejects(semaphore.acquire({ timeoutMs }), { code: "ERR_TIMEOUT", owner });
+      assert.throws(() => semaphore.acquireSync({ timeoutMs }), { code: "ERR_TIMEOUT", owner });
+      await assert.rejects(semaphore.wait({ timeoutMs }), { code: "ERR_TIMEOUT", owner });
+    }
     const [{ since, ...held }, ...others] = semaphore.statistics().held;
     assert.deepEqual([held, others, since instanceof Date], [{ slot: app.slot, permits: 3 }, [], true]);
     assert.deepEqual(semaphore.statistics().waiting, []);
@@ -27,6 +31,32 @@ describe("a semaphore", () => {
     assert.throws(() => two.release(), code("ERR_NOT_HELD"));
     one.release();
     assert.equal(semaphore.available, 3);
+  });
+
+  test("says with a timeout who has the permits, or that nobody has, or who comes first", async (t) => {
+    const name = uniqueRegionName("semaphore-owner");
+    const semaphores: Semaphore[] = [];
+    for (let slot = 0; slot < 6; slot++) {
+      const region = await joinRegion(t, name, { label: `m${slot}` });
+      semaphores.push(await region.semaphore("s", { permits: 4 }));
+    }
+    const [first, second, ...others] = semaphores;
+    const ownerOf = (permits: number): Promise<unknown> =>
+      first.acquire({ permits, timeoutMs: 5 }).then(
+        () => assert.fail("they are not there"),
+        (error: unknown) => (error as ShmkitError).owner,
+      );
+    const text = (slot: number): string => `member ${slot} (pid ${process.pid}, m${slot})`;
+    assert.equal(await ownerOf(5), undefined);
+    const waiting = second.acquire({ permits: 5, timeoutMs: 1e6 });
+    assert.equal(await ownerOf(1), text(1));
+    const leases = others.map((semaphore) => semaphore.tryAcquire());
+    assert.deepEqual(leases, [undefined, undefined, undefined, undefined], "not their turn");
+    second.post();
+    (await waiting).release();
+    for (const semaphore of others) semaphore.tryAcquire();
+    second.tryAcquire();
+    assert.equal(await ownerOf(5), `${[1, 2, 3].map(text).join(", ")} and 2 more`);
   });
 
   test("leases while a function runs, and takes back whatever that does", async (t) => {

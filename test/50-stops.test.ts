@@ -17,8 +17,8 @@ const SOON = { timeoutMs: 40 } as const;
 const heldBy = (slot: number) => ({
   name: "TimeoutError",
   code: "ERR_TIMEOUT",
-  owner: `member ${slot}`,
-  message: new RegExp(`held by "member ${slot}"`),
+  owner: new RegExp(`^member ${slot} \\(pid [0-9]+, stopped\\)$`),
+  message: new RegExp(`held up by member ${slot} \\(pid [0-9]+, stopped\\)`),
 });
 
 interface Scene {

@@ -64,8 +64,9 @@ export function signalOf(signal: unknown): AbortSignal | undefined {
   return checked;
 }
 
-export function timeoutError(what: string, timeoutMs: number | undefined, owner?: unknown): ShmkitError {
-  const held = owner === undefined ? "" : `; held by ${show(owner)}`;
+/** @param owner who stood in the way, as messages call it */
+export function timeoutError(what: string, timeoutMs: number | undefined, owner?: string): ShmkitError {
+  const held = owner === undefined ? "" : `; held up by ${owner}`;
   return new ShmkitError(
     "ERR_TIMEOUT",
     `${what} did not finish within ${timeoutMs ?? 0} ms${held}`,

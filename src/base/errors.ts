@@ -59,7 +59,7 @@ export interface ErrorDetails {
   readonly expected?: unknown;
   /** What was found, or given. */
   readonly actual?: unknown;
-  /** Who stands in the way: the member that holds a lock (`"member 3"`), the user id that owns a file. */
+  /** Who stands in the way: the member that holds a lock (`"member 3 (pid 4242, worker.js)"`), the user id that owns a file. */
   readonly owner?: unknown;
   /** The system's error as a negative number, see errno(3). */
   readonly errno?: number;

@@ -36,7 +36,7 @@ export function glance(name: string): RegionInfo | undefined {
 
 /** The member whom an error of the library names. */
 function ownerName(regionName: string, owner: unknown): string | undefined {
-  const [, slot] = /^member (\d+)$/.exec(String(owner)) ?? [];
+  const [, slot] = /^member (\d+)\b/.exec(String(owner)) ?? [];
   const region = slot === undefined ? undefined : glance(regionName);
   return region === undefined ? undefined : partyName(region, { slot: Number(slot) });
 }

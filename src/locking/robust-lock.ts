@@ -1,6 +1,7 @@
 import * as words from "#words";
 import { LOCK } from "../layout/lock.js";
 import { ringOne } from "../members/doorbell.js";
+import { memberName } from "../members/member-info.js";
 import type { Blocked, Member } from "../members/member.js";
 
 const WAITERS = LOCK.at.waiters >> 2;
@@ -73,5 +74,5 @@ export const takeovers = (member: Member, lock: number): number =>
 /** Who holds the lock, for messages. */
 export function holderOf(member: Member, lock: number): string | undefined {
   const owner = ownerOf(member, lock);
-  return owner < 0 ? undefined : `member ${owner}`;
+  return owner < 0 ? undefined : memberName(member, owner);
 }

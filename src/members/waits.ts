@@ -7,6 +7,7 @@ import { Armed } from "../layout/member-slot.js";
 import { BLOCKED, type Blocked, type Member } from "./member.js";
 import { waitBegins } from "./diagnostics.js";
 import { ringAwake, ringOne } from "./doorbell.js";
+import { memberName } from "./member-info.js";
 import { enterSet, leaveSet } from "./member-set.js";
 import { isOfThisThread } from "./thread-members.js";
 import { WaitTimes } from "./wait-times.js";
@@ -30,8 +31,8 @@ export interface Waitable<T> {
   readonly queue: LocalQueue;
   /** What the wait is on: {@link Waits.rejectOf} ends all of one owner, and errors say its address. */
   readonly owner: object & { readonly address?: string };
-  /** Who stands in the way, for ERR_TIMEOUT. */
-  holder?(): unknown;
+  /** Who stands in the way, for ERR_TIMEOUT, where no lock that the attempt was blocked on tells. */
+  holder?(): string | undefined;
   /** A wait for what may never come and nobody asked for: it does not keep the process alive, and no subscriber is told of it. */
   readonly isBackground?: boolean;
   /** A wait ended without success: gives back what waiting had taken, such as a turn, if nobody here waits on. Repeatable. */
@@ -146,7 +147,7 @@ export class Waits {
     const deadline = deadlineOf(options?.timeoutMs);
     let result = this.serve(waitable);
     if (result !== BLOCKED) return result;
-    if (options?.timeoutMs === 0) throw timeoutError(waitable.what, 0, waitable.holder?.());
+    if (options?.timeoutMs === 0) throw timeoutError(waitable.what, 0, this.holderOf(waitable));
     this.clearCutOffWait();
     if (waitable.sinceAt !== undefined) this.times.beginSync(waitable.sinceAt);
     this.syncWait = waitable;
@@ -199,7 +200,7 @@ export class Waits {
         if (member.blockedOn !== this.syncSet) continue;
         this.refuseOwnThread(waitable);
         const left = deadline - now();
-        if (left <= 0) throw timeoutError(waitable.what, options?.timeoutMs, waitable.holder?.());
+        if (left <= 0) throw timeoutError(waitable.what, options?.timeoutMs, this.holderOf(waitable));
         if (isStalled) {
           waitable.lasts?.();
           waitable.stalled?.(true);
@@ -240,6 +241,13 @@ export class Waits {
     return (blockedLock === 0 ? blockedBehind : words.load(segment.words, blockedLock)) - 1;
   }
 
+  /** Who stands in the way of a wait that was tried just now, as messages call it; undefined if nobody is known. */
+  private holderOf(waitable: Waitable<unknown>): string | undefined {
+    const slot = this.inTheWay();
+    const name = slot < 0 ? undefined : memberName(this.member, slot);
+    return this.member.blockedLock === 0 ? (waitable.holder?.() ?? name) : name;
+  }
+
   /** Waits without blocking the thread. @throws ERR_TIMEOUT, the signal's reason */
   async<T>(waitable: Waitable<T>, options: WaitOptions | undefined): Promise<T> {
     try {
@@ -276,7 +284,7 @@ export class Waits {
       // A last look: a ring may have gone to somebody who is stopped.
       this.pump(waitable.queue);
       if (waitable.queue.waits.includes(wait))
-        this.giveUp(wait, () => timeoutError(waitable.what, timeoutMs, waitable.holder?.()));
+        this.giveUp(wait, () => timeoutError(waitable.what, timeoutMs, this.holderOf(waitable)));
     };
     const start = (left: number): void => {
       timer = setTimeout(expire, Math.min(left, MAX_TIMER_MS));

@@ -10,6 +10,7 @@ import type { ObjectPlan, ObjectRef } from "../heap/object-plan.js";
 import type { ObjectContext } from "../heap/named-object.js";
 import { ringAll } from "../members/doorbell.js";
 import { BLOCKED, type Blocked, type Member } from "../members/member.js";
+import { memberNames } from "../members/member-info.js";
 import { membersOf } from "../members/member-set.js";
 import { timeIndex, timesBehind, waitersIn, type TimesBySlot, type Waiter } from "../members/wait-times.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
@@ -74,6 +75,9 @@ export function barrierPlan(member: Member, options: BarrierOptions): ObjectPlan
 }
 
 const timesAt = (base: number): TimesBySlot => timesBehind(base, BARRIER_BYTES);
+
+const nobodyYet = (free: number): string =>
+  free === 1 ? "a party that has not enrolled" : `${free} parties that have not enrolled`;
 
 const slotOf = (place: number): number => (place & (PLACE_LOST - 1)) - 1;
 
@@ -264,7 +268,14 @@ export class Barrier extends MonitorObject {
       owner: this,
       attempt,
       remains: (set) => set === this.lockSet && this.lockIsFree,
+      holder: () => this.missing(),
     };
+  }
+
+  /** Who is missing, as messages call them. */
+  private missing(): string | undefined {
+    const { expected, free } = this.statistics();
+    return memberNames(this.member, expected, free) ?? (free > 0 ? nobodyYet(free) : undefined);
   }
 
   private get generation(): number {

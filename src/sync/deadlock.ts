@@ -2,7 +2,7 @@ import * as words from "#words";
 import { now } from "../base/deadline.js";
 import { type DeadlockedMember, ShmkitError } from "../base/errors.js";
 import type { ObjectContext } from "../heap/named-object.js";
-import { readMember, type MemberInfo } from "../members/member-info.js";
+import { memberText, readMember, type MemberInfo } from "../members/member-info.js";
 import { inSet } from "../members/member-set.js";
 import { SLOT, slotWord } from "../members/region-words.js";
 import { type Keeper, waitPointsOf, type WaitPoint } from "./wait-points.js";
@@ -207,8 +207,8 @@ export class DeadlockWatch {
       return { slot, pid, label, mutex: `${regionName}/${has.name}`, waitsFor: `${regionName}/${waitsFor.name}` };
     });
     const story = cycle.map(
-      ({ slot, pid, label, mutex, waitsFor }, i) =>
-        `${i === 0 ? "this member" : "member"} ${slot} (pid ${pid}, ${label}) has ${mutex} and waits for ${waitsFor}`,
+      (member, i) =>
+        `${i === 0 ? "this " : ""}${memberText(member)} has ${member.mutex} and waits for ${member.waitsFor}`,
     );
     throw new ShmkitError(
       "ERR_DEADLOCK",

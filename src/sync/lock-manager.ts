@@ -292,10 +292,15 @@ class PendingRequest implements Claim {
   private startTimer(deadline: number): void {
     const expire = (): void => {
       if (deadline > now()) this.startTimer(deadline);
-      else this.withdraw(timeoutError(`requesting the lock ${show(this.name.text)}`, this.asked.timeoutMs));
+      else this.withdraw(this.timedOut());
     };
     // What waits keeps the process alive, not the clock.
     this.timer = setTimeout(expire, Math.min(Math.max(deadline - now(), 0), 2 ** 30)).unref();
+  }
+
+  private timedOut(): Error {
+    const what = `requesting the lock ${show(this.name.text)}`;
+    return timeoutError(what, this.asked.timeoutMs, this.table?.holderOf(this.name));
   }
 
   /** The signal or the clock, before the callback was called. */

@@ -291,6 +291,16 @@ export class LockRequests {
     return { heldShared, heldExclusive, first, firstExclusive };
   }
 
+  /** Slots of the members that hold locks of a name. */
+  holdersOf(name: LockName): number[] {
+    const slots = new Set<number>();
+    this.visit((_at, word) => {
+      const state = requestState(word);
+      if (state === RequestState.held || state === RequestState.stealing) slots.add(requestOwner(word) - 1);
+    }, name);
+    return [...slots];
+  }
+
   /**
    * Whether a request can be granted, which waits at a word index or, 0, is to be made: nothing that is held is in its way,
    * and nothing that waits longer and is in the way of what is held or of what waits.

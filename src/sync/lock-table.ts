@@ -19,6 +19,7 @@ import { PAGE_BYTES } from "../layout/region-header.js";
 import { blockedOnLock, isFree, lockWaiters, tryLock, unlock } from "../locking/robust-lock.js";
 import { ringMember } from "../members/doorbell.js";
 import { BLOCKED, type Blocked } from "../members/member.js";
+import { memberNames } from "../members/member-info.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
 import type { LockName } from "./lock-name.js";
 import {
@@ -121,6 +122,11 @@ export class LockTable extends NamedObject {
     this.leaveLine(claim);
     this.ringNext(claim.name);
     return wasThere;
+  }
+
+  /** Who holds locks of a name, as messages call them; undefined if nobody is known. */
+  holderOf(name: LockName): string | undefined {
+    return this.isAttached ? memberNames(this.member, this.requests.holdersOf(name)) : undefined;
   }
 
   /** What is held and what waits, all of one moment; behind the requests of this member that have not entered yet. */

@@ -8,6 +8,7 @@ import { Op } from "../layout/member-slot.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
 import { SEMAPHORE_BYTES, SEMAPHORE_MEMBER_BYTES } from "../layout/semaphore.js";
 import { BLOCKED, type Blocked, type Member } from "../members/member.js";
+import { memberNames } from "../members/member-info.js";
 import type { LocalQueue, Waitable } from "../members/waits.js";
 import { DeadlockWatch } from "./deadlock.js";
 import { LOCK_OPTIONS, looks, type LockOptions } from "./lock-options.js";
@@ -206,10 +207,19 @@ export class Semaphore extends ServedInTurn {
   }
 
   private leasing(permits: number, queue: LocalQueue, isWatched: boolean): Waitable<SemaphoreLease> {
-    const waitable = this.waitable("permits", queue, () => this.attemptLease(permits, queue));
+    const waitable = this.forPermits(queue, () => this.attemptLease(permits, queue));
     if (!isWatched) return waitable;
     const watch = new DeadlockWatch(this.context, leasePoint(this.member, this.name, this.base));
     return { ...waitable, stalled: (sync) => watch.look(sync) };
+  }
+
+  private forPermits<T>(queue: LocalQueue, attempt: () => T | Blocked): Waitable<T> {
+    const holder = (): string | undefined =>
+      memberNames(
+        this.member,
+        this.statistics().held.map(({ slot }) => slot),
+      );
+    return { ...this.waitable("permits", queue, attempt), holder };
   }
 
   private attemptLease(permits: number, queue: LocalQueue): SemaphoreLease | Blocked {
@@ -234,7 +244,7 @@ export class Semaphore extends ServedInTurn {
   }
 
   private taking(permits: number, queue: LocalQueue): Waitable<void> {
-    return this.waitable("permits", queue, () => {
+    return this.forPermits(queue, () => {
       const taken = this.attempt(
         Op["semaphore.wait"],
         () => this.take(SEMAPHORE_WORD.taken, permits, queue),
