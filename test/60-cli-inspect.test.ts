@@ -76,6 +76,84 @@ describe("inspect", () => {
     assert.ok(json.memory.some(({ use }) => use === "object"));
   });
 
+  test("shows how objects of every kind are, as ls and top do", async () => {
+    const region = await joined("states");
+    await (await region.flag("stop")).set();
+    await region.event("bell");
+    await region.event("turnstile", { manualReset: false, set: true });
+    await (await region.semaphore("gpus", { permits: 1003 })).acquire();
+    (await region.latch("ready", { count: 3 })).countDown();
+    const meeting = await region.barrier("start", { parties: 3 });
+    const arriving = meeting.wait();
+    const other = await joined("states", region.name);
+    await (await other.barriers.open("start")).enrol();
+    await (await region.doOnce("schema")).run(() => undefined);
+    await region.doOnce("index");
+    await (await region.rateLimiter("calls", { tokens: 5, intervalMs: 600_000 })).take(2);
+    const pool = await region.segmentPool("buffers", { segments: 4, segmentBytes: 4096 });
+    await pool.acquire();
+    await (await region.mutex("door")).lock();
+    const [inspected, listed, topped] = await Promise.all([
+      run(["inspect", region.name]),
+      run(["ls", region.name, "--interval", "0"]),
+      run(["top", region.name, "--once", "--interval", "20ms"]),
+    ]);
+    /** The rows of an object in the tree, those that say where and since when left out. */
+    const rows = (heading: string): string[] => {
+      const [, behind] = inspected.text.split(` ${heading}\n`);
+      assert.ok(behind !== undefined, heading);
+      const own = behind.split("\n").map((line) => /^[│ ]+[├└]─ (?!made|block)(\w.*)$/.exec(line)?.[1]);
+      const end = behind.split("\n").findIndex((line) => !/^│ {2}[│ ] {2}[├└]─/.test(line));
+      return own.slice(0, end).flatMap((row) => row?.replace(/ {2,}/, ": ") ?? []);
+    };
+    const me = `member 0, pid ${process.pid} tester`;
+    assert.deepEqual(rows("flag stop"), ["value: true", "waiting: nobody", "takeovers: 0"]);
+    assert.deepEqual(rows("event bell"), ["set: no", "reset: manual", "waiting: nobody"]);
+    assert.deepEqual(rows("event turnstile"), ["set: yes", "reset: automatic", "waiting: nobody"]);
+    assert.deepEqual(rows("semaphore gpus").slice(0, 3), ["available: 1,002", "contended: 0", `held: by ${me}`]);
+    assert.deepEqual(rows("latch ready"), ["remaining: 2", "held: no", "waiting: nobody"]);
+    assert.deepEqual(rows("barrier start").slice(0, 5), [
+      "parties: 3",
+      "generation: 0",
+      "arrived: 1",
+      `expects: member 1, pid ${process.pid} tester`,
+      "expects: 1 more, yet to come",
+    ]);
+    assert.deepEqual(rows("once schema")[0], "done: yes");
+    assert.deepEqual(rows("once index")[0], "done: no");
+    assert.deepEqual(rows("rate-limiter calls"), [
+      "available: 3 of 5",
+      "rate: 5 every 600,000 ms",
+      "taken: 2",
+      "waiting: nobody",
+    ]);
+    assert.deepEqual(rows("segment-pool buffers").slice(0, 4), [
+      "segments: 4 of 4 KiB",
+      "free: 3",
+      "handed over: 0",
+      "acquired: 1",
+    ]);
+    assert.deepEqual(rows("mutex door").slice(0, 3), ["acquisitions: 1", "contended: 0", `held: by ${me}`]);
+    for (const [line, row] of [
+      ["flag stop = true", "stop +true +0"],
+      ["event bell (not set)", "bell +0 +0 +not set"],
+      ["event turnstile (set)", "turnstile +0 +0 +set"],
+      [`semaphore gpus (1,002 available, held by pid ${process.pid} tester)`, "gpus .* 1,002 available"],
+      ["latch ready (2 to go)", "ready +0 +0 +2 to go"],
+      ["barrier start (1 of 3 arrived, 1 waiting)", "start +1 .*1 of 3 arrived"],
+      ["once schema (done)", "schema +0 +0 +done"],
+      ["once index (not done)", "index +0 +0 +not done"],
+      ["rate-limiter calls (3 of 5)", "calls +0 +0 +3 of 5"],
+      [`segment-pool buffers (3 of 4 free, held by pid ${process.pid} tester)`, "buffers .* 3 of 4 free"],
+    ]) {
+      assert.ok(listed.text.includes(`  ${line}\n`), line);
+      assert.match(topped.text, new RegExp(`^  ${row}$`, "m"));
+    }
+    const ended = assert.rejects(arriving, { code: "ERR_CLOSED" });
+    await region.close();
+    await ended;
+  });
+
   test("shows one object", async () => {
     const region = await joined("one");
     await region.pipe("jobs", { capacity: 10 });

@@ -168,7 +168,7 @@ describe("the screen of top", () => {
       "  1     101  m1      pipe.send       dead",
       "  pipe  depth  of                    in/s  out/s                    leased  state",
       "  o         8   8  ▁▅█                 20      0  ▁▅█                    0",
-      "  lock  owner          at least  waiting  longest  takeovers",
+      "  lock  owner          at least  waiting  longest  takeovers  state",
       "  door  101 m1 (dead)       5 s        2      2 s          3",
       "  counter   value  waiting  longest",
       "  hits     12,345        0",

@@ -48,11 +48,8 @@ export function holdersOf(object: ListedObject): Holders | undefined {
     };
   if (rwlock !== undefined) return ofRwLock(rwlock);
   if (condition !== undefined)
-    return {
-      holders: [],
-      waiting: condition.waiting.map(({ slot, waits, since }) => ({ slot, ...times(waits), since })),
-    };
-  if (barrier !== undefined) return { holders: [], waiting: atBarrier(barrier) };
+    return { waiting: condition.waiting.map(({ slot, waits, since }) => ({ slot, ...times(waits), since })) };
+  if (barrier !== undefined) return { waiting: atBarrier(barrier) };
   if (latch !== undefined)
     return {
       holders: latch.promised.map(({ slot, count }) => ({ slot, how: `to count ${count}` })),
@@ -73,8 +70,7 @@ export function holdersOf(object: ListedObject): Holders | undefined {
     });
     return { holders: locks.held.map(party), waiting: locks.pending.map(party) };
   }
-  if (event !== undefined || rateLimiter !== undefined)
-    return { holders: [], waiting: (event ?? rateLimiter)!.waiting };
+  if (event !== undefined || rateLimiter !== undefined) return { waiting: (event ?? rateLimiter)!.waiting };
   const valued = flag ?? counter;
   return valued === undefined ? undefined : { waiting: valued.waiting, takeovers: valued.takeovers };
 }

@@ -5,6 +5,7 @@ import { formatCount, table } from "./figures.js";
 import { ageMs, holdersOf, isDead, partyName, type Party } from "./holders.js";
 import { REMEMBERED, type History } from "./history.js";
 import type { ListedObject, ListedRegion, Listing } from "./listing.js";
+import { stateText } from "./object-state.js";
 
 const BARS = "▁▂▃▄▅▆▇█";
 const GAUGE = 10;
@@ -84,7 +85,7 @@ function regionLines(region: ListedRegion, history: History, nowMs: number, colo
       [1, 2, 4, 5, 7],
     ),
     ...section(
-      ["  lock", "owner", "at least", "waiting", "longest", "takeovers"],
+      ["  lock", "owner", "at least", "waiting", "longest", "takeovers", "state"],
       objects.flatMap((object) => lockRows(region, object, history, nowMs, colours)),
       colours,
       [2, 3, 4, 5],
@@ -164,9 +165,11 @@ function lockRows(
   nowMs: number,
   colours: Colours,
 ): string[][] {
-  const { holders, waiting = [], takeovers = 0 } = holdersOf(object) ?? {};
-  if (holders === undefined) return [];
-  const common = [...waitingCells(waiting, colours), formatCount(takeovers)];
+  const state = holdersOf(object);
+  // Those with a value have rows of their own.
+  if (state === undefined || object.flag !== undefined || object.counter !== undefined) return [];
+  const { holders = [], waiting, takeovers = 0 } = state;
+  const common = [...waitingCells(waiting, colours), formatCount(takeovers), stateText(object) ?? ""];
   const name = `  ${printable(object.name)}`;
   if (holders.length === 0) return [[name, "", "", ...common]];
   return holders.map((holder, i) => {
@@ -175,6 +178,6 @@ function lockRows(
     );
     const heldMs = Math.max(history.heldMs(region, object, holder, nowMs), ageMs(holder) ?? 0);
     const owner = isDead(region, holder) ? colours.red(`${known} (dead)`) : known;
-    return [i === 0 ? name : "", owner, formatDuration(heldMs), ...(i === 0 ? common : ["", "", ""])];
+    return [i === 0 ? name : "", owner, formatDuration(heldMs), ...(i === 0 ? common : ["", "", "", ""])];
   });
 }

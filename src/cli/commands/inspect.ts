@@ -10,6 +10,7 @@ import { ageMs, holdersOf, isDead, partyName, type Party } from "../holders.js";
 import { byteRange, formatOffset, HexDump, type ByteRange } from "../hex-dump.js";
 import { toJson } from "../json.js";
 import { pathOfRegion } from "../listing.js";
+import { stateRows } from "../object-state.js";
 import { bytesOfFile } from "../region-bytes.js";
 import type { Terminal } from "../terminal.js";
 import { treeLines, type Branch } from "../tree.js";
@@ -176,13 +177,12 @@ const dimFirst =
     at === 0 ? { text: dim(line.text) } : line;
 
 function objectTree(object: ObjectInfo, region: RegionInfo, { bold }: Colours): Branch {
-  const { kind, name, createdAt, offsetBytes, lengthBytes, value, flag, pipe, parts } = object;
+  const { kind, name, createdAt, offsetBytes, lengthBytes, pipe, parts } = object;
   const facts: string[][] = [
     ["made", formatAge(createdAt)],
     ["block", `${formatOffset(offsetBytes)}, ${formatBytes(lengthBytes)}`],
   ];
-  if (value !== undefined) facts.push(["value", formatCount(value)]);
-  if (flag !== undefined) facts.push(["value", String(flag.value)]);
+  for (const row of stateRows(object, (slot) => memberName(region, { slot }))) facts.push([...row]);
   if (parts !== undefined) facts.push(["parts", parts.map(printable).join(", ")]);
   const state = holdersOf(object);
   if (state !== undefined) {
@@ -198,13 +198,16 @@ function objectTree(object: ObjectInfo, region: RegionInfo, { bold }: Colours): 
 function partyRows(what: string, nobody: string, parties: readonly Party[], region: RegionInfo): string[][] {
   if (parties.length === 0) return [[what, nobody]];
   return parties.map((party, i) => {
-    const { slot, how } = party;
-    const name = `${what === "held" ? "by " : ""}member ${slot}, ${printable(partyName(region, party))}${isDead(region, party) ? " (dead)" : ""}`;
+    const { how } = party;
+    const name = `${what === "held" ? "by " : ""}${memberName(region, party)}`;
     const known = ageMs(party);
     const age = known === undefined ? [] : [`for at least ${formatDuration(known)}`];
     return [i === 0 ? what : "", [name, ...(how === undefined ? [] : [how]), ...age].join(", ")];
   });
 }
+
+const memberName = (region: RegionInfo, party: Party): string =>
+  `member ${party.slot}, ${printable(partyName(region, party))}${isDead(region, party) ? " (dead)" : ""}`;
 
 const USES: Readonly<Record<MemoryRange["use"], string>> = {
   header: "header",

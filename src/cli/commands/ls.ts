@@ -8,6 +8,7 @@ import { formatCount, table } from "../figures.js";
 import { holdersOf, partyName } from "../holders.js";
 import { toJson } from "../json.js";
 import { listing, look, type ListedObject, type ListedRegion, type Listing } from "../listing.js";
+import { stateText } from "../object-state.js";
 
 export const command: Command = {
   name: "ls",
@@ -125,15 +126,13 @@ function otherText(object: ListedObject, region: ListedRegion): string {
   const { kind, name, value, flag } = object;
   const shown = value === undefined ? flag?.value : formatCount(value);
   const text = `${kind} ${printable(name)}${shown === undefined ? "" : ` = ${shown}`}`;
-  const state = holdersOf(object);
-  if (state === undefined) return text;
-  const { holders = [], waiting } = state;
+  const { holders = [], waiting = [] } = holdersOf(object) ?? {};
   const [holder] = holders;
-  const notes = [];
+  const notes = [stateText(object) ?? []].flat();
   if (holder !== undefined) {
     const more = holders.length > 1 ? ` and ${holders.length - 1} more` : "";
     notes.push(`held by ${printable(partyName(region, holder))}${more}`);
-  } else if (kind === "mutex" || kind === "semaphore" || kind === "rwlock") notes.push("free");
+  } else if (kind === "mutex" || kind === "rwlock") notes.push("free");
   if (waiting.length > 0) notes.push(`${waiting.length} waiting`);
   return notes.length === 0 ? text : `${text} (${notes.join(", ")})`;
 }
