@@ -2,6 +2,9 @@
 import assert from "node:assert/strict";
 import { describe, test, type TestContext } from "node:test";
 import { Region, type ObjectInfo, type Waiter } from "shmkit";
+import { PAGE_WORDS } from "#src/heap/page-heap.js";
+import type { NamedObject, ObjectContext } from "#src/heap/named-object.js";
+import { leasePoint, readPoint, writePoint } from "#src/sync/wait-points.js";
 import { uniqueRegionName } from "./helpers/leftovers.js";
 import { ProcessMember, until } from "./helpers/process-member.js";
 import { joinRegion, testRegion } from "./helpers/process-regions.js";
@@ -21,6 +24,7 @@ async function two(t: TestContext, what: string): Promise<[Region, Region]> {
   return [await joinRegion(t, name), await joinRegion(t, name)];
 }
 
+const contextOf = (object: unknown): ObjectContext => (object as { context: ObjectContext }).context;
 const slots = (waiting: readonly Waiter[]): number[] => waiting.map(({ slot }) => slot);
 
 function isBetween(since: Date | undefined, from: number, to = Date.now()): void {
@@ -267,6 +271,29 @@ describe("who holds", () => {
     assert.deepEqual(left, []);
   });
 
+  test("the turn to do something once is told anew after one that failed, and after one that died", async (t) => {
+    const app = await testRegion(t, "since-once");
+    const once = await app.doOnce("o");
+    await assert.rejects(
+      once.run(() => {
+        throw new Error("no");
+      }),
+      /no/,
+    );
+    const failed = await aMoment();
+    const member = await ProcessMember.start({ region: app.name });
+    await member.run(async ({ region }) => {
+      void (await region.doOnce("o")).run(() => new Promise(() => undefined));
+    }, []);
+    isBetween(once.statistics().since, failed);
+    const died = await aMoment();
+    await member.kill();
+    await once.run(() => {
+      isBetween(once.statistics().since, died);
+      return undefined;
+    });
+  });
+
   test("a mutex is told of by whoever has waited for a while, though it came after that one began", async (t) => {
     const [app, other] = await two(t, "lasting");
     const [mine, theirs] = [await app.mutex("m"), await other.mutex("m")];
@@ -286,4 +313,29 @@ describe("who holds", () => {
     second.release();
     await waiting;
   });
+});
+
+test("whoever looks for deadlocks sees who began to wait last", async (t) => {
+  const [app, other] = await two(t, "points");
+  const [read, write, permits] = [await app.rwlock("r"), await app.rwlock("w"), await app.semaphore("s")];
+  const held = [await read.lock(), await write.lockShared(), await permits.acquire()];
+  const waits = [
+    (await other.rwlock("r")).lockShared(),
+    (await other.rwlock("w")).lock(),
+    (await other.semaphore("s")).acquire(),
+  ];
+  const { member } = contextOf(read);
+  const base = ({ ref }: NamedObject): number => ref.page * PAGE_WORDS;
+  const seen = [
+    readPoint(member, "r", base(read)),
+    writePoint(member, "w", base(write)),
+    leasePoint(member, "s", base(permits)),
+  ].map((point) => Math.floor(point.since(1)));
+  const told = [read.statistics().waitingReaders, write.statistics().waitingWriters, permits.statistics().waiting];
+  assert.deepEqual(
+    seen,
+    told.map(([{ since }]) => +since),
+  );
+  for (const one of held) one.release();
+  for (const one of await Promise.all(waits)) one.release();
 });
