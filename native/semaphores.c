@@ -15,34 +15,10 @@
 #include "interruptible.h"
 #include "mapping.h"
 #include "placed.h"
+#include "semaphore-words.h"
 
 #define LONGEST_PARK_MS 50.0
 #define BLIND_SLEEP_MS 1000.0
-
-/*
- * Whether the C library survives what lies there: glibc ends the process over a semaphore whose third word is neither of
- * the two that sem_init writes. 0 or -errno. Reading it is also what finds out that the page is gone.
- */
-static int check_contents(const struct placed *semaphore) {
-#ifdef __GLIBC__
-  enum { OF_ONE_PROCESS = 0, OF_SEVERAL = 128, KIND = 2 };
-  const volatile uint32_t *words = (const volatile uint32_t *)(const volatile void *)semaphore->object;
-  uint32_t kind = words[KIND];
-  bool is_sound = kind == OF_ONE_PROCESS || kind == OF_SEVERAL;
-#else
-  (void)*(const volatile uint32_t *)(const volatile void *)semaphore->object;
-  bool is_sound = true;
-#endif
-  if (mapping_is_lost(semaphore->mapping)) return -EIO;
-  return is_sound ? 0 : -EINVAL;
-}
-
-static struct placed *call_semaphore(struct call *call) {
-  struct placed *semaphore = call_placed(call, 0, "sem", PLACED_SEMAPHORE);
-  int failure = call->stopped ? 0 : check_contents(semaphore);
-  if (failure != 0) call_refuse(call, failure);
-  return call->stopped ? NULL : semaphore;
-}
 
 /* Where the C library keeps named semaphores, in a folder that both take for the same. */
 #ifdef __GLIBC__
@@ -126,42 +102,25 @@ int64_t posix_sem_close(struct call *call) {
 }
 
 int64_t posix_sem_trywait(struct call *call) {
-  struct placed *semaphore = call_semaphore(call);
-  if (call->stopped) return 0;
-  return sem_trywait(semaphore->object) == 0 ? 0 : -errno;
+  const struct placed *semaphore = call_placed(call, 0, "sem", PLACED_SEMAPHORE);
+  return call->stopped ? 0 : semaphore_take(semaphore);
 }
 
 int64_t posix_sem_post(struct call *call) {
-  struct placed *semaphore = call_semaphore(call);
-  if (call->stopped) return 0;
-  return sem_post(semaphore->object) == 0 ? 0 : -errno;
+  const struct placed *semaphore = call_placed(call, 0, "sem", PLACED_SEMAPHORE);
+  return call->stopped ? 0 : semaphore_give(semaphore);
 }
 
 int64_t posix_sem_getvalue(struct call *call) {
-  struct placed *semaphore = call_semaphore(call);
-  int value = 0;
-  if (call->stopped) return 0;
-  if (sem_getvalue(semaphore->object, &value) != 0) return -errno;
-  /* Other systems count those who wait below zero. */
-  return value < 0 ? 0 : value;
-}
-
-/* sem_wait for so long at most: -EINTR. Not sem_timedwait: setting its clock back would prolong the wait. */
-static int64_t wait_for(struct placed *semaphore, double milliseconds) {
-  struct interrupt_timer timer;
-  int failure = check_contents(semaphore);
-  if (failure == 0) failure = interrupt_timer_begin(&timer, milliseconds);
-  if (failure != 0) return failure;
-  int64_t answer = sem_wait(semaphore->object) == 0 ? 0 : -errno;
-  interrupt_timer_end(&timer);
-  return answer;
+  const struct placed *semaphore = call_placed(call, 0, "sem", PLACED_SEMAPHORE);
+  return call->stopped ? 0 : semaphore_value(semaphore);
 }
 
 /* Waits on the calling thread, for 50 ms at most. */
 int64_t posix_sem_park(struct call *call) {
-  struct placed *semaphore = call_semaphore(call);
+  const struct placed *semaphore = call_placed(call, 0, "sem", PLACED_SEMAPHORE);
   double milliseconds = fmin(call_number(call, 1, "timeoutMs", 0), LONGEST_PARK_MS);
-  return call->stopped ? 0 : wait_for(semaphore, milliseconds);
+  return call->stopped ? 0 : semaphore_wait(semaphore, milliseconds);
 }
 
 struct semaphore_wait {
@@ -171,7 +130,7 @@ struct semaphore_wait {
 
 /* Nothing wakes a sleeper of a page that was truncated away: it looks for itself now and then. */
 static int64_t wait_for_semaphore(struct interruptible *wanted) {
-  return wait_for(((struct semaphore_wait *)wanted)->semaphore, BLIND_SLEEP_MS);
+  return semaphore_wait(((struct semaphore_wait *)wanted)->semaphore, BLIND_SLEEP_MS);
 }
 
 static void dispose_wait(struct interruptible *wanted) {
@@ -180,7 +139,7 @@ static void dispose_wait(struct interruptible *wanted) {
 }
 
 int64_t posix_sem_wait(struct call *call) {
-  struct placed *semaphore = call_semaphore(call);
+  struct placed *semaphore = call_placed(call, 0, "sem", PLACED_SEMAPHORE);
   if (call->stopped) return 0;
   struct semaphore_wait *wait = calloc(1, sizeof *wait);
   if (wait == NULL) return -ENOMEM;

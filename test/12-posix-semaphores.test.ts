@@ -33,6 +33,7 @@ import {
   type Semaphore,
   shm_open,
   shm_unlink,
+  type SystemCallError,
 } from "shmkit/posix";
 import { leftovers, uniqueRegionName } from "./helpers/leftovers.js";
 import { PosixPeer } from "./helpers/posix-peer.js";
@@ -145,6 +146,74 @@ describe("semaphores in memory", () => {
     failsWithCode("EINVAL", () => sem_open(name, 0));
     failsWithCode("EINVAL", () => sem_open(name, O_TRUNC));
     sem_close(sem);
+  });
+
+  test("a file that is cut off while waits for it begin ends no process", async () => {
+    const fd = shmFile();
+    for (let round = 0; round < 200; round++) {
+      ftruncate(fd, PAGE);
+      const memory = mmap(PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+      const sem = sem_init(memory, true, 0);
+      const waits = Array.from({ length: 4 }, () => assert.rejects(sem_wait(sem), { code: /^(EIO|EINVAL)$/ }));
+      // The threads need so long until they sleep; what comes after the unmapping is EINVAL.
+      for (const end = performance.now() + (round % 100) * 0.004; performance.now() < end; ) continue;
+      ftruncate(fd, 0);
+      munmap(memory);
+      await Promise.all(waits);
+    }
+  });
+
+  test("contents that somebody writes over during a call end no process", async () => {
+    const fd = shmFile();
+    const memory = new Int32Array(mmap(PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd));
+    const sem = sem_init(memory, true, 0);
+    memory[1] = 1; // as if somebody waited: each post makes a system call
+    const writer = new Worker(
+      `const { parentPort, workerData } = require("node:worker_threads");
+       import("shmkit/posix").then(({ MAP_SHARED, mmap, PROT_READ, PROT_WRITE }) => {
+         const memory = new Int32Array(mmap(${PAGE}, PROT_READ | PROT_WRITE, MAP_SHARED, workerData));
+         const sound = memory[2];
+         parentPort.postMessage("writes");
+         while (memory[3] === 0) for (let i = 0; i < 1000; i++) memory[2] = i % 2 === 0 ? 64 : sound;
+       })`,
+      { eval: true, workerData: fd },
+    );
+    await messageOf(writer);
+    const endings = new Set<string>();
+    for (let i = 0; i < 300_000 || endings.size < 2; i++)
+      try {
+        sem_post(sem);
+        endings.add("posted");
+      } catch (error) {
+        endings.add((error as SystemCallError).code);
+      }
+    memory[3] = 1;
+    await once(writer, "exit");
+    assert.deepEqual([...endings].sort(), ["EINVAL", "posted"]);
+  });
+
+  test("a program in C wakes who sleeps here, and is woken; whoever waits no more is counted no more", async () => {
+    const name = `/${uniqueRegionName("sem")}`;
+    const fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL);
+    ftruncate(fd, PAGE);
+    const memory = new Int32Array(mmap(PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd));
+    const sem = sem_init(memory, true, 0);
+    const sleepers = async (count: number): Promise<void> => {
+      while (memory[1] !== count) await sleep(1);
+    };
+    const peerEnds = peer.run(["in-memory", name, "0"]);
+    await sleepers(1);
+    const waits = [sem_wait(sem), sem_wait(sem)];
+    await sleepers(3);
+    await assert.rejects(sem_wait(sem, { timeoutMs: 5 }), { code: "ETIMEDOUT" });
+    failsWithCode("ETIMEDOUT", () => sem_waitSync(sem, { timeoutMs: 5 }));
+    await assert.rejects(sem_wait(sem, { signal: AbortSignal.timeout(5) }), { name: "TimeoutError" });
+    assert.equal(memory[1], 3);
+    sem_post(sem); // for the program, which is the first in the queue, and posts twice
+    assert.deepEqual(await peerEnds, { code: 0, output: "taken" });
+    await Promise.all(waits);
+    assert.deepEqual([memory[0], memory[1]], [0, 0]);
+    munmap(memory);
   });
 
   test("is kept by a semaphore in it, and by a wait for one", async () => {

@@ -278,7 +278,7 @@ export interface NativeAddon {
   sem_trywait(sem: number): number;
   sem_post(sem: number): number;
   sem_getvalue(sem: number): number;
-  /** sem_wait(3) on this thread, for 50 ms at most: -EINTR. -EIO when its page is gone, -EINVAL for contents that the C library would not survive. */
+  /** sem_wait(3) on this thread, for 50 ms at most: -EINTR. -EIO when its page is gone, -EINVAL for contents that no semaphore has. */
   sem_park(sem: number, timeoutMs: number): number;
   sem_wait(sem: number): PendingCall | number;
 

@@ -9,7 +9,7 @@ hostile messages to the decoder. Each call must end in a typed error or a valid 
 memory; nothing may crash or hang.
 system: random sequences of calls of shmkit/posix, shmkit/sysv, mapped files, SharedMemory and SystemSemaphore, on memory that was
 unmapped, files that were cut, objects that were removed, beside threads that are terminated. Left out is what the guide
-says can end the process: who writes over a structure of the C library, or cuts its file, during a call on it.
+says can end the process: who writes over a mutex or a condition, or cuts its file, during a call of another thread on it.
 
   --only WHAT    one of the two; without it, half of the time goes to each
   --seconds N    how long; 60 if not given

@@ -43,7 +43,7 @@ export function mappingCalls(scene: Scene): SystemCalls {
   const soon = (): { timeoutMs: number } => ({ timeoutMs: random.below(3) });
   const file = (): string => `${scene.path()}-file`;
   const values: ShareableValue[] = [1, 2n, 1.5, true, null, "text", "longer text", Uint8Array.of(1, 2)];
-  /** Everything of the scene that is mapped by path may be cut, but no semaphore while somebody waits for one. */
+  /** Everything of the scene that is mapped by path may be cut. */
   const cut = (path: string): void => truncateSync(path, random.of([0, 0, 1, 4096]));
   return {
     "make a file": () => writeFileSync(file(), new Uint8Array(size())),
@@ -58,7 +58,7 @@ export function mappingCalls(scene: Scene): SystemCalls {
     },
     "cut a semaphore": () => {
       const semaphore = scene.one<SystemSemaphore>("semaphore");
-      if (semaphore !== undefined && scene.semaphoreWaits === 0) ignoreErrors(() => cut(semaphore.path));
+      if (semaphore !== undefined) ignoreErrors(() => cut(semaphore.path));
     },
     createFromFile: async () =>
       keep(
@@ -147,14 +147,7 @@ export function mappingCalls(scene: Scene): SystemCalls {
     "SystemSemaphore.openOrCreate": () =>
       keep("semaphore", SystemSemaphore.openOrCreate(scene.name(), { initial: random.below(3) })),
     "SystemSemaphore.replace": () => keep("semaphore", SystemSemaphore.replace(scene.name())),
-    acquire: onSemaphore(async (semaphore) => {
-      scene.semaphoreWaits++;
-      try {
-        await semaphore.acquire(scene.soon());
-      } finally {
-        scene.semaphoreWaits--;
-      }
-    }),
+    acquire: onSemaphore((semaphore) => semaphore.acquire(scene.soon())),
     acquireSync: onSemaphore((semaphore) => semaphore.acquireSync(soon())),
     tryAcquire: onSemaphore((semaphore) => semaphore.tryAcquire()),
     release: onSemaphore((semaphore) => semaphore.release(random.of([1, 2, 0, 2 ** 31]))),

@@ -51,11 +51,8 @@ export function memoryCalls(scene: Scene): SystemCalls {
   const sharing = (): number => (chance(4) ? posix.MAP_PRIVATE : posix.MAP_SHARED);
   return {
     shm_open: () => {
-      const how = random.of([O_RDWR, O_RDWR, O_RDONLY]) | mixed(scene, [O_CREAT, O_CREAT, O_EXCL]);
-      return keep(
-        "fd",
-        posix.shm_open(`/${scene.name()}`, scene.semaphoreWaits > 0 ? how : how | mixed(scene, [O_TRUNC])),
-      );
+      const how = random.of([O_RDWR, O_RDWR, O_RDONLY]) | mixed(scene, [O_CREAT, O_CREAT, O_EXCL, O_TRUNC]);
+      return keep("fd", posix.shm_open(`/${scene.name()}`, how));
     },
     shm_unlink: () => posix.shm_unlink(`/${scene.name()}`),
     memfd_create: () =>
@@ -70,11 +67,7 @@ export function memoryCalls(scene: Scene): SystemCalls {
       ),
     ),
     fstat: onFd(posix.fstat),
-    ftruncate: onFd((fd) => {
-      const { st_size } = posix.fstat(fd);
-      const length = lengthFor(scene);
-      if (scene.semaphoreWaits === 0 || length >= st_size) posix.ftruncate(fd, length);
-    }),
+    ftruncate: onFd((fd) => posix.ftruncate(fd, lengthFor(scene))),
     posix_fallocate: onFd((fd) =>
       posix.posix_fallocate(fd, random.below(4) * PAGE, random.of([-1, 0, 1, PAGE, 16 * PAGE])),
     ),
@@ -99,11 +92,9 @@ export function memoryCalls(scene: Scene): SystemCalls {
     mapping_is_lost: place(posix.mapping_is_lost),
     read: place((at) => at.reduce((sum, byte) => sum + byte, 0)),
     write: place((at) => {
-      // Over structures of the C library only while no thread is in a call on them.
-      if (scene.semaphoreWaits > 0) return;
       for (let i = 0; i < at.length; i += 1 + random.below(64)) at[i] = random.below(256);
     }),
-    zero: place((at) => scene.semaphoreWaits === 0 && at.fill(0)),
+    zero: place((at) => at.fill(0)),
     copy: place((at) => at.slice().length),
   };
 }
@@ -136,14 +127,7 @@ export function synchronisationCalls(scene: Scene, amid: () => void): SystemCall
     sem_post: onSem(posix.sem_post),
     sem_trywait: onSem(posix.sem_trywait),
     sem_getvalue: onSem(posix.sem_getvalue),
-    sem_wait: onSem(async (sem) => {
-      scene.semaphoreWaits++;
-      try {
-        await posix.sem_wait(sem, soon());
-      } finally {
-        scene.semaphoreWaits--;
-      }
-    }),
+    sem_wait: onSem((sem) => posix.sem_wait(sem, soon())),
     sem_waitSync: onSem((sem) => posix.sem_waitSync(sem, timeout())),
     pthread_mutex_init: place((at) =>
       keep(

@@ -31,11 +31,6 @@ export class Scene {
   private readonly kinds = new Map<string, unknown[]>();
   /** Calls that have not ended. */
   readonly pending = new Set<Promise<unknown>>();
-  /**
-   * Waits of glibc's semaphores under way. Whoever writes garbage over a semaphore or cuts its file in the moment of such a
-   * call ends the process, as the guide says: no sequence does.
-   */
-  semaphoreWaits = 0;
 
   constructor(readonly random: Random) {}
 
