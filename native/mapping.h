@@ -39,6 +39,9 @@ struct mapping {
   /* Of a file whose protection can change: what is mapped, or -1. */
   int file;
   int64_t file_offset;
+  /* Of a named semaphore's: its file. */
+  dev_t device;
+  ino_t inode;
   uint32_t id;
   atomic_int range_holders;
   atomic_int record_holders;

@@ -1,16 +1,9 @@
-/* POSIX semaphores: by name, or in memory that is mapped. */
+/* POSIX semaphores, in memory that is mapped. How those with names are found there is in named-semaphores.c. */
 #include "exports.h"
 
-#include <fcntl.h>
 #include <math.h>
 #include <semaphore.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "interruptible.h"
 #include "mapping.h"
@@ -19,63 +12,6 @@
 
 #define LONGEST_PARK_MS 50.0
 #define BLIND_SLEEP_MS 1000.0
-
-/* Where the C library keeps named semaphores, in a folder that both take for the same. */
-#ifdef __GLIBC__
-#define NAME_PREFIX "/dev/shm/sem."
-#else
-#define NAME_PREFIX "/dev/shm/"
-#endif
-
-/*
- * A mapping of the file of a named semaphore. Not the C library's: that is of whatever length the file has, and an access
- * behind its end ends the process. 0 or -errno.
- */
-static int map_named(const char *name, struct mapping **mapping) {
-  char path[sizeof NAME_PREFIX + MAX_TEXT_BYTES];
-  struct stat found;
-  while (*name == '/') name++;
-  snprintf(path, sizeof path, NAME_PREFIX "%s", name);
-  int file = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-  if (file < 0) return -errno;
-  int failure = fstat(file, &found) != 0 ? -errno : found.st_size < (off_t)sizeof(sem_t) ? -EINVAL : 0;
-  *mapping = failure == 0 ? mapping_create(sizeof(sem_t), true) : NULL;
-  if (failure == 0 && *mapping == NULL) failure = -ENOMEM;
-  if (failure == 0) {
-    void *base = mmap(NULL, (*mapping)->length, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-    failure = base == MAP_FAILED ? -errno : mapping_guard(*mapping, base);
-    if (failure != 0) free(*mapping);
-  }
-  close(file);
-  if (failure != 0) return failure;
-  atomic_store(&(*mapping)->range_holders, 1);
-  atomic_store(&(*mapping)->record_holders, 1);
-  return 0;
-}
-
-int64_t posix_sem_open(struct call *call) {
-  struct text name;
-  struct mapping *mapping = NULL;
-  call_text(call, 0, "name", &name);
-  int64_t flags = call_integer(call, 1, "oflag", 0, INT32_MAX);
-  int64_t mode = call_integer(call, 2, "mode", 0, 07777);
-  int64_t value = call_integer(call, 3, "value", 0, UINT32_MAX);
-  if (call->stopped) return 0;
-  /* The C library passes others on to open(2): O_TRUNC would take it away from all who have it. */
-  if ((flags & ~(O_CREAT | O_EXCL)) != 0) return -EINVAL;
-  sem_t *sem = sem_open(name.bytes, (int)flags, (mode_t)mode, (unsigned)value);
-  if (sem == SEM_FAILED) return -errno;
-  int failure = map_named(name.bytes, &mapping);
-  sem_close(sem);
-  return failure != 0 ? failure : placed_offer(call, PLACED_SEMAPHORE, mapping->base, mapping);
-}
-
-int64_t posix_sem_unlink(struct call *call) {
-  struct text name;
-  call_text(call, 0, "name", &name);
-  if (call->stopped) return 0;
-  return sem_unlink(name.bytes) == 0 ? 0 : -errno;
-}
 
 int64_t posix_sem_init(struct call *call) {
   struct mapping *mapping;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { truncateSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, truncateSync } from "node:fs";
 import { afterEach, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
@@ -36,6 +36,7 @@ import {
   type SystemCallError,
 } from "shmkit/posix";
 import { leftovers, uniqueRegionName } from "./helpers/leftovers.js";
+import { refusal } from "./helpers/namespaces.js";
 import { PosixPeer } from "./helpers/posix-peer.js";
 import { messageOf } from "./helpers/spoken.js";
 import { failsWithCode } from "./helpers/system-call-failure.js";
@@ -50,6 +51,15 @@ const peer = new PosixPeer();
 function named(value = 0): { name: string; sem: Semaphore } {
   const name = `/${uniqueRegionName("sem")}`;
   return { name, sem: sem_open(name, O_CREAT | O_EXCL, 0o600, value) };
+}
+
+/** Takes the name away, if somebody has not done so. */
+function unlinked(name: string): void {
+  try {
+    sem_unlink(name);
+  } catch (error) {
+    assert.equal((error as SystemCallError).code, "ENOENT");
+  }
 }
 
 afterEach(() => {
@@ -67,7 +77,7 @@ describe("named semaphores", () => {
     failsWithCode("ENOENT", () => sem_open(`${name}-other`, 0));
     failsWithCode("EEXIST", () => sem_open(name, O_CREAT | O_EXCL));
     failsWithCode("EINVAL", () => sem_open(`${name}-new`, O_CREAT, 0o600, 2 ** 31));
-    failsWithCode("EINVAL", () => sem_open("/a/b", O_CREAT));
+    for (const none of ["/a/b", "/", ""]) failsWithCode("EINVAL", () => sem_open(none, O_CREAT));
     failsWithCode("ENAMETOOLONG", () => sem_open(`/${"x".repeat(252)}`, O_CREAT));
     sem_close(sem);
     sem_unlink(name);
@@ -87,6 +97,97 @@ describe("named semaphores", () => {
     sem_close(sem);
     for (const call of [sem_post, sem_trywait, sem_getvalue, sem_close, sem_waitSync])
       failsWithCode("EINVAL", () => call(sem));
+  });
+
+  test("one that others unlink and make meanwhile: what is made is one's own, and what may be made is never missing", async (t) => {
+    const name = `/${uniqueRegionName("sem")}`;
+    const done = new Int32Array(new SharedArrayBuffer(4));
+    t.after(() => Atomics.store(done, 0, 1));
+    const other = new Worker(
+      `const { parentPort, workerData } = require("node:worker_threads");
+       import("shmkit/posix").then(({ O_CREAT, O_EXCL, sem_close, sem_open, sem_unlink }) => {
+         const ignoring = (act) => { try { return act(); } catch {} };
+         parentPort.postMessage("begins");
+         while (Atomics.load(workerData.done, 0) === 0) {
+           ignoring(() => sem_unlink(workerData.name));
+           ignoring(() => sem_close(sem_open(workerData.name, O_CREAT | O_EXCL, 0o600, 7)));
+           ignoring(() => sem_unlink(workerData.name));
+         }
+       })`,
+      { eval: true, workerData: { name, done } },
+    );
+    await messageOf(other);
+    const endings = new Set<string>();
+    const note = (act: () => unknown): void => {
+      try {
+        endings.add(`value ${String(act())}`);
+      } catch (error) {
+        endings.add((error as SystemCallError).code);
+      }
+    };
+    for (let round = 0; round < 3000; round++) {
+      sem_close(sem_open(name, O_CREAT, 0o600, 7));
+      unlinked(name);
+      note(() => {
+        const sem = sem_open(name, O_CREAT | O_EXCL, 0o600, 1);
+        const value = sem_getvalue(sem);
+        sem_close(sem);
+        return value;
+      });
+    }
+    Atomics.store(done, 0, 1);
+    await once(other, "exit");
+    endings.delete("EEXIST");
+    assert.deepEqual([...endings], ["value 1"]);
+    unlinked(name);
+    failsWithCode("ENOENT", () => sem_open(name, O_EXCL));
+  });
+
+  test("has the rights that the umask leaves, and nothing else is made; without /proc as well", (t) => {
+    const script = `import("shmkit/posix").then(({ O_CREAT, O_EXCL, sem_getvalue, sem_open }) => {
+      process.umask(0o027);
+      console.log(sem_getvalue(sem_open(process.argv[1], O_CREAT | O_EXCL, 0o666, 3)));
+      try { sem_open(process.argv[1], O_CREAT | O_EXCL); } catch (error) { console.log(error.code); }
+    })`;
+    const withoutProc = ["unshare", "-Urm", "sh", "-c", `mount -t tmpfs tmpfs /proc && exec "$@"`, "sh"];
+    const refused = refusal(withoutProc);
+    if (refused !== false) t.diagnostic(refused);
+    for (const before of refused === false ? [[], withoutProc] : [[]]) {
+      const { name } = named();
+      sem_unlink(name);
+      const [command, ...args] = [...before, process.execPath, "-e", script, name];
+      const { stdout, stderr } = spawnSync(command, args, { encoding: "utf8" });
+      assert.equal(stdout, "3\nEEXIST\n", stderr);
+      assert.equal(statSync(`/dev/shm/sem.${name.slice(1)}`).mode & 0o777, 0o640);
+      sem_unlink(name);
+      assert.deepEqual(
+        readdirSync("/dev/shm").filter((file) => file.endsWith(".new")),
+        [],
+      );
+    }
+  });
+
+  test("is mapped once, however often it is opened, and no more when nobody has it", async () => {
+    const { name, sem } = named(1);
+    const { ino } = statSync(`/dev/shm/sem.${name.slice(1)}`);
+    const mappings = (): number => readFileSync("/proc/self/maps", "utf8").split(` ${ino} `).length - 1;
+    const opened = Array.from({ length: 100 }, () => sem_open(name, 0));
+    assert.equal(mappings(), 1);
+    sem_close(sem);
+    for (const one of opened.slice(1)) sem_close(one);
+    sem_post(opened[0]);
+    assert.equal(sem_getvalue(opened[0]), 2);
+    opened.length = 0;
+    while (mappings() > 0) {
+      collectGarbage();
+      await sleep(1);
+    }
+    sem_unlink(name);
+    const { name: cut, sem: lost } = named();
+    truncateSync(`/dev/shm/sem.${cut.slice(1)}`, 0);
+    failsWithCode("EIO", () => sem_post(lost));
+    truncateSync(`/dev/shm/sem.${cut.slice(1)}`, 32);
+    assert.equal(sem_getvalue(sem_open(cut, 0)), 0);
   });
 
   test("a program in C waits for it, and posts it", async () => {
@@ -156,7 +257,7 @@ describe("semaphores in memory", () => {
       const sem = sem_init(memory, true, 0);
       const waits = Array.from({ length: 4 }, () => assert.rejects(sem_wait(sem), { code: /^(EIO|EINVAL)$/ }));
       // The threads need so long until they sleep; what comes after the unmapping is EINVAL.
-      for (const end = performance.now() + (round % 100) * 0.004; performance.now() < end; ) continue;
+      for (const end = performance.now() + (round % 100) * 0.004; performance.now() < end;) continue;
       ftruncate(fd, 0);
       munmap(memory);
       await Promise.all(waits);

@@ -11,6 +11,9 @@ import type { Mapped } from "./memory.js";
 
 const { EAGAIN, EINVAL } = constants.errno;
 
+/** Gives up what nobody can use any more. */
+const forgotten = new FinalizationRegistry<number>((id) => native.sem_close(id));
+
 /** A POSIX semaphore that {@link sem_open}, {@link sem_init} or {@link sem_at} answered; `sem_t *` in C. */
 export class Semaphore {
   /** @internal */
@@ -26,6 +29,7 @@ export class Semaphore {
     readonly name?: string,
   ) {
     this.pending = new PendingCalls(memory?.pending.keeps, memory?.pending);
+    forgotten.register(this, id, this);
   }
 }
 
@@ -76,10 +80,15 @@ export function sem_unlink(name: string): void {
   answerOf(native.sem_unlink(nameOf(name, "sem_unlink")), "sem_unlink", name);
 }
 
+function closeAs(syscall: string, sem: Semaphore): void {
+  answerOf(native.sem_close(idOf(sem, syscall)), syscall, sem.name);
+  forgotten.unregister(sem);
+  sem.pending.end();
+}
+
 /** Ends the use of a named semaphore in this thread: sem_close(3). Waits for it end with EINVAL. */
 export function sem_close(sem: Semaphore): void {
-  answerOf(native.sem_close(idOf(sem, "sem_close")), "sem_close", sem.name);
-  sem.pending.end();
+  closeAs("sem_close", sem);
 }
 
 /**
@@ -102,8 +111,7 @@ export function sem_at(place: Mapped): Semaphore {
 
 /** Ends the use of a semaphore in memory: sem_destroy(3), which on Linux has nothing else to do. Waits for it end with EINVAL. */
 export function sem_destroy(sem: Semaphore): void {
-  answerOf(native.sem_close(idOf(sem, "sem_destroy")), "sem_destroy");
-  sem.pending.end();
+  closeAs("sem_destroy", sem);
 }
 
 /** Adds 1 and wakes one who waits: sem_post(3). @throws SystemCallError EOVERFLOW at 2^31 - 1, EINVAL after sem_close */
