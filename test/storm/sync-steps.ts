@@ -29,6 +29,9 @@ export interface Steps {
 /** Somebody else's answer in time is none. */
 const isLate = (error: unknown): boolean => error instanceof DOMException && error.name === "TimeoutError";
 
+/** Gives back what is held; when it answers a promise, it is given back once that is settled. */
+type GiveBack = () => unknown;
+
 export class SyncSteps {
   private owes = PROMISED;
 
@@ -76,9 +79,9 @@ export class SyncSteps {
   private async hold(
     object: ObjectName,
     share: number,
-    take: () => (() => void) | undefined | Promise<(() => void) | undefined>,
+    take: () => GiveBack | undefined | Promise<GiveBack | undefined>,
   ): Promise<void> {
-    let giveBack: (() => void) | undefined;
+    let giveBack: GiveBack | undefined;
     const held = await this.steps.step("hold", object, { value: share }, async () => {
       giveBack = await take();
       return giveBack && { value: share };
@@ -88,9 +91,9 @@ export class SyncSteps {
     await this.giveBack(object, giveBack!);
   }
 
-  private async giveBack(object: ObjectName, act: () => void): Promise<void> {
-    await this.steps.step("release", object, {}, () => {
-      act();
+  private async giveBack(object: ObjectName, act: GiveBack): Promise<void> {
+    await this.steps.step("release", object, {}, async () => {
+      await act();
       return {};
     });
   }
@@ -212,7 +215,12 @@ export class SyncSteps {
             reject(isLate(error) ? new ShmkitError("ERR_TIMEOUT", "not in time", { owner: name }) : (error as Error));
           });
       });
-      return isHeld ? () => letGo() : undefined;
+      if (!isHeld) return undefined;
+      return () => {
+        letGo();
+        // Released once the callback's promise has been seen to be settled, which takes some turns.
+        return ended;
+      };
     });
     await ended;
   }
@@ -349,8 +357,9 @@ export class SyncSteps {
         using _other = isBlocking ? second.lockSync(options) : await second.lock(options);
       } catch (error) {
         if (!(error instanceof ShmkitError) || error.code !== "ERR_DEADLOCK") throw error;
-        const [, other] = error.cycle!;
-        return { value: 1, sender: Number(/^m(\d+)$/.exec(other.label)?.[1] ?? Number.NaN) };
+        const number = /^m(\d+)$/.exec(error.cycle![1].label)?.[1];
+        if (number === undefined) throw new Error(`a deadlock with somebody else: ${error.message}`, { cause: error });
+        return { value: 1, sender: Number(number) };
       }
       return {};
     });
