@@ -23,6 +23,8 @@ const MAX_SIGHTINGS = 4096;
 /** A member that keeps the one before it in a circle waiting, and waits itself. */
 interface Link {
   readonly slot: number;
+  /** Of its member: the slot may be another's by the time that it is told. */
+  readonly generation: number;
   /** Where it keeps that one waiting. */
   readonly has: WaitPoint;
   readonly waitsFor: WaitPoint;
@@ -167,13 +169,19 @@ export class DeadlockWatch {
   }
 
   /** A link as it is seen now; undefined when its numbers cannot be told. */
-  private sight(link: Omit<Link, "since" | "wasAwake">, waiter: number, time: number): Link | undefined {
-    const { slot, has, waitsFor, certain } = link;
+  private sight(
+    given: Omit<Link, "generation" | "since" | "wasAwake">,
+    waiter: number,
+    time: number,
+  ): Link | undefined {
+    const { slot, has, waitsFor, certain } = given;
     const [keeping, waiting] = [has.keeping(slot, waiter), waitsFor.waiting(slot)];
     if (keeping === undefined || waiting === undefined) return undefined;
     const sleep = certain ? this.word(slot, SLOT.syncWaits) : "";
     const key = [has.set, waiter, slot, waitsFor.set, certain].join(":");
-    const numbers = [keeping, waiting, sleep, this.word(slot, SLOT.generation)].join(":");
+    const generation = this.word(slot, SLOT.generation) >>> 0;
+    const link = { ...given, generation };
+    const numbers = [keeping, waiting, sleep, generation].join(":");
     const armed = this.word(slot, SLOT.armed);
     const before = this.sightings.get(key);
     if (before?.numbers === numbers) {
@@ -196,10 +204,10 @@ export class DeadlockWatch {
     const { member } = this.context;
     const { segment, geometry, descriptor, regionName } = member;
     const members: MemberInfo[] = [];
-    for (const { slot } of circle) {
+    for (const { slot, generation } of circle) {
       const info = readMember(segment, geometry, descriptor, member.slot, slot);
-      // Whoever is dead is about to be recovered, and what it had comes free.
-      if (info?.alive !== true) return;
+      // Whoever is dead is about to be recovered, or was, perhaps while this member was stopped: what it had comes free.
+      if (info?.alive !== true || info.generation !== generation) return;
       members.push(info);
     }
     const cycle = circle.map(({ slot, has, waitsFor }, i): DeadlockedMember => {
