@@ -1,4 +1,4 @@
-import { setMaxListeners } from "node:events";
+import { onAbort } from "../base/abort.js";
 import { ArgumentError, ShmkitError } from "../base/errors.js";
 import { flag, knownOptions, show } from "../base/arguments.js";
 import { deadlineOf, signalArgument, WAIT_OPTIONS, type WaitOptions } from "../base/deadline.js";
@@ -146,12 +146,12 @@ class Selection {
     const now = this.now();
     if (now !== BLOCKED) return now;
     const { signal, timeoutMs } = options ?? {};
-    const abort = (): void => this.stopping.abort(signal?.reason);
-    signal?.addEventListener("abort", abort, { once: true, signal: this.stopping.signal });
+    const forgetSignal = onAbort(signal, () => this.stopping.abort(signal?.reason));
     try {
       await this.begin(timeoutMs, () => true);
       return this.result() as Taken;
     } finally {
+      forgetSignal();
       this.stopping.abort();
     }
   }
@@ -194,7 +194,6 @@ class Selection {
   /** Lets every leg wait; resolves or rejects when there is a result. */
   private begin(timeoutMs: number | undefined, isTrying: () => boolean): Promise<void> {
     const { signal } = this.stopping;
-    setMaxListeners(0, signal);
     this.ended = 0;
     const waiting = this.legs.map(async (leg) => {
       const attempt = (): unknown => {

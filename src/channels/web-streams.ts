@@ -1,4 +1,5 @@
 import type { UnderlyingByteSource } from "node:stream/web";
+import { onAbort } from "../base/abort.js";
 import type { Pipe } from "./pipe.js";
 import {
   readableSettings,
@@ -88,5 +89,5 @@ function whenAborted(signal: AbortSignal | undefined, until: AbortSignal, listen
   if (signal === undefined) return;
   const heard = (): void => listener(signal.reason);
   if (signal.aborted) heard();
-  else signal.addEventListener("abort", heard, { once: true, signal: until });
+  else if (!until.aborted) onAbort(until, onAbort(signal, heard));
 }

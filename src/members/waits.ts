@@ -1,4 +1,5 @@
 import * as words from "#words";
+import { onAbort } from "../base/abort.js";
 import { ShmkitError } from "../base/errors.js";
 import { deadlineOf, now, signalOf, timeoutError, type WaitOptions } from "../base/deadline.js";
 import { rejected } from "../base/pause.js";
@@ -290,7 +291,6 @@ export class Waits {
       timer = setTimeout(expire, Math.min(left, MAX_TIMER_MS));
       wait.hold(this.referenced);
     };
-    const abort = (): void => this.giveUp(wait, () => signal?.reason);
     const { sinceAt } = waitable;
     const wait: PendingWait<T> = {
       waitable,
@@ -311,7 +311,7 @@ export class Waits {
       conclude: () => {
         clearTimeout(timer);
         clearTimeout(alarm);
-        signal?.removeEventListener("abort", abort);
+        forgetSignal();
       },
       settle: (error, failed, value) => {
         if (failed) reject(error);
@@ -320,7 +320,7 @@ export class Waits {
       },
     };
     if (deadline !== Number.POSITIVE_INFINITY) start(Math.max(deadline - now(), 0));
-    signal?.addEventListener("abort", abort, { once: true });
+    const forgetSignal = onAbort(signal, () => this.giveUp(wait, () => signal?.reason));
     waitable.queue.waits.push(wait);
     this.queues.add(waitable.queue);
     if (sinceAt !== undefined) this.times.add(sinceAt, wait);

@@ -1,3 +1,4 @@
+import { onAbort } from "../base/abort.js";
 import { deadlineOf, now, onlyWaitOptions, signalOf, type WaitOptions } from "../base/deadline.js";
 import type { PendingCall } from "../native/contract.js";
 
@@ -138,12 +139,12 @@ export function callsOf(system: CallSystem) {
       if (left <= 0) end(() => fail(call, mustWait));
       else if (left !== Infinity) timer = setTimeout(expire, Math.min(Math.ceil(left), LONGEST_TIMER_MS));
     };
-    const abort = (): void =>
+    expire();
+    const forgetSignal = onAbort(signal, () =>
       end(() => {
         throw signal!.reason;
-      });
-    expire();
-    signal?.addEventListener("abort", abort, { once: true });
+      }),
+    );
     const forget = pending?.add(() => end(() => fail(call, gone)));
     try {
       const result = await started.promise;
@@ -151,7 +152,7 @@ export function callsOf(system: CallSystem) {
       return result === canceled && reason !== undefined ? reason() : fail(call, result);
     } finally {
       clearTimeout(timer);
-      signal?.removeEventListener("abort", abort);
+      forgetSignal();
       forget?.();
     }
   }
@@ -176,18 +177,17 @@ export function callsOf(system: CallSystem) {
     const milliseconds = Math.min(longest, Math.max(deadline - now(), 0));
     let timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
     let forget: (() => void) | undefined;
-    let abort: (() => void) | undefined;
+    let forgetSignal: (() => void) | undefined;
     try {
       await new Promise<void>((resolve, reject) => {
         timer = milliseconds === 0 ? setImmediate(resolve) : setTimeout(resolve, Math.ceil(milliseconds));
         forget = pending.add(() => reject(errorOf(gone, syscall)));
-        abort = () => reject(signal!.reason as Error);
-        signal?.addEventListener("abort", abort, { once: true });
+        forgetSignal = onAbort(signal, () => reject(signal!.reason as Error));
       });
     } finally {
       clearTimeout(timer as NodeJS.Timeout);
       clearImmediate(timer as NodeJS.Immediate);
-      signal?.removeEventListener("abort", abort!);
+      forgetSignal?.();
       forget?.();
     }
   }

@@ -1,8 +1,8 @@
+import { onAbort } from "../base/abort.js";
 import { deadlineOf, now, timeoutError } from "../base/deadline.js";
 import { platformTypeError } from "../base/errors.js";
 import { rejected } from "../base/pause.js";
 import { show } from "../base/arguments.js";
-import { addAbortListener } from "node:events";
 import { setImmediate as nextTurn } from "node:timers";
 import { LockName } from "./lock-name.js";
 import type { Claim, LockTable } from "./lock-table.js";
@@ -258,7 +258,7 @@ class PendingRequest implements Claim {
   private isSettled = false;
   private isWithdrawn = false;
   private isCalled = false;
-  private listening: Disposable | undefined;
+  private readonly forgetSignal: () => void;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -280,7 +280,7 @@ class PendingRequest implements Claim {
       (value) => this.finished(() => this.resolve(value)),
       (error: unknown) => this.finished(() => this.reject(error)),
     );
-    if (signal !== undefined) this.listening = addAbortListener(signal, () => this.withdraw(signal.reason));
+    this.forgetSignal = onAbort(signal, () => this.withdraw(signal?.reason));
     if (deadline !== Number.POSITIVE_INFINITY) this.startTimer(deadline);
   }
 
@@ -360,8 +360,7 @@ class PendingRequest implements Claim {
   }
 
   private stopWaiting(): void {
-    this.listening?.[Symbol.dispose]();
-    this.listening = undefined;
+    this.forgetSignal();
     clearTimeout(this.timer);
   }
 }
