@@ -1,6 +1,7 @@
 /** Mutexes: re-entrance, release by others, `run`, statistics. */
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test, type TestContext } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { ShmkitError, type Mutex, type MutexGuard } from "shmkit";
 import { joinRegion } from "./helpers/process-regions.js";
 import { uniqueRegionName } from "./helpers/leftovers.js";
@@ -126,6 +127,58 @@ describe("a mutex that is not re-entrant", () => {
     old[Symbol.dispose]();
     assert.equal(mutex.ownerSlot, app.slot);
     guard.release();
+  });
+});
+
+describe("who has waited for long", () => {
+  /** One member waits, and another one has had the mutex twice since; the first one's wait, and its signal. */
+  async function longWait(t: TestContext, label: string) {
+    const name = uniqueRegionName(label);
+    const [mine, theirs] = [await joinRegion(t, name), await joinRegion(t, name)];
+    const mutex = await mine.mutex("m");
+    const guard = mutex.lockSync();
+    const controller = new AbortController();
+    const waiting = (await theirs.mutex("m")).lock({ signal: controller.signal });
+    await pause(20);
+    guard.release();
+    const again = mutex.tryLock()!;
+    assert.ok(again, "waiters compete");
+    again.release();
+    return { mutex, waiting, controller };
+  }
+
+  test("goes first", async (t) => {
+    const { mutex, waiting } = await longWait(t, "mutex-patience");
+    assert.equal(mutex.ownerSlot, undefined);
+    assert.equal(mutex.tryLock(), undefined);
+    await assert.rejects(mutex.lock({ timeoutMs: 0 }), code("ERR_TIMEOUT"));
+    const order: string[] = [];
+    const next = mutex.lock().then((guard) => {
+      order.push("who came later");
+      guard.release();
+    });
+    const guard = await waiting;
+    order.push("who waited");
+    guard.release();
+    await next;
+    assert.deepEqual(order, ["who waited", "who came later"]);
+    mutex.tryLock()!.release();
+  });
+
+  test("keeps nobody waiting who has given up", async (t) => {
+    const { mutex, waiting, controller } = await longWait(t, "mutex-patience-aborted");
+    controller.abort(new Error("enough"));
+    mutex.tryLock()!.release();
+    await assert.rejects(waiting, /enough/);
+  });
+
+  test("loses its turn when it does not come", async (t) => {
+    const { mutex, waiting } = await longWait(t, "mutex-patience-busy");
+    assert.equal(mutex.tryLock(), undefined);
+    // The thread of the other one is this one, which blocks.
+    mutex.lockSync().release();
+    mutex.tryLock()!.release();
+    (await waiting).release();
   });
 });
 

@@ -698,7 +698,8 @@ struct shmkit_mutex {
   uint32_t word_count;
   uint32_t acquisitions;
   uint32_t contended;
-  uint8_t reserved_80[48];
+  uint32_t favoured;
+  uint8_t reserved_84[44];
   uint32_t words[64];
   uint32_t journal[128];
   uint8_t reserved_896[128];
@@ -708,6 +709,7 @@ _Static_assert(offsetof(struct shmkit_mutex, journal_entries) == 64, "mutex.jour
 _Static_assert(offsetof(struct shmkit_mutex, word_count) == 68, "mutex.word_count");
 _Static_assert(offsetof(struct shmkit_mutex, acquisitions) == 72, "mutex.acquisitions");
 _Static_assert(offsetof(struct shmkit_mutex, contended) == 76, "mutex.contended");
+_Static_assert(offsetof(struct shmkit_mutex, favoured) == 80, "mutex.favoured");
 _Static_assert(offsetof(struct shmkit_mutex, words) == 128, "mutex.words");
 _Static_assert(offsetof(struct shmkit_mutex, journal) == 384, "mutex.journal");
 _Static_assert(sizeof(struct shmkit_mutex) == 1024, "mutex");

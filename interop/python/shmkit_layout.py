@@ -390,6 +390,7 @@ MUTEX = {
     "word_count": Field(68, "I", 1),
     "acquisitions": Field(72, "I", 1),
     "contended": Field(76, "I", 1),
+    "favoured": Field(80, "I", 1),
     "words": Field(128, "I", 64),
     "journal": Field(384, "I", 128),
 }

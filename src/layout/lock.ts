@@ -28,6 +28,7 @@ export const MUTEX = struct(
     [68, "wordCount", "u32", "guarded words, 0–64", "creator", "fixed", "same"],
     [72, "acquisitions", "u32", "times it was taken (wraps)", "owner, after taking it", "plain", "may lack the last one"],
     [76, "contended", "u32", "those of them that had to wait (wraps)", "owner, after taking it", "plain", "statistic"],
+    [80, "favoured", "u32", "slot + 1 of a member that has waited for long, to which the others leave the mutex while it is in waiters, 0 for none", "the owner; whoever has left it long enough, to 0", "atomic", "a hint"],
     [128, "words", "u32[64]", "the guarded words", "owner, each change journalled first", "plain", "as the last commit left them, once recovered"],
     [384, "journal", "u32[128]", "pairs of word index and old value", "owner", "plain", "valid up to journalEntries"],
   ],

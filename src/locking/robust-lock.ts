@@ -24,11 +24,16 @@ export function blockedOnLock(member: Member, lock: number): Blocked {
   return blocked;
 }
 
-/** Frees the lock and rings one of those who wait for it. */
-export function unlock(member: Member, lock: number): void {
+/** Frees the lock and rings one of those who wait for it; whether anybody does. */
+export function unlock(member: Member, lock: number): boolean {
+  leaveFree(member, lock);
+  return ringOne(member, lock + WAITERS);
+}
+
+/** Frees the lock; who is to be rung, the caller says. */
+export function leaveFree(member: Member, lock: number): void {
   // SYNC POINT: pairs with tryLock, and with enterSet followed by the re-check of a waiter
   words.store(member.segment.words, lock, 0);
-  ringOne(member, lock + WAITERS);
 }
 
 export const isFree = (member: Member, lock: number): boolean => words.load(member.segment.words, lock) === 0;

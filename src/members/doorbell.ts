@@ -44,11 +44,13 @@ export function ringAwake(member: Member, slot: number): void {
 
 /**
  * Rings one armed member of the set, another one each time. Members that are not armed are awake and will look by
- * themselves, but perhaps not soon. Call after a sequentially consistent store or read-modify-write.
+ * themselves, but perhaps not soon. Call after a sequentially consistent store or read-modify-write. Whether any is in the set.
  */
-export function ringOne(member: Member, set: number): void {
+export function ringOne(member: Member, set: number): boolean {
   // SYNC POINT: pairs with enterSet followed by the re-check, in waits.ts
-  if (!isEmptySet(member.segment, set, member.geometry.setWords)) ringOneOf(member, set);
+  if (isEmptySet(member.segment, set, member.geometry.setWords)) return false;
+  ringOneOf(member, set);
+  return true;
 }
 
 function ringOneOf(member: Member, set: number): void {

@@ -13,6 +13,7 @@ export const MUTEX_WORD = {
   journalEntries: MUTEX.at.journalEntries >> 2,
   acquisitions: MUTEX.at.acquisitions >> 2,
   contended: MUTEX.at.contended >> 2,
+  favoured: MUTEX.at.favoured >> 2,
   words: MUTEX.at.words >> 2,
   journal: MUTEX.at.journal >> 2,
 } as const;

@@ -8,6 +8,7 @@ import type { ObjectPlan } from "../heap/object-plan.js";
 import { NamedObject } from "../heap/named-object.js";
 import type { Segment } from "../memory/segment.js";
 import { BLOCKED, type Blocked, type Member } from "../members/member.js";
+import { ringOne } from "../members/doorbell.js";
 import { inSet } from "../members/member-set.js";
 import { timeIndex } from "../members/wait-times.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
@@ -19,6 +20,7 @@ import {
   isAbandoned,
   isFree,
   isOwnedBy,
+  leaveFree,
   lockWaiters,
   ownerOf,
   takeovers,
@@ -30,6 +32,7 @@ import { DeadlockWatch } from "./deadlock.js";
 import { LOCK_OPTIONS, looks, type LockOptions } from "./lock-options.js";
 import { MutexGuard } from "./mutex-guard.js";
 import { MUTEX_WORD, mutexStatistics, mutexTimes, noteTaken, type MutexStatistics } from "./mutex-statistics.js";
+import { Patience } from "./patience.js";
 import { mutexPoint } from "./wait-points.js";
 import { whileHeld, whileHeldSync } from "./while-held.js";
 
@@ -82,7 +85,7 @@ export function mutexPlan(member: Member, options: MutexOptions): ObjectPlan {
  * A named robust mutex. When its owner dies, what it had not committed is undone, and the next one gets the lock and is
  * told once (`guard.abandoned`), as with POSIX robust mutexes. Owned by a member (a process or worker thread): two
  * asynchronous tasks of one thread exclude each other too, unless it is re-entrant. Waiters compete: whoever comes first
- * when it is released gets it.
+ * when it is released gets it, but once somebody has waited for 5 ms, the others let it go first.
  * @see pthread_mutexattr_setrobust(3), pthread_mutexattr_settype(3); [synchronisation](../../docs/guide/synchronisation.md#mutex)
  * @example
  * ```ts
@@ -108,6 +111,11 @@ export class Mutex extends NamedObject {
   private readonly guards = this.ref.options[1] === 1 ? new Set<MutexGuard>() : undefined;
   /** Whether onlookers were told that this member waits. */
   private isWaiting = false;
+  /** Slot + 1 of the member to which the attempt under way leaves the lock, which is free; 0 for none. */
+  private leavesTo = 0;
+  /** Whether somebody waited when this member freed it last. */
+  private hasCompany = false;
+  private readonly patience = new Patience(this.member, this.base);
   private readonly journal = mutexJournal(this.member.segment, this.base);
   private readonly watch = new DeadlockWatch(this.context, mutexPoint(this.member, this.name, this.base));
   private readonly watched = this.ref.options[2] === 1;
@@ -173,7 +181,7 @@ export class Mutex extends NamedObject {
     );
   }
 
-  /** The guard, or undefined when somebody holds the mutex. Never waits. */
+  /** The guard, or undefined when somebody holds the mutex, or has waited for long and is about to take it. Never waits. */
   tryLock(): MutexGuard | undefined {
     // A thread that has it does not stand behind its own waits for it.
     this.member.queued = false;
@@ -232,10 +240,7 @@ export class Mutex extends NamedObject {
     if (this.possession !== 0) return this.attemptAgain(guard);
     member.begin(LOCK, this.entry);
     try {
-      if (!tryLock(member, base)) {
-        this.waits();
-        return blockedOnLock(member, base);
-      }
+      if (!this.take()) return this.blocked();
       const taken = this.taken(guard);
       member.committed();
       member.end();
@@ -244,6 +249,40 @@ export class Mutex extends NamedObject {
     } catch (error) {
       return member.failed(error);
     }
+  }
+
+  /** Takes the lock, unless somebody has it or this member leaves it to somebody. */
+  private take(): boolean {
+    const favoured = words.read(this.words, this.base + MUTEX_WORD.favoured);
+    return favoured === 0 ? tryLock(this.member, this.base) : this.takeUnless(favoured);
+  }
+
+  private takeUnless(favoured: number): boolean {
+    this.leavesTo = this.patience.leavesTo(favoured) ? favoured : 0;
+    if (this.leavesTo !== 0 || !tryLock(this.member, this.base)) return false;
+    this.patience.taken();
+    return true;
+  }
+
+  private blocked(): Blocked {
+    this.waits();
+    const { member, base, leavesTo } = this;
+    this.leavesTo = 0;
+    return leavesTo === 0
+      ? blockedOnLock(member, base)
+      : member.blocked(lockWaiters(base), leavesTo, this.patience.until);
+  }
+
+  /** Frees the lock, and rings one of those who wait for it. */
+  private free(): void {
+    if (this.hasCompany) this.freeInCompany();
+    else this.hasCompany = unlock(this.member, this.base);
+  }
+
+  private freeInCompany(): void {
+    const first = this.patience.favour();
+    leaveFree(this.member, this.base);
+    if (first < 0 || !this.patience.rings(first)) this.hasCompany = ringOne(this.member, lockWaiters(this.base));
   }
 
   /** The lock is this member's. */
@@ -344,14 +383,13 @@ export class Mutex extends NamedObject {
     this.checkHeld(guard);
     commit(this.journal);
     this.possession = 0;
-    unlock(this.member, this.base);
+    this.free();
   }
   /** @internal */
   resume(guard: MutexGuard): Blocked | undefined {
-    if (!tryLock(this.member, this.base)) {
+    if (!this.take()) {
       if (this.member.queued && !this.isWaiting) this.context.waits.note(this.sinceAt);
-      this.waits();
-      return blockedOnLock(this.member, this.base);
+      return this.blocked();
     }
     this.taken(guard);
     return undefined;
@@ -437,7 +475,7 @@ export class Mutex extends NamedObject {
   }
 
   private giveUp(): void {
-    const { member, base } = this;
+    const { member } = this;
     member.begin(UNLOCK, this.entry);
     try {
       // A release that was cut off has been finished just now: others may have it already.
@@ -445,7 +483,7 @@ export class Mutex extends NamedObject {
       commit(this.journal);
       member.committed();
       this.possession = 0;
-      unlock(member, base);
+      this.free();
       member.end();
     } catch (error) {
       member.failed(error);

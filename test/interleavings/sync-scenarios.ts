@@ -2,8 +2,11 @@
 import type { Counter, Mutex } from "shmkit";
 import * as words from "#words";
 import { PAGE_BYTES } from "#src/layout/region-header.js";
-import { unlock } from "#src/locking/robust-lock.js";
+import { lockWaiters, unlock } from "#src/locking/robust-lock.js";
+import { inSet } from "#src/members/member-set.js";
+import { timeIndex } from "#src/members/wait-times.js";
 import { LocalQueue } from "#src/members/waits.js";
+import { mutexTimes } from "#src/sync/mutex-statistics.js";
 import { EventLoop } from "./event-loop.js";
 import { HEAP_LOCK, takeHeapLock } from "./heap-lock.js";
 import { PENDING, type Call, type Model } from "./linearizability.js";
@@ -125,6 +128,57 @@ const incrementsBehind = (name: string, mutex: Mutex, loop: EventLoop): Role => 
   },
 });
 
+/** Lets it go, when its waiters have waited for long: whether somebody waited, who goes first then. */
+function releases(mutex: Mutex, waiter: MemberOf): Role {
+  const { member } = waiter.membership;
+  const base = (mutex.ref.page * PAGE_BYTES) / 4;
+  return {
+    name: "first",
+    isImmortal: true,
+    run: (call) => {
+      call({ name: "release" }, () => {
+        const isWaitedFor = inSet(member.segment, lockWaiters(base), member.slot);
+        words.writeFloat(member.segment.floats, timeIndex(mutexTimes(base), member.slot), 0);
+        mutex["hasCompany"] = true;
+        mutex["possession"] = 1;
+        mutex["giveUp"]();
+        return isWaitedFor;
+      });
+    },
+  };
+}
+
+/** Who has waited for long goes before who comes then, unless it dies. */
+const patience = (name: string, deaths: number): Scenario => ({
+  name,
+  algorithm: "mutex",
+  members: 3,
+  deaths,
+  tell: (world) => {
+    const [a, b, c] = mutexes(world);
+    a.tryLock();
+    const locks = (name: string, mutex: Mutex): Role => ({
+      name,
+      run: (call) => {
+        call({ name }, () => mutex.lockSync().release());
+      },
+    });
+    return {
+      roles: [releases(a, world.members[1]), locks("patient", b), survivor(locks("next", c))],
+      model: {
+        initial: { isFree: false, isFavoured: false },
+        step(state: { isFree: boolean; isFavoured: boolean }, { name }, answer) {
+          if (name === "release") return [{ isFree: true, isFavoured: answer === true }];
+          if (name === "recover") return [{ ...state, isFavoured: false }];
+          if (name === "patient")
+            return state.isFree ? [{ isFree: true, isFavoured: false }] : answer === PENDING ? [state] : [];
+          return state.isFree && !state.isFavoured ? [state] : [];
+        },
+      },
+    };
+  },
+});
+
 // Counters.
 
 function counters(world: World): Counter[] {
@@ -193,6 +247,8 @@ export const SYNC_SCENARIOS: readonly Scenario[] = [
       return { roles: [incrementsBehind("one", a, loop), increments("two", b)], model: guarded };
     },
   },
+  patience("mutex-patience", 0),
+  patience("mutex-patient-dies", 1),
   onCounter("counter-3", 3, ([a, b, c]) => [adds("one", a), adds("two", b), adds("three", c)]),
   onCounter("counter-wait", 3, ([a, b, c]) => [adds("adder", a, 2), awaits("waiter1", b, 1), awaits("waiter2", c, 2)]),
   onCounter(
