@@ -166,6 +166,21 @@ const copyOrMap = (size: string): Benchmark => ({
   ],
 });
 
+/** Who wants one lock all the time. */
+const EIGHT = ["near", ...Array.from({ length: 7 }, (_, i) => `far-${i}`)];
+const fairness = (kind: string, call: string): Benchmark => {
+  const name = `fairness-${kind}`;
+  const awaited = as(`${name}-await`, "shmkit-await", node("shmkit", "fairness.js", EIGHT));
+  return {
+    name,
+    call,
+    unit: "ns",
+    better: "lower",
+    timeFactor: 3,
+    contenders: kind === "web-locks" ? shmkit(EIGHT, "fairness.js") : [...shmkit(EIGHT, "fairness.js"), awaited],
+  };
+};
+
 export const BENCHMARKS: readonly Benchmark[] = [
   {
     name: "spin-round-trip",
@@ -346,6 +361,10 @@ export const BENCHMARKS: readonly Benchmark[] = [
     better: "lower",
     contenders: [...shmkitSync(PAIR), pthread("condition")],
   },
+  fairness("mutex", "lockSync"),
+  fairness("rwlock", "lockSync"),
+  fairness("semaphore", "acquireSync"),
+  fairness("web-locks", "locks.request"),
   ...["posix-semaphore", "posix-queue", "sysv-semaphore", "sysv-queue"].map(systemRoundTrip),
   {
     name: "web-locks",

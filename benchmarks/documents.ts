@@ -9,7 +9,7 @@ import { blocksIn, tableLines, writeOrCompare } from "./generated-documents.js";
 import { describe } from "./machine.js";
 import { plotOf } from "./plot.js";
 import { type BenchmarkResult, type Figures, isAbsence, type Results, wasBusy } from "./results.js";
-import { comparison, show } from "./table.js";
+import { comparison, extremes, show } from "./table.js";
 
 const RESULTS = "benchmarks/results/linux-x64.json";
 /** What `npm run crash -- --only storm --json` wrote. */
@@ -100,17 +100,21 @@ function tableOfResult(result: BenchmarkResult): string {
   const all = Object.entries(result.contenders);
   const present = all.filter((entry): entry is [string, Figures] => !isAbsence(entry[1]));
   const hasTails = present.some(([, { p99 }]) => p99 !== undefined);
+  const hasExtremes = present.some(([, { longest }]) => longest !== undefined);
   const hasWakeUps = present.some(([, { wakeUps }]) => wakeUps !== undefined);
   const value = (number: number | undefined): string => (number === undefined ? "" : show(number, result.unit));
-  const rows = [
-    ["", "median", "least", "greatest", ...(hasTails ? ["p99", "p99.9"] : []), ...(hasWakeUps ? ["wake-ups/s"] : [])],
+  const columns = [
+    ...(hasTails ? ["p99", "p99.9"] : []),
+    ...(hasExtremes ? ["longest (× median)", "passed over"] : []),
+    ...(hasWakeUps ? ["wake-ups/s"] : []),
   ];
-  rows[0].push("shmkit is as good");
+  const rows = [["", "median", "least", "greatest", ...columns, "shmkit is as good"]];
   for (const [name, figures] of present)
     rows.push([
       name,
       ...[figures.median, figures.min, figures.max].map(value),
       ...(hasTails ? [value(figures.p99), value(figures.p999)] : []),
+      ...(hasExtremes ? extremes(figures, result.unit) : []),
       ...(hasWakeUps ? [figures.wakeUps?.toFixed(2) ?? ""] : []),
       comparison(result, name),
     ]);

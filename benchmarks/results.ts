@@ -7,6 +7,10 @@ export interface Report {
   readonly p999?: number;
   /** How often its threads went to sleep, per second. */
   readonly wakeUps?: number;
+  /** The longest of the latencies. */
+  readonly longest?: number;
+  /** How often others were served while somebody waited, at most. */
+  readonly passedOver?: number;
   /** How many messages, locks or trips were verified. Never 0. */
   readonly checked: number;
 }
@@ -25,6 +29,9 @@ export interface Figures {
   readonly p99?: number;
   readonly p999?: number;
   readonly wakeUps?: number;
+  /** Of all rounds. */
+  readonly longest?: number;
+  readonly passedOver?: number;
 }
 
 /** A contender that could not take part, and why. */
@@ -103,13 +110,21 @@ function digits(value: number): number {
   return Number(value.toPrecision(5));
 }
 
+/** Figures of which the median of the rounds counts, and those of which the greatest does. */
+const TYPICAL = ["p50", "p99", "p999", "wakeUps"] as const;
+const GREATEST = ["longest", "passedOver"] as const;
+
 export function figuresOf(reports: readonly Report[]): Figures {
   const values = reports.map(({ value }) => value);
-  const others: { p50?: number; p99?: number; p999?: number; wakeUps?: number } = {};
-  for (const name of ["p50", "p99", "p999", "wakeUps"] as const) {
-    const known = reports.flatMap(({ [name]: value }) => (value === undefined ? [] : [value]));
-    if (known.length > 0) others[name] = digits(medianOf(known));
-  }
+  const others: Partial<Record<(typeof TYPICAL)[number] | (typeof GREATEST)[number], number>> = {};
+  for (const [names, of] of [
+    [TYPICAL, medianOf],
+    [GREATEST, (known: readonly number[]) => Math.max(...known)],
+  ] as const)
+    for (const name of names) {
+      const known = reports.flatMap(({ [name]: value }) => (value === undefined ? [] : [value]));
+      if (known.length > 0) others[name] = digits(of(known));
+    }
   const [min, median, max] = [Math.min(...values), medianOf(values), Math.max(...values)].map(digits);
   return { min, median, max, ...others };
 }

@@ -39,16 +39,35 @@ export function comparison(result: BenchmarkResult, name: string): string {
   return times >= 1 ? `${threeDigits(times)} ×` : `1/${threeDigits(1 / times)}`;
 }
 
+/** The longest wait, and how many times the median that is; how often others were served meanwhile. */
+export function extremes({ longest, median, passedOver }: Figures, unit: Unit): string[] {
+  const times = longest === undefined ? "" : `${show(longest, unit)} (${threeDigits(longest / median)} ×)`;
+  return [times, passedOver === undefined ? "" : `${passedOver} ×`];
+}
+
 function row(result: BenchmarkResult, name: string, figures: Figures): string[] {
   const cells = [figures.median, figures.min, figures.max].map((value) => show(value, result.unit));
   const percentiles = [figures.p99, figures.p999].map((value) => (value === undefined ? "" : show(value, result.unit)));
   const wakeUps = figures.wakeUps === undefined ? "" : threeDigits(figures.wakeUps);
-  return [name, ...cells, ...percentiles, wakeUps, comparison(result, name)];
+  return [name, ...cells, ...percentiles, ...extremes(figures, result.unit), wakeUps, comparison(result, name)];
 }
 
 /** The results of one benchmark for a terminal. */
 export function tableOf(result: BenchmarkResult): string {
-  const rows = [["", "median", "min", "max", "p99", "p99.9", "wake-ups/s", "shmkit is as good"]];
+  const rows = [
+    [
+      "",
+      "median",
+      "min",
+      "max",
+      "p99",
+      "p99.9",
+      "longest (× median)",
+      "passed over",
+      "wake-ups/s",
+      "shmkit is as good",
+    ],
+  ];
   const absences: string[] = [];
   for (const [name, outcome] of Object.entries(result.contenders)) {
     if (isAbsence(outcome)) absences.push(`  ${name}: absent, ${outcome.absent}`);

@@ -157,3 +157,14 @@ export class Latencies {
     print({ value: p50, p50, p99: percentile(0.99), p999: percentile(0.999), checked });
   }
 }
+
+/** Of all waits for a lock: the time in ns, and how often others got it meanwhile. */
+export function reportWaits(waits: readonly (readonly [ns: number, passes: number])[], checked: number): void {
+  if (waits.length === 0) throw new Error("nobody waited");
+  const times = Float64Array.from(waits, ([ns]) => ns).sort();
+  const percentile = (share: number): number => times[Math.floor(times.length * share)];
+  const p50 = percentile(0.5);
+  const passedOver = waits.reduce((most, [, passes]) => Math.max(most, passes), 0);
+  const longest = times[times.length - 1];
+  print({ value: p50, p50, p99: percentile(0.99), p999: percentile(0.999), longest, passedOver, checked });
+}

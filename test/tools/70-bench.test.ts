@@ -8,7 +8,8 @@ import { after, describe, test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { BENCHMARKS } from "../../benchmarks/catalogue.js";
 import { runPrograms } from "../../benchmarks/processes.js";
-import { type Figures, joined, type Results } from "../../benchmarks/results.js";
+import { type Figures, figuresOf, joined, type Results } from "../../benchmarks/results.js";
+import { tableOf } from "../../benchmarks/table.js";
 import { compileC } from "../../benchmarks/tools.js";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
@@ -113,7 +114,8 @@ describe("npm run bench", () => {
     assert.deepEqual(names, [
       ...["spin-round-trip", "parked-round-trip", "wake-latency", "spsc-64B", "spsc-64B-fresh", "spsc-64B-await"],
       ...["mpmc-64B", "object", "bulk-1MiB", "mutex", "mutex-contended", "lock-handover", "rwlock-read"],
-      ...["semaphore", "condition", "posix-semaphore", "posix-queue", "sysv-semaphore", "sysv-queue", "web-locks"],
+      ...["semaphore", "condition", "fairness-mutex", "fairness-rwlock", "fairness-semaphore", "fairness-web-locks"],
+      ...["posix-semaphore", "posix-queue", "sysv-semaphore", "sysv-queue", "web-locks"],
       ...["struct-fields", "mapped-view", "copy-or-map-4KiB", "copy-or-map-64KiB", "copy-or-map-1MiB"],
       ...["copy-or-map-16MiB", "attach", "import", "idle"],
     ]);
@@ -148,6 +150,17 @@ describe("the runner", () => {
     assert.throws(() => joined([{ value: Number.NaN, checked: 1 }]), /nothing was measured/);
     assert.throws(() => joined([{ value: 1, checked: 0 }]), /nothing was measured/);
   });
+});
+
+test("the longest wait is that of all rounds, and shown beside the median", () => {
+  const round = { value: 2000, p50: 2000, checked: 1 };
+  const figures = figuresOf([
+    { ...round, longest: 9000, passedOver: 4 },
+    { ...round, longest: 5000, passedOver: 7 },
+  ]);
+  assert.deepEqual([figures.longest, figures.passedOver], [9000, 7]);
+  const result = { name: "n", call: "c", unit: "ns", better: "lower", rounds: 2, ratios: {} } as const;
+  assert.match(tableOf({ ...result, contenders: { shmkit: figures } }), /9\.00 µs \(4\.50 ×\) +7 ×/);
 });
 
 describe("the figures in documents", () => {
