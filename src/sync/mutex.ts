@@ -111,8 +111,8 @@ export class Mutex extends NamedObject {
   private readonly guards = this.ref.options[1] === 1 ? new Set<MutexGuard>() : undefined;
   /** Whether onlookers were told that this member waits. */
   private isWaiting = false;
-  /** Slot + 1 of the member to which the attempt under way leaves the lock, which is free; 0 for none. */
-  private leavesTo = 0;
+  /** Whether the attempt under way leaves the lock, which is free, to somebody else. */
+  private isLeaving = false;
   /** Whether somebody waited when this member freed it last. */
   private hasCompany = false;
   private readonly patience = new Patience(this.member, this.base);
@@ -258,19 +258,19 @@ export class Mutex extends NamedObject {
   }
 
   private takeUnless(favoured: number): boolean {
-    this.leavesTo = this.patience.leavesTo(favoured) ? favoured : 0;
-    if (this.leavesTo !== 0 || !tryLock(this.member, this.base)) return false;
+    this.isLeaving = this.patience.leavesTo(favoured);
+    if (this.isLeaving || !tryLock(this.member, this.base)) return false;
     this.patience.taken();
     return true;
   }
 
   private blocked(): Blocked {
     this.waits();
-    const { member, base, leavesTo } = this;
-    this.leavesTo = 0;
-    return leavesTo === 0
-      ? blockedOnLock(member, base)
-      : member.blocked(lockWaiters(base), leavesTo, this.patience.until);
+    const { member, base, isLeaving } = this;
+    if (!isLeaving) return blockedOnLock(member, base);
+    this.isLeaving = false;
+    // Nobody stands in the way: the other one is waited for for a moment only.
+    return member.blocked(lockWaiters(base), 0, this.patience.until);
   }
 
   /** Frees the lock, and rings one of those who wait for it. */
