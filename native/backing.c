@@ -15,8 +15,8 @@ static int change_backing(int descriptor, int mode, int64_t offset, int64_t leng
 }
 
 int64_t truncate_file(struct call *call) {
-  int descriptor = call_descriptor(call, 0);
-  int64_t length = call_integer(call, 1, "lengthBytes", 0, MAX_SAFE_INTEGER);
+  int descriptor = call_descriptor(call, 0, "fd");
+  int64_t length = call_integer_or(call, 1, "length", 0, MAX_SAFE_INTEGER, EINVAL);
   if (call->stopped) return 0;
   for (;;) {
     if (ftruncate(descriptor, length) == 0) return 0;
@@ -25,14 +25,14 @@ int64_t truncate_file(struct call *call) {
 }
 
 int64_t allocate_range(struct call *call) {
-  int descriptor = call_descriptor(call, 0);
+  int descriptor = call_descriptor(call, 0, "fd");
   int64_t offset = call_integer(call, 1, "offsetBytes", 0, MAX_SAFE_INTEGER);
   int64_t length = call_integer(call, 2, "lengthBytes", 1, MAX_SAFE_INTEGER);
   return call->stopped ? 0 : change_backing(descriptor, 0, offset, length);
 }
 
 int64_t punch_range(struct call *call) {
-  int descriptor = call_descriptor(call, 0);
+  int descriptor = call_descriptor(call, 0, "fd");
   int64_t offset = call_integer(call, 1, "offsetBytes", 0, MAX_SAFE_INTEGER);
   int64_t length = call_integer(call, 2, "lengthBytes", 1, MAX_SAFE_INTEGER);
   return call->stopped ? 0 : change_backing(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
@@ -118,7 +118,7 @@ static int file_work_start(struct call *call, const char *title, int descriptor,
 }
 
 int64_t allocate_async(struct call *call) {
-  int descriptor = call_descriptor(call, 0);
+  int descriptor = call_descriptor(call, 0, "fd");
   int64_t offset = call_integer(call, 1, "offsetBytes", 0, MAX_SAFE_INTEGER);
   int64_t length = call_integer(call, 2, "lengthBytes", 1, MAX_SAFE_INTEGER);
   if (call->stopped) return 0;
@@ -127,7 +127,7 @@ int64_t allocate_async(struct call *call) {
 }
 
 int64_t close_async(struct call *call) {
-  int descriptor = call_descriptor(call, 0);
+  int descriptor = call_descriptor(call, 0, "fd");
   if (call->stopped) return 0;
   if (environment_owned(call->environment, descriptor) == NULL) {
     call->result = promise_of(call->env, -EBADF);

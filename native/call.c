@@ -15,7 +15,7 @@ napi_value call_dispatch(napi_env env, napi_callback_info info) {
   if (napi_get_instance_data(env, &instance) != napi_ok || instance == NULL) return NULL;
   const struct export *export = data;
   call.environment = instance;
-  call.function = export->name;
+  call.function = export->syscall == NULL ? export->name : export->syscall;
   int64_t answer = environment_has_ended(call.environment) ? -EBADF : export->function(&call);
   if (call.stopped) {
     if (call.refusal == 0) return NULL;
@@ -74,6 +74,14 @@ int64_t call_integer(struct call *call, size_t index, const char *name, int64_t 
   snprintf(expected, sizeof expected, "an integer from %lld to %lld", (long long)least, (long long)most);
   call_range_error(call, name, expected);
   return 0;
+}
+
+int64_t call_integer_or(struct call *call, size_t index, const char *name, int64_t least, int64_t most, int failure) {
+  double value = 0;
+  if (!read_double(call, index, name, &value)) return 0;
+  if (!isfinite(value) || value != trunc(value)) call_range_error(call, name, "a whole number");
+  else if (value < (double)least || value > (double)most) call_refuse(call, -failure);
+  return call->stopped ? 0 : (int64_t)value;
 }
 
 double call_number(struct call *call, size_t index, const char *name, double least) {
@@ -167,8 +175,8 @@ struct bytes call_bytes(struct call *call, size_t index, const char *name) {
   return bytes;
 }
 
-int call_descriptor(struct call *call, size_t index) {
-  return (int)call_integer(call, index, "descriptor", 0, INT32_MAX);
+int call_descriptor(struct call *call, size_t index, const char *name) {
+  return (int)call_integer_or(call, index, name, 0, INT32_MAX, EBADF);
 }
 
 uint32_t call_bits(struct call *call, size_t index, const char *name) {

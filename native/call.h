@@ -36,6 +36,8 @@ typedef int64_t (*native_function)(struct call *call);
 struct export {
   const char *name;
   native_function function;
+  /* What messages call it, if its own name is none that users know. */
+  const char *syscall;
 };
 
 struct text {
@@ -49,6 +51,8 @@ bool environment_has_ended(const struct environment *environment);
 napi_value call_dispatch(napi_env env, napi_callback_info info);
 
 int64_t call_integer(struct call *call, size_t index, const char *name, int64_t least, int64_t most);
+/* The same, where the system says how it refuses other whole numbers: by errno `failure`. */
+int64_t call_integer_or(struct call *call, size_t index, const char *name, int64_t least, int64_t most, int failure);
 /* A finite or infinite number that is not below `least` (nor NaN). */
 double call_number(struct call *call, size_t index, const char *name, double least);
 bool call_boolean(struct call *call, size_t index, const char *name);
@@ -64,7 +68,8 @@ struct bytes {
   size_t length;
 };
 struct bytes call_bytes(struct call *call, size_t index, const char *name);
-int call_descriptor(struct call *call, size_t index);
+/* -EBADF for a whole number that none can be. */
+int call_descriptor(struct call *call, size_t index, const char *name);
 /* A 32-bit pattern, written as a signed or as an unsigned number. */
 uint32_t call_bits(struct call *call, size_t index, const char *name);
 

@@ -75,7 +75,7 @@ static pthread_cond_t *call_condition_place(struct call *call, struct mapping **
 int64_t posix_cond_init(struct call *call) {
   struct mapping *mapping;
   pthread_cond_t *cond = call_condition_place(call, &mapping);
-  int64_t clock = call_integer(call, 2, "clock", 0, INT32_MAX);
+  int64_t clock = call_integer_or(call, 2, "clock", 0, INT32_MAX, EINVAL);
   if (call->stopped) return 0;
   int failure = initialise(cond, PTHREAD_PROCESS_SHARED, (clockid_t)clock);
   if (failure != 0) return failure;

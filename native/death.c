@@ -156,7 +156,7 @@ void unwatch_deaths(struct mapping *mapping) {
 
 int64_t watch_deaths(struct call *call) {
   struct mapping *mapping = call_mapping(call, 0);
-  int descriptor = call_descriptor(call, 1);
+  int descriptor = call_descriptor(call, 1, "fd");
   if (call->stopped) return 0;
   if (!mapping->waiter.started) return -EINVAL;
   unwatch_deaths(mapping);

@@ -73,7 +73,7 @@ void exit_plan_run(struct mapping *mapping) {
 int64_t set_exit_plan(struct call *call) {
   struct exit_plan *plan = malloc(sizeof *plan);
   if (plan == NULL) return -ENOMEM;
-  int descriptor = call_descriptor(call, 1);
+  int descriptor = call_descriptor(call, 1, "fd");
   napi_value object = call_object(call, 2, "plan");
   call_field(call, object, 2, "path");
   call_text(call, 2, "path", &plan->path);

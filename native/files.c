@@ -81,7 +81,7 @@ int64_t open_existing(struct call *call) {
 }
 
 int64_t reopen(struct call *call) {
-  int descriptor = call_descriptor(call, 0);
+  int descriptor = call_descriptor(call, 0, "fd");
   if (call->stopped) return 0;
   return environment_adopt(call->environment, reopen_descriptor(descriptor));
 }
@@ -89,7 +89,7 @@ int64_t reopen(struct call *call) {
 int64_t link_descriptor(struct call *call) {
   struct text path;
   char source[DESCRIPTOR_PATH_BYTES];
-  int descriptor = call_descriptor(call, 0);
+  int descriptor = call_descriptor(call, 0, "fd");
   call_text(call, 1, "path", &path);
   if (call->stopped) return 0;
   descriptor_path(descriptor, source);
@@ -115,7 +115,7 @@ int64_t unlink_path(struct call *call) {
 int64_t same_file(struct call *call) {
   struct text path;
   call_text(call, 0, "path", &path);
-  int descriptor = call_descriptor(call, 1);
+  int descriptor = call_descriptor(call, 1, "fd");
   if (call->stopped) return 0;
   return path_is_descriptor(path.bytes, descriptor);
 }
@@ -123,7 +123,7 @@ int64_t same_file(struct call *call) {
 /* In the order of StatField in src/native/contract.ts. */
 int64_t stat_descriptor(struct call *call) {
   struct stat found;
-  int descriptor = call_descriptor(call, 0);
+  int descriptor = call_descriptor(call, 0, "fd");
   double *target = call_doubles(call, 1, "target", 8);
   if (call->stopped) return 0;
   if (fstat(descriptor, &found) != 0) return -errno;
@@ -136,13 +136,13 @@ int64_t stat_descriptor(struct call *call) {
 }
 
 int64_t close_descriptor(struct call *call) {
-  int descriptor = call_descriptor(call, 0);
+  int descriptor = call_descriptor(call, 0, "fd");
   if (call->stopped) return 0;
   return environment_close(call->environment, descriptor);
 }
 
 int64_t close_users_descriptor(struct call *call) {
-  int descriptor = call_descriptor(call, 0);
+  int descriptor = call_descriptor(call, 0, "fd");
   if (call->stopped) return 0;
   const struct owned_descriptor *owned = environment_owned(call->environment, descriptor);
   return owned == NULL || !owned->is_users ? -EBADF : environment_close(call->environment, descriptor);

@@ -26,19 +26,19 @@ int range_is_held(int descriptor, int64_t offset, int64_t length) {
 }
 
 int64_t lock_byte(struct call *call) {
-  int descriptor = call_descriptor(call, 0);
+  int descriptor = call_descriptor(call, 0, "fd");
   int64_t offset = call_integer(call, 1, "offset", 0, MAX_SAFE_INTEGER);
   return call->stopped ? 0 : take_byte(descriptor, offset);
 }
 
 int64_t unlock_byte(struct call *call) {
-  int descriptor = call_descriptor(call, 0);
+  int descriptor = call_descriptor(call, 0, "fd");
   int64_t offset = call_integer(call, 1, "offset", 0, MAX_SAFE_INTEGER);
   return call->stopped ? 0 : release_byte(descriptor, offset);
 }
 
 int64_t probe_bytes(struct call *call) {
-  int descriptor = call_descriptor(call, 0);
+  int descriptor = call_descriptor(call, 0, "fd");
   int64_t offset = call_integer(call, 1, "offset", 0, MAX_SAFE_INTEGER);
   /* A length of 0 would mean "to the end of the file, however long it gets". */
   int64_t length = call_integer(call, 2, "lengthBytes", 1, MAX_SAFE_INTEGER);

@@ -201,7 +201,7 @@ size_t call_word(struct call *call, size_t index, const char *name, const struct
 }
 
 int64_t map_file(struct call *call) {
-  int descriptor = call_descriptor(call, 0);
+  int descriptor = call_descriptor(call, 0, "fd");
   int64_t length = call_integer(call, 1, "lengthBytes", 1, MAX_SAFE_INTEGER);
   bool writable = call_boolean(call, 2, "writable");
   bool shared = call_boolean(call, 3, "shared");

@@ -28,18 +28,17 @@ enum { FIELD_FLAGS, FIELD_MAXMSG, FIELD_MSGSIZE, FIELD_CURMSGS, FIELDS };
 int64_t posix_mq_open(struct call *call) {
   struct text name;
   call_text(call, 0, "name", &name);
-  int64_t flags = call_integer(call, 1, "oflag", 0, INT32_MAX);
+  int64_t flags = call_integer_or(call, 1, "oflag", 0, INT32_MAX, EINVAL);
   int64_t mode = call_integer(call, 2, "mode", 0, 07777);
-  /* 0 for both: what the system gives. */
-  int64_t messages = call_integer(call, 3, "mq_maxmsg", 0, INT32_MAX);
-  int64_t size = call_integer(call, 4, "mq_msgsize", 0, INT32_MAX);
+  int64_t messages = call_integer_or(call, 3, "mq_maxmsg", 0, INT32_MAX, EINVAL);
+  int64_t size = call_integer_or(call, 4, "mq_msgsize", 0, INT32_MAX, EINVAL);
+  bool are_given = call_boolean(call, 5, "areGiven");
   if (call->stopped) return 0;
   struct mq_attr attributes;
   memset(&attributes, 0, sizeof attributes);
   attributes.mq_maxmsg = (long)messages;
   attributes.mq_msgsize = (long)size;
-  bool chosen = messages != 0 || size != 0;
-  mqd_t queue = mq_open(name.bytes, (int)flags | O_CLOEXEC, (mode_t)mode, chosen ? &attributes : NULL);
+  mqd_t queue = mq_open(name.bytes, (int)flags | O_CLOEXEC, (mode_t)mode, are_given ? &attributes : NULL);
   return queue == (mqd_t)-1 ? -errno : environment_adopt_for_user(call->environment, (int)queue);
 }
 
@@ -59,7 +58,7 @@ static int64_t answer_attributes(double *target, const struct mq_attr *attribute
 }
 
 int64_t posix_mq_getattr(struct call *call) {
-  int queue = call_descriptor(call, 0);
+  int queue = call_descriptor(call, 0, "mqdes");
   double *target = call_doubles(call, 1, "target", FIELDS);
   struct mq_attr attributes;
   if (call->stopped) return 0;
@@ -68,8 +67,8 @@ int64_t posix_mq_getattr(struct call *call) {
 
 /* Answers what was before. */
 int64_t posix_mq_setattr(struct call *call) {
-  int queue = call_descriptor(call, 0);
-  int64_t flags = call_integer(call, 1, "mq_flags", 0, INT32_MAX);
+  int queue = call_descriptor(call, 0, "mqdes");
+  int64_t flags = call_integer_or(call, 1, "mq_flags", 0, INT32_MAX, EINVAL);
   double *target = call_doubles(call, 2, "target", FIELDS);
   struct mq_attr wanted;
   struct mq_attr before;
@@ -81,9 +80,9 @@ int64_t posix_mq_setattr(struct call *call) {
 
 /* -ETIMEDOUT: it would have to wait for longer; -EAGAIN: the queue is one that never waits. */
 int64_t posix_mq_send(struct call *call) {
-  int queue = call_descriptor(call, 0);
+  int queue = call_descriptor(call, 0, "mqdes");
   struct bytes message = call_bytes(call, 1, "msg");
-  int64_t priority = call_integer(call, 2, "prio", 0, UINT32_MAX);
+  int64_t priority = call_integer_or(call, 2, "prio", 0, UINT32_MAX, EINVAL);
   double milliseconds = call_number(call, 3, "timeoutMs", 0);
   if (call->stopped) return 0;
   const char *data = (const char *)message.data;
@@ -104,7 +103,7 @@ static int64_t receipt(ssize_t length, const unsigned *priority) {
 }
 
 int64_t posix_mq_receive(struct call *call) {
-  int queue = call_descriptor(call, 0);
+  int queue = call_descriptor(call, 0, "mqdes");
   struct bytes target = call_bytes(call, 1, "target");
   double milliseconds = call_number(call, 2, "timeoutMs", 0);
   unsigned priority = 0;
@@ -155,9 +154,9 @@ static int64_t send(struct interruptible *wanted) {
 }
 
 int64_t posix_mq_send_async(struct call *call) {
-  int queue = call_descriptor(call, 0);
+  int queue = call_descriptor(call, 0, "mqdes");
   struct bytes message = call_bytes(call, 1, "msg");
-  int64_t priority = call_integer(call, 2, "prio", 0, UINT32_MAX);
+  int64_t priority = call_integer_or(call, 2, "prio", 0, UINT32_MAX, EINVAL);
   if (call->stopped) return 0;
   struct transfer *transfer = transfer_of(queue, message.length);
   if (transfer == NULL) return -errno;
@@ -179,7 +178,7 @@ static napi_value answer_message(napi_env env, struct interruptible *wanted) {
 }
 
 int64_t posix_mq_receive_async(struct call *call) {
-  int queue = call_descriptor(call, 0);
+  int queue = call_descriptor(call, 0, "mqdes");
   int64_t length = call_integer(call, 1, "length", 0, INT32_MAX);
   if (call->stopped) return 0;
   struct transfer *transfer = transfer_of(queue, (size_t)length);

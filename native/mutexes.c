@@ -420,8 +420,8 @@ static pthread_mutex_t *call_mutex_place(struct call *call, struct mapping **map
 int64_t posix_mutex_init(struct call *call) {
   struct mapping *mapping;
   pthread_mutex_t *mutex = call_mutex_place(call, &mapping);
-  int64_t type = call_integer(call, 2, "type", 0, INT32_MAX);
-  int64_t robustness = call_integer(call, 3, "robust", 0, INT32_MAX);
+  int64_t type = call_integer_or(call, 2, "type", 0, INT32_MAX, EINVAL);
+  int64_t robustness = call_integer_or(call, 3, "robust", 0, INT32_MAX, EINVAL);
   if (call->stopped) return 0;
   if (find_held(mutex, sizeof *mutex) != NULL) return -EBUSY;
   if (robustness == PTHREAD_MUTEX_ROBUST && link_offset < 0) return -ENOTSUP;

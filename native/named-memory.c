@@ -20,7 +20,7 @@
 int64_t posix_shm_open(struct call *call) {
   struct text name;
   call_text(call, 0, "name", &name);
-  int64_t flags = call_integer(call, 1, "oflag", 0, INT32_MAX);
+  int64_t flags = call_integer_or(call, 1, "oflag", 0, INT32_MAX, EINVAL);
   int64_t mode = call_integer(call, 2, "mode", 0, 07777);
   if (call->stopped) return 0;
   int descriptor = shm_open(name.bytes, (int)flags, (mode_t)mode);
@@ -37,7 +37,7 @@ int64_t posix_shm_unlink(struct call *call) {
 int64_t posix_memfd_create(struct call *call) {
   struct text name;
   call_text(call, 0, "name", &name);
-  int64_t flags = call_integer(call, 1, "flags", 0, UINT32_MAX);
+  int64_t flags = call_integer_or(call, 1, "flags", 0, UINT32_MAX, EINVAL);
   bool is_users = call_boolean(call, 2, "isUsers");
   if (call->stopped) return 0;
   /* Pages of another size are mapped and replaced in units that nothing here knows. */
@@ -64,9 +64,9 @@ static bool is_harmless(int64_t command) {
 }
 
 int64_t posix_fcntl(struct call *call) {
-  int descriptor = call_descriptor(call, 0);
-  int64_t command = call_integer(call, 1, "cmd", 0, INT32_MAX);
-  int64_t argument = call_integer(call, 2, "arg", 0, INT32_MAX);
+  int descriptor = call_descriptor(call, 0, "fd");
+  int64_t command = call_integer_or(call, 1, "cmd", 0, INT32_MAX, EINVAL);
+  int64_t argument = call_integer_or(call, 2, "arg", 0, INT32_MAX, EINVAL);
   if (call->stopped) return 0;
   if (!is_harmless(command)) return -EINVAL;
   /* Who opens the file has the system tell the lease's holder, by SIGIO, which ends a process; SIGURG ends none. */

@@ -133,9 +133,9 @@ int64_t posix_sem_open(struct call *call) {
   char path[PATH_BYTES];
   struct mapping *mapping = NULL;
   call_text(call, 0, "name", &name);
-  int64_t flags = call_integer(call, 1, "oflag", 0, INT32_MAX);
+  int64_t flags = call_integer_or(call, 1, "oflag", 0, INT32_MAX, EINVAL);
   int64_t mode = call_integer(call, 2, "mode", 0, 07777);
-  int64_t value = call_integer(call, 3, "value", 0, UINT32_MAX);
+  int64_t value = call_integer_or(call, 3, "value", 0, UINT32_MAX, EINVAL);
   if (call->stopped) return 0;
   /* The C library passes others on to open(2): O_TRUNC would take it away from all who have it. */
   if ((flags & ~(O_CREAT | O_EXCL)) != 0) return -EINVAL;

@@ -32,7 +32,7 @@ static void *map_pin(int description) {
 
 int64_t pin_byte(struct call *call) {
   struct mapping *mapping = call_mapping(call, 0);
-  int descriptor = call_descriptor(call, 1);
+  int descriptor = call_descriptor(call, 1, "fd");
   int64_t offset = call_integer(call, 2, "lockOffset", 0, MAX_SAFE_INTEGER);
   if (call->stopped) return 0;
   if (atomic_load(&mapping->pin_page) != NULL) return -EBUSY;

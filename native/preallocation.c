@@ -17,9 +17,9 @@ struct range {
 };
 
 static struct range call_range(struct call *call) {
-  struct range range = {.descriptor = call_descriptor(call, 0)};
-  range.offset = call_integer(call, 1, "offset", 0, MAX_SAFE_INTEGER);
-  range.length = call_integer(call, 2, "len", 0, MAX_SAFE_INTEGER);
+  struct range range = {.descriptor = call_descriptor(call, 0, "fd")};
+  range.offset = call_integer_or(call, 1, "offset", 0, MAX_SAFE_INTEGER, EINVAL);
+  range.length = call_integer_or(call, 2, "len", 0, MAX_SAFE_INTEGER, EINVAL);
   return range;
 }
 

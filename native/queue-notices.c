@@ -146,7 +146,7 @@ static int register_with(struct registration *registration) {
 }
 
 int64_t posix_mq_notify(struct call *call) {
-  int queue = call_descriptor(call, 0);
+  int queue = call_descriptor(call, 0, "mqdes");
   if (call->stopped) return 0;
   struct registration *registration = calloc(1, sizeof *registration);
   if (registration == NULL) return -ENOMEM;

@@ -65,11 +65,11 @@ static int map_raw(struct call *call, int64_t length, int protection, int flags,
 }
 
 int64_t raw_map(struct call *call) {
-  int64_t length = call_integer(call, 0, "length", 0, MAX_SAFE_INTEGER);
-  int64_t protection = call_integer(call, 1, "prot", 0, INT32_MAX);
-  int64_t flags = call_integer(call, 2, "flags", 0, INT32_MAX);
-  int64_t descriptor = call_integer(call, 3, "fd", -1, INT32_MAX);
-  int64_t offset = call_integer(call, 4, "offset", 0, MAX_SAFE_INTEGER);
+  int64_t length = call_integer_or(call, 0, "length", 0, MAX_SAFE_INTEGER, EINVAL);
+  int64_t protection = call_integer_or(call, 1, "prot", 0, INT32_MAX, EINVAL);
+  int64_t flags = call_integer_or(call, 2, "flags", 0, INT32_MAX, EINVAL);
+  int64_t descriptor = call_integer_or(call, 3, "fd", -1, INT32_MAX, EBADF);
+  int64_t offset = call_integer_or(call, 4, "offset", 0, MAX_SAFE_INTEGER, EINVAL);
   if (call->stopped) return 0;
   int failure = check_protection(protection);
   if (failure != 0) return failure;
@@ -127,7 +127,7 @@ static void note_protection(struct pages pages, int protection) {
 
 int64_t raw_protect(struct call *call) {
   struct pages pages = call_pages(call);
-  int64_t protection = call_integer(call, 3, "prot", 0, INT32_MAX);
+  int64_t protection = call_integer_or(call, 3, "prot", 0, INT32_MAX, EINVAL);
   if (call->stopped) return 0;
   int failure = check_protection(protection);
   if (failure != 0 || is_private(pages.mapping) || pages.length == 0) return failure;
@@ -189,7 +189,7 @@ static bool is_harmless(int64_t advice) {
 
 int64_t raw_advise(struct call *call) {
   struct pages pages = call_pages(call);
-  int64_t advice = call_integer(call, 3, "advice", 0, INT32_MAX);
+  int64_t advice = call_integer_or(call, 3, "advice", 0, INT32_MAX, EINVAL);
   if (call->stopped) return 0;
   if (!is_harmless(advice)) return -EINVAL;
   return madvise(pages.begin, pages.length, (int)advice) == 0 ? 0 : -errno;
@@ -203,7 +203,7 @@ struct synchronization {
 
 int64_t raw_synchronize(struct call *call) {
   struct pages pages = call_pages(call);
-  int64_t flags = call_integer(call, 3, "flags", 0, INT32_MAX);
+  int64_t flags = call_integer_or(call, 3, "flags", 0, INT32_MAX, EINVAL);
   if (call->stopped) return 0;
   return msync(pages.begin, pages.length, (int)flags) == 0 ? 0 : -errno;
 }
@@ -220,7 +220,7 @@ static void dispose_synchronization(struct interruptible *wanted) {
 
 int64_t raw_synchronize_async(struct call *call) {
   struct pages pages = call_pages(call);
-  int64_t flags = call_integer(call, 3, "flags", 0, INT32_MAX);
+  int64_t flags = call_integer_or(call, 3, "flags", 0, INT32_MAX, EINVAL);
   if (call->stopped) return 0;
   struct synchronization *work = calloc(1, sizeof *work);
   if (work == NULL) return -ENOMEM;

@@ -17,7 +17,7 @@ int64_t posix_sem_init(struct call *call) {
   struct mapping *mapping;
   sem_t *sem = call_place(call, sizeof *sem, _Alignof(sem_t), &mapping);
   bool shared = call_boolean(call, 2, "pshared");
-  int64_t value = call_integer(call, 3, "value", 0, UINT32_MAX);
+  int64_t value = call_integer_or(call, 3, "value", 0, UINT32_MAX, EINVAL);
   if (call->stopped) return 0;
   if (sem_init(sem, shared ? 1 : 0, (unsigned)value) != 0) return -errno;
   mapping_hold(mapping);

@@ -13,7 +13,7 @@
 
 int64_t sysv_msgget(struct call *call) {
   key_t key = (key_t)call_bits(call, 0, "key");
-  int64_t flags = call_integer(call, 1, "msgflg", 0, INT32_MAX);
+  int64_t flags = call_integer_or(call, 1, "msgflg", 0, INT32_MAX, EINVAL);
   if (call->stopped) return 0;
   int id = msgget(key, (int)flags);
   return id < 0 ? -errno : id;
@@ -57,10 +57,10 @@ static int64_t receive_message(struct interruptible *wanted) {
 
 /* Arguments 0 to 3: id, type, message, flags. */
 static struct message *call_message(struct call *call) {
-  int id = sysv_call_id(call, 0);
+  int id = sysv_call_id(call, "msqid");
   int64_t type = call_integer(call, 1, "mtype", -MAX_SAFE_INTEGER, MAX_SAFE_INTEGER);
   struct bytes bytes = call_bytes(call, 2, "msg");
-  int64_t flags = call_integer(call, 3, "msgflg", 0, INT32_MAX);
+  int64_t flags = call_integer_or(call, 3, "msgflg", 0, INT32_MAX, EINVAL);
   if (call->stopped) return NULL;
   struct message *message = message_of(id, bytes.length, type, (int)flags);
   if (message == NULL) call_refuse(call, -ENOMEM);
@@ -100,10 +100,10 @@ int64_t sysv_msgsnd_async(struct call *call) {
 
 /* Arguments: id, target, type, flags, timeout, where the type goes. */
 int64_t sysv_msgrcv(struct call *call) {
-  int id = sysv_call_id(call, 0);
+  int id = sysv_call_id(call, "msqid");
   struct bytes target = call_bytes(call, 1, "target");
   int64_t type = call_integer(call, 2, "msgtyp", -MAX_SAFE_INTEGER, MAX_SAFE_INTEGER);
-  int64_t flags = call_integer(call, 3, "msgflg", 0, INT32_MAX);
+  int64_t flags = call_integer_or(call, 3, "msgflg", 0, INT32_MAX, EINVAL);
   double milliseconds = call_number(call, 4, "timeoutMs", 0);
   double *found = call_doubles(call, 5, "mtype", 1);
   if (call->stopped) return 0;
@@ -124,10 +124,10 @@ static napi_value answer_message(napi_env env, struct interruptible *wanted) {
 }
 
 int64_t sysv_msgrcv_async(struct call *call) {
-  int id = sysv_call_id(call, 0);
-  int64_t length = call_integer(call, 1, "msgsz", 0, INT32_MAX);
+  int id = sysv_call_id(call, "msqid");
+  int64_t length = call_integer_or(call, 1, "msgsz", 0, INT32_MAX, EINVAL);
   int64_t type = call_integer(call, 2, "msgtyp", -MAX_SAFE_INTEGER, MAX_SAFE_INTEGER);
-  int64_t flags = call_integer(call, 3, "msgflg", 0, INT32_MAX);
+  int64_t flags = call_integer_or(call, 3, "msgflg", 0, INT32_MAX, EINVAL);
   if (call->stopped) return 0;
   struct message *message = message_of(id, (size_t)length, type, (int)flags);
   if (message == NULL) return -ENOMEM;
@@ -137,7 +137,7 @@ int64_t sysv_msgrcv_async(struct call *call) {
 }
 
 int64_t sysv_msg_stat(struct call *call) {
-  int id = sysv_call_id(call, 0);
+  int id = sysv_call_id(call, "msqid");
   double *target = call_doubles(call, 1, "target", FIELDS);
   struct msqid_ds facts;
   if (call->stopped) return 0;
@@ -156,7 +156,7 @@ int64_t sysv_msg_stat(struct call *call) {
 }
 
 int64_t sysv_msg_set(struct call *call) {
-  int id = sysv_call_id(call, 0);
+  int id = sysv_call_id(call, "msqid");
   struct msqid_ds facts;
   memset(&facts, 0, sizeof facts);
   sysv_call_rights(call, &facts.msg_perm);
@@ -167,7 +167,7 @@ int64_t sysv_msg_set(struct call *call) {
 }
 
 int64_t sysv_msg_remove(struct call *call) {
-  int id = sysv_call_id(call, 0);
+  int id = sysv_call_id(call, "msqid");
   if (call->stopped) return 0;
   return msgctl(id, IPC_RMID, NULL) == 0 ? 0 : -errno;
 }

@@ -23,8 +23,8 @@ union semaphore_argument {
 
 int64_t sysv_semget(struct call *call) {
   key_t key = (key_t)call_bits(call, 0, "key");
-  int64_t count = call_integer(call, 1, "nsems", 0, INT32_MAX);
-  int64_t flags = call_integer(call, 2, "semflg", 0, INT32_MAX);
+  int64_t count = call_integer_or(call, 1, "nsems", 0, INT32_MAX, EINVAL);
+  int64_t flags = call_integer_or(call, 2, "semflg", 0, INT32_MAX, EINVAL);
   if (call->stopped) return 0;
   int id = semget(key, (int)count, (int)flags);
   return id < 0 ? -errno : id;
@@ -43,7 +43,7 @@ static short short_of(double value) {
 
 /* Three numbers each: sem_num, sem_op, sem_flg. What does not fit its field is refused by the caller. */
 static void call_operations(struct call *call, struct operations *operations) {
-  operations->id = sysv_call_id(call, 0);
+  operations->id = sysv_call_id(call, "semid");
   int64_t count = call_integer(call, 2, "nsops", 0, INT32_MAX);
   if (!call->stopped && count > MOST_OPERATIONS) call_refuse(call, -E2BIG);
   double *numbers = call_doubles(call, 1, "sops", call->stopped ? 0 : (size_t)count * 3);
@@ -98,7 +98,7 @@ int64_t sysv_semop_async(struct call *call) {
 }
 
 int64_t sysv_sem_stat(struct call *call) {
-  int id = sysv_call_id(call, 0);
+  int id = sysv_call_id(call, "semid");
   double *target = call_doubles(call, 1, "target", FIELDS);
   struct semid_ds facts;
   if (call->stopped) return 0;
@@ -113,7 +113,7 @@ int64_t sysv_sem_stat(struct call *call) {
 }
 
 int64_t sysv_sem_set(struct call *call) {
-  int id = sysv_call_id(call, 0);
+  int id = sysv_call_id(call, "semid");
   struct semid_ds facts;
   memset(&facts, 0, sizeof facts);
   sysv_call_rights(call, &facts.sem_perm);
@@ -123,9 +123,9 @@ int64_t sysv_sem_set(struct call *call) {
 
 /* GETVAL, GETPID, GETNCNT, GETZCNT, SETVAL (with a value) or IPC_RMID. */
 int64_t sysv_sem_command(struct call *call) {
-  int id = sysv_call_id(call, 0);
-  int64_t number = call_integer(call, 1, "semnum", 0, INT32_MAX);
-  int64_t command = call_integer(call, 2, "cmd", 0, INT32_MAX);
+  int id = sysv_call_id(call, "semid");
+  int64_t number = call_integer_or(call, 1, "semnum", 0, INT32_MAX, EINVAL);
+  int64_t command = call_integer_or(call, 2, "cmd", 0, INT32_MAX, EINVAL);
   int64_t value = call_integer(call, 3, "val", INT32_MIN, INT32_MAX);
   if (call->stopped) return 0;
   if (command != GETVAL && command != GETPID && command != GETNCNT && command != GETZCNT && command != SETVAL && command != IPC_RMID) {
@@ -137,7 +137,7 @@ int64_t sysv_sem_command(struct call *call) {
 
 /* GETALL or SETALL: one number for each semaphore of the set. */
 int64_t sysv_sem_values(struct call *call) {
-  int id = sysv_call_id(call, 0);
+  int id = sysv_call_id(call, "semid");
   call_doubles(call, 1, "values", 0);
   bool sets = call_boolean(call, 2, "sets");
   struct semid_ds facts;

@@ -11,8 +11,8 @@
 
 int64_t sysv_shmget(struct call *call) {
   key_t key = (key_t)call_bits(call, 0, "key");
-  int64_t size = call_integer(call, 1, "size", 0, MAX_SAFE_INTEGER);
-  int64_t flags = call_integer(call, 2, "shmflg", 0, INT32_MAX);
+  int64_t size = call_integer_or(call, 1, "size", 0, MAX_SAFE_INTEGER, EINVAL);
+  int64_t flags = call_integer_or(call, 2, "shmflg", 0, INT32_MAX, EINVAL);
   if (call->stopped) return 0;
   /* Pages of another size are mapped and replaced in units that nothing here knows. */
   if ((flags & SHM_HUGETLB) != 0) return -EINVAL;
@@ -21,8 +21,8 @@ int64_t sysv_shmget(struct call *call) {
 }
 
 int64_t sysv_shmat(struct call *call) {
-  int id = sysv_call_id(call, 0);
-  int64_t flags = call_integer(call, 1, "shmflg", 0, INT32_MAX);
+  int id = sysv_call_id(call, "shmid");
+  int64_t flags = call_integer_or(call, 1, "shmflg", 0, INT32_MAX, EINVAL);
   if (call->stopped) return 0;
   /* An address, and what may be executed there, are not JavaScript's to choose. */
   if ((flags & ~SHM_RDONLY) != 0) return -EINVAL;
@@ -47,7 +47,7 @@ int64_t sysv_shmat(struct call *call) {
 }
 
 int64_t sysv_shm_stat(struct call *call) {
-  int id = sysv_call_id(call, 0);
+  int id = sysv_call_id(call, "shmid");
   double *target = call_doubles(call, 1, "target", FIELDS);
   struct shmid_ds facts;
   if (call->stopped) return 0;
@@ -65,7 +65,7 @@ int64_t sysv_shm_stat(struct call *call) {
 }
 
 int64_t sysv_shm_set(struct call *call) {
-  int id = sysv_call_id(call, 0);
+  int id = sysv_call_id(call, "shmid");
   struct shmid_ds facts;
   memset(&facts, 0, sizeof facts);
   sysv_call_rights(call, &facts.shm_perm);
@@ -75,8 +75,8 @@ int64_t sysv_shm_set(struct call *call) {
 
 /* IPC_RMID, SHM_LOCK or SHM_UNLOCK. */
 int64_t sysv_shm_command(struct call *call) {
-  int id = sysv_call_id(call, 0);
-  int64_t command = call_integer(call, 1, "cmd", 0, INT32_MAX);
+  int id = sysv_call_id(call, "shmid");
+  int64_t command = call_integer_or(call, 1, "cmd", 0, INT32_MAX, EINVAL);
   if (call->stopped) return 0;
   if (command != IPC_RMID && command != SHM_LOCK && command != SHM_UNLOCK) return -EINVAL;
   return shmctl(id, (int)command, NULL) == 0 ? 0 : -errno;

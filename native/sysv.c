@@ -5,8 +5,8 @@
 #include "exports.h"
 #include "interruptible.h"
 
-int sysv_call_id(struct call *call, size_t index) {
-  return (int)call_integer(call, index, "id", 0, INT32_MAX);
+int sysv_call_id(struct call *call, const char *name) {
+  return (int)call_integer_or(call, 0, name, 0, INT32_MAX, EINVAL);
 }
 
 void sysv_call_rights(struct call *call, struct ipc_perm *rights) {

@@ -12,7 +12,8 @@ struct interruptible;
 /* IpcField in src/native/contract.ts; what each kind has follows. */
 enum { FIELD_KEY, FIELD_UID, FIELD_GID, FIELD_CUID, FIELD_CGID, FIELD_MODE, FIELD_OWN, FIELDS = 16 };
 
-int sysv_call_id(struct call *call, size_t index);
+/* Argument 0, under its name in the man page; -EINVAL for a whole number that none can be. */
+int sysv_call_id(struct call *call, const char *name);
 /* Arguments 1 to 3 of a call with IPC_SET: user, group, mode. */
 void sysv_call_rights(struct call *call, struct ipc_perm *rights);
 void sysv_answer_rights(double *target, const struct ipc_perm *rights);

@@ -262,6 +262,8 @@ describe("conditions", () => {
     failsWithCode("EINVAL", () => pthread_cond_init(memory.subarray(MUTEX + 4)));
     failsWithCode("EINVAL", () => pthread_cond_at(memory.subarray(PAGE - SIZEOF_PTHREAD_COND_T + 8)));
     failsWithCode("EINVAL", () => pthread_cond_init(memory.subarray(1024), { clock: 77 }));
+    for (const init of [pthread_cond_init, pthread_mutex_init])
+      assert.throws(() => init(memory, null as never), { code: "ERR_INVALID_ARGUMENT" });
     pthread_cond_init(memory.subarray(PAGE - SIZEOF_PTHREAD_COND_T), { clock: CLOCK_MONOTONIC });
     assert.throws(() => pthread_cond_signal(mutex as never), { code: "ERR_INVALID_ARGUMENT" });
     await assert.rejects(pthread_cond_wait(cond, mutex, 1 as never), { code: "ERR_INVALID_ARGUMENT" });

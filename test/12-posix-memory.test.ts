@@ -153,6 +153,29 @@ describe("shm_open and shm_unlink", () => {
     shm_unlink(name);
   });
 
+  test("whole numbers that can be none have the errno of C; what is no number names the call and its parameter", async () => {
+    const { fd } = named();
+    for (const none of [-1, 2 ** 31, -(2 ** 40)]) {
+      failsWith("EBADF", "ftruncate", () => ftruncate(none, 0));
+      failsWith("EBADF", "fstat", () => fstat(none));
+      failsWith("EBADF", "close", () => close(none));
+      failsWith("EBADF", "fcntl", () => fcntl(none, F_GETFD));
+      await assert.rejects(posix_fallocate(none, 0, 1), { code: "EBADF", syscall: "posix_fallocate" });
+    }
+    failsWith("EINVAL", "ftruncate", () => ftruncate(fd, -1));
+    failsWith("EINVAL", "posix_fallocate", () => posix_fallocateSync(fd, 0, -1));
+    await assert.rejects(posix_fallocate(fd, 0, -1), { code: "EINVAL", syscall: "posix_fallocate" });
+    failsWith("EINVAL", "mmap", () => mmap(-1, PROT_READ, MAP_SHARED, fd));
+    failsWith("EINVAL", "mmap", () => mmap(PAGE, -1, MAP_SHARED, fd));
+    failsWith("EINVAL", "mmap", () => mmap(PAGE, PROT_READ, MAP_SHARED, fd, -PAGE));
+    const text = "1" as never;
+    assert.throws(() => ftruncate(fd, text), { name: "TypeError", message: "ftruncate: length must be a number" });
+    assert.throws(() => fstat(text), { message: "fstat: fd must be a number" });
+    assert.throws(() => close(0.5), { name: "RangeError", message: "close: fd must be a whole number" });
+    await assert.rejects(posix_fallocate(fd, 0, text), { message: "posix_fallocate: len must be a number" });
+    close(fd);
+  });
+
   test("a program in C works on the same bytes", async () => {
     const { name, fd } = named(2);
     const bytes = new Uint8Array(mmap(2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd));

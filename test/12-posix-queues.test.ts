@@ -64,7 +64,12 @@ describe("message queues", () => {
       failsWithCode(impossible === "/" ? "ENOENT" : "EINVAL", () => mq_open(impossible, O_RDWR | O_CREAT));
     failsWithCode("ENAMETOOLONG", () => mq_open(`/${"x".repeat(256)}`, O_RDWR | O_CREAT));
     failsWithCode("EINVAL", () => mq_open(`${name}-new`, O_RDWR | O_CREAT, 0o600, { mq_maxmsg: -0, mq_msgsize: 1 }));
+    for (const mq_maxmsg of [0, -1, 2 ** 40])
+      failsWithCode("EINVAL", () => mq_open(`${name}-new`, O_RDWR | O_CREAT, 0o600, { mq_maxmsg, mq_msgsize: 0 }));
     failsWithCode("ENOENT", () => mq_unlink(`${name}-other`));
+    failsWithCode("EBADF", () => mq_getattr(-1));
+    failsWithCode("EINVAL", () => mq_sendSync(queue, bytes("x"), -1));
+    assert.throws(() => mq_getattr("1" as never), { message: "mq_getattr: mqdes must be a number" });
     failsWithCode("EBADF", () => mq_getattr(4000));
     const reader = mq_open(name, O_RDONLY);
     failsWithCode("EBADF", () => mq_sendSync(reader, bytes("x")));
@@ -140,7 +145,13 @@ describe("message queues", () => {
     await assert.rejects(mq_receive(queue, { timeoutMs: 1e9 }), { code: "EAGAIN" });
     mq_sendSync(queue, bytes("x"));
     failsWithCode("EAGAIN", () => mq_sendSync(queue, bytes("y"), 0, { timeoutMs: 1e9 }));
-    assert.equal(mq_setattr(queue, { mq_flags: 0 }).mq_flags, O_NONBLOCK);
+    failsWithCode("EINVAL", () => mq_setattr(queue, { mq_flags: O_NONBLOCK | 1 }));
+    for (const wrong of [{}, { mq_flags: "0" }])
+      assert.throws(() => mq_setattr(queue, wrong as never), { message: "mq_setattr: mq_flags must be a number" });
+    for (const wrong of [O_NONBLOCK, null, undefined, [O_NONBLOCK]])
+      assert.throws(() => mq_setattr(queue, wrong as never), { code: "ERR_INVALID_ARGUMENT" });
+    assert.throws(() => mq_open("/none", O_RDWR, 0o600, null as never), { code: "ERR_INVALID_ARGUMENT" });
+    assert.equal(mq_setattr(queue, { mq_flags: 0 }).mq_flags, O_NONBLOCK, "none of them changed anything");
     failsWithCode("ETIMEDOUT", () => mq_sendSync(queue, bytes("y"), 0, { timeoutMs: 5 }));
   });
 

@@ -382,7 +382,7 @@ describe("System V message queues", () => {
       await assert.rejects(msgrcv(id, 9, 7, 0, { timeoutMs }), { code: "ETIMEDOUT" });
       failsWith("ETIMEDOUT", "msgrcv", () => msgrcvSync(id, 9, 7, 0, { timeoutMs }));
     }
-    assert.throws(() => msgrcvSync(id, -1), { code: "ERR_OUT_OF_RANGE" });
+    failsWith("EINVAL", "msgrcv", () => msgrcvSync(id, -1));
     failsWith("EINVAL", "msgrcv", () => msgrcvSync(id, 10, 0, MSG_COPY));
     assert.throws(() => msgsndSync(id, 1, "text" as never), TypeError);
     failsWith("EINVAL", "msgctl", () => msgctl(id, 4711));
@@ -443,5 +443,64 @@ describe("System V message queues", () => {
     assert.deepEqual(await ended, { code: 0, output: "41 from JavaScript" });
     const { type, data } = await msgrcv(id, 64, 42);
     assert.deepEqual([type, textOf(data)], [42, "from C"]);
+  });
+});
+
+describe("what C refuses, and what it has no word for", () => {
+  const refused = (act: () => unknown, code: string): void => assert.throws(act, { code });
+
+  test("whole numbers that can be none are EINVAL, and messages name the call and its parameter", async () => {
+    const id = semaphores(1);
+    for (const none of [-1, 2 ** 31]) {
+      failsWith("EINVAL", "shmat", () => shmat(none));
+      failsWith("EINVAL", "shmctl", () => shmctl(none, IPC_STAT));
+      failsWith("EINVAL", "semctl", () => semctl(none, 0, GETVAL));
+      failsWith("EINVAL", "semctl", () => semctl(id, none, GETVAL));
+      failsWith("EINVAL", "semctl", () => semctl(id, 0, none));
+      failsWith("EINVAL", "semget", () => semget(IPC_PRIVATE, none, RIGHTS));
+      failsWith("EINVAL", "semop", () => semopSync(none, [{ sem_num: 0, sem_op: 1 }]));
+      failsWith("EINVAL", "msgctl", () => msgctl(none, IPC_STAT));
+      failsWith("EINVAL", "msgrcv", () => msgrcvSync(none, 8));
+      await assert.rejects(msgsnd(none, 1, new Uint8Array(1)), { code: "EINVAL", syscall: "msgsnd" });
+    }
+    failsWith("EINVAL", "shmget", () => shmget(IPC_PRIVATE, -1, RIGHTS));
+    const text = "1" as never;
+    assert.throws(() => shmctl(text, IPC_STAT), { message: "shmctl: shmid must be a number" });
+    assert.throws(() => semctl(id, text, GETVAL), { message: "semctl: semnum must be a number" });
+    assert.throws(() => msgctl(text, IPC_STAT), { message: "msgctl: msqid must be a number" });
+  });
+
+  test("IPC_SET takes what it can set, or what IPC_STAT answers, and nothing else", () => {
+    const id = semaphores(1);
+    const segment = shmget(IPC_PRIVATE, 4096, RIGHTS);
+    const queue = msgget(IPC_PRIVATE, RIGHTS);
+    made.push(() => shmctl(segment, IPC_RMID));
+    made.push(() => msgctl(queue, IPC_RMID));
+    const sets: readonly ((change: never) => unknown)[] = [
+      (change) => shmctl(segment, IPC_SET, change),
+      (change) => semctl(id, 0, IPC_SET, change),
+      (change) => msgctl(queue, IPC_SET, change),
+    ];
+    for (const set of sets) {
+      refused(() => set({ foo: 1 } as never), "ERR_UNKNOWN_OPTION");
+      for (const wrong of [null, undefined, 5]) refused(() => set(wrong as never), "ERR_INVALID_ARGUMENT");
+      for (const wrong of [{ mode: -1 }, { uid: -1 }, { gid: 2 ** 32 }])
+        refused(() => set(wrong as never), "ERR_OUT_OF_RANGE");
+      refused(() => set({ uid: "x" } as never), "ERR_INVALID_ARGUMENT");
+    }
+    assert.equal(shmctl(segment, IPC_STAT).shm_perm.mode, RIGHTS);
+    shmctl(segment, IPC_SET, { ...shmctl(segment, IPC_STAT).shm_perm, mode: 0o640 });
+    assert.equal(shmctl(segment, IPC_STAT).shm_perm.mode, 0o640);
+  });
+
+  test("operations and values are arrays", async () => {
+    const id = semaphores(2);
+    for (const wrong of [undefined, null, {}, { sem_num: 0, sem_op: 1 }, [null], [5]]) {
+      refused(() => semopSync(id, wrong as never), "ERR_INVALID_ARGUMENT");
+      await assert.rejects(semop(id, wrong as never), { code: "ERR_INVALID_ARGUMENT" });
+    }
+    for (const wrong of [undefined, null, 5, "12"])
+      refused(() => semctl(id, 0, SETALL, wrong as never), "ERR_INVALID_ARGUMENT");
+    assert.deepEqual(semctl(id, 0, GETALL), [0, 0]);
   });
 });

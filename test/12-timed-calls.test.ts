@@ -197,6 +197,20 @@ for (const [syscall, { make, time, over, refusesNegative }] of Object.entries(CA
       assert.equal(timed.left(), 1);
     });
 
+    test("names what is no time at all", async (t) => {
+      const timed = make(t);
+      timed.open();
+      for (const wrong of [...(syscall === "semtimedop" ? [] : [undefined]), null, 5, [1, 0]]) {
+        const expected = {
+          code: "ERR_INVALID_ARGUMENT",
+          message: new RegExp(`^${syscall}: the time must be an object`),
+        };
+        await assert.rejects(timed.async(wrong as never), expected);
+        assert.throws(() => timed.sync(wrong as never), expected);
+      }
+      assert.equal(timed.left(), 1);
+    });
+
     if (!refusesNegative)
       test("has waited long enough when it was to end before 1970", async (t) => {
         const timed = make(t);

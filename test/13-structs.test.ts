@@ -623,6 +623,16 @@ describe("atomics", () => {
   });
 });
 
+test("memory that was transferred elsewhere is none", async () => {
+  const Point = struct({ x: int32 });
+  const memory = new ArrayBuffer(4);
+  const view = new Uint8Array(memory);
+  structuredClone(memory, { transfer: [memory] });
+  for (const gone of [memory, view])
+    for (const use of [() => Point.read(gone), () => Point.write(gone, 0, { x: 1 }), () => Point.cursor(gone)])
+      assert.match((await misuse(use)).message, /detached/);
+});
+
 test("many structs of one shape, as programs have them, do not mix up their fields", () => {
   const kinds = Array.from({ length: 12 }, (_, i) =>
     struct(i % 2 === 0 ? { a: int32, b: int32 } : { b: int32, a: int32 }),

@@ -564,6 +564,20 @@ describe("a full /dev/shm", { skip: refusal(ownSharedMemory("size=1m")) }, () =>
   });
 });
 
+test("what is missing or of another kind is named", async () => {
+  const map = MemoryMappedFile.createNewSync(uniqueRegionName("named"), 16);
+  const view = map.createViewAccessor();
+  for (const wrong of [undefined, null, 5]) {
+    await failsWith(() => view.readArray(uint8, 0, wrong as never), "ERR_INVALID_ARGUMENT");
+    await failsWith(() => view.writeArray(uint8, 0, wrong as never), "ERR_INVALID_ARGUMENT");
+  }
+  for (const wrong of [undefined, int32]) await failsWith(() => view.cursor(wrong as never), "ERR_INVALID_ARGUMENT");
+  const { message } = await failsWith(() => MemoryMappedFile.createNew("a/b", 1), "ERR_INVALID_NAME");
+  assert.match(message, /^the map name "a\/b" /);
+  view.close();
+  map.close();
+});
+
 describe("a file system without fallocate", { skip: refusal(ownFileSystem("ramfs", folder)) }, () => {
   test("files get their length by writing, and holes by ftruncate", async () => {
     const member = await ProcessMember.start({ through: ownFileSystem("ramfs", folder) });

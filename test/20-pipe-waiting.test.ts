@@ -42,6 +42,10 @@ describe("deadlines", () => {
     assert.throws(() => pipe.receiveSync(now), TIMEOUT);
     await pipe.send(1, now);
     await assert.rejects(pipe.send(2, now), { ...TIMEOUT, message: /sending to .*\/p did not finish within 0 ms/ });
+    await assert.rejects(pipe.send(2, { timeoutMs: 20.123456789 }), {
+      ...TIMEOUT,
+      message: /did not finish within 20 ms/,
+    });
     assert.throws(() => pipe.sendSync(2, now), TIMEOUT);
     await assert.rejects(pipe.drain(now), TIMEOUT);
     assert.equal(await pipe.receive(now), 1);

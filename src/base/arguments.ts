@@ -97,13 +97,13 @@ function text(value: unknown, what: string): string {
   return value;
 }
 
-/** A region's name: 1 to 200 of `A-Z a-z 0-9 . _ -`, not starting with a dot or dash. */
-export function regionName(value: unknown): string {
-  const name = text(value, "region");
+/** The name of a region, or of `what`: 1 to 200 of `A-Z a-z 0-9 . _ -`, not starting with a dot or dash. */
+export function regionName(value: unknown, what = "region"): string {
+  const name = text(value, what);
   if (name.length > MAX_REGION_NAME_BYTES || !REGION_NAME.test(name))
     throw new ArgumentError(
       "ERR_INVALID_NAME",
-      `the region name ${show(name)} must be 1 to ${MAX_REGION_NAME_BYTES} of A-Z a-z 0-9 . _ - and not start with a dot or dash`,
+      `the ${what} name ${show(name)} must be 1 to ${MAX_REGION_NAME_BYTES} of A-Z a-z 0-9 . _ - and not start with a dot or dash`,
       { actual: name },
     );
   return name;

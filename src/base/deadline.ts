@@ -64,12 +64,15 @@ export function signalOf(signal: unknown): AbortSignal | undefined {
   return checked;
 }
 
+/** What is left of somebody's time has a long fraction. */
+const readable = (milliseconds: number): number => (milliseconds < 10 ? milliseconds : Math.round(milliseconds));
+
 /** @param owner who stood in the way, as messages call it */
 export function timeoutError(what: string, timeoutMs: number | undefined, owner?: string): ShmkitError {
   const held = owner === undefined ? "" : `; held up by ${owner}`;
   return new ShmkitError(
     "ERR_TIMEOUT",
-    `${what} did not finish within ${timeoutMs ?? 0} ms${held}`,
+    `${what} did not finish within ${readable(timeoutMs ?? 0)} ms${held}`,
     owner === undefined ? {} : { owner },
   );
 }

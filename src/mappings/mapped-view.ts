@@ -16,7 +16,7 @@ import {
   uint64,
   uint8,
 } from "../memory/structs/scalars.js";
-import type { Fields, LiveRecord, Struct, ValuesOf } from "../memory/structs/struct.js";
+import { Struct, type Fields, type LiveRecord, type ValuesOf } from "../memory/structs/struct.js";
 import { StatusWord } from "../native/contract.js";
 import { mmap, msync, msyncSync } from "../os/posix/memory.js";
 import { owned, unmap, type MemoryRange } from "../os/raw-memory.js";
@@ -362,12 +362,13 @@ export class MappedView {
     position: number,
     target: StructOf<T>[],
     offset = 0,
-    count = target.length - offset,
+    count?: number,
   ): number {
     if (!Array.isArray(target))
       throw new ArgumentError("ERR_INVALID_ARGUMENT", `target must be an array, not ${show(target)}`);
     const first = wholeNumber(offset, "offset", 0, target.length);
-    const wanted = wholeNumber(count, "count", 0, target.length - first);
+    const room = target.length - first;
+    const wanted = count === undefined ? room : wholeNumber(count, "count", 0, room);
     const { size } = fieldType(type, "type");
     const at = this.place(position, 0, true);
     const read = Math.min(wanted, Math.floor((this.capacity - at) / size));
@@ -382,12 +383,13 @@ export class MappedView {
     position: number,
     values: ArrayLike<StructOf<T>>,
     offset = 0,
-    count = values.length - offset,
+    count?: number,
   ): void {
     const isArray = Array.isArray(values) || ArrayBuffer.isView(values);
     if (!isArray) throw new ArgumentError("ERR_INVALID_ARGUMENT", `values must be an array, not ${show(values)}`);
     const first = wholeNumber(offset, "offset", 0, values.length);
-    const length = wholeNumber(count, "count", 0, values.length - first);
+    const room = values.length - first;
+    const length = count === undefined ? room : wholeNumber(count, "count", 0, room);
     const { size } = fieldType(type, "type");
     const at = this.place(position, length * size, false);
     const copy = new Uint8Array(length * size);
@@ -423,6 +425,10 @@ export class MappedView {
    * @throws ERR_PERMISSION unless the view is for reading and writing
    */
   cursor<F extends Fields>(struct: Struct<F>, position = 0, length?: number): Cursor<ValuesOf<F>, LiveRecord<F>> {
+    if (!(struct instanceof Struct))
+      throw new ArgumentError("ERR_INVALID_ARGUMENT", `a cursor is over structs, not over ${show(struct)}`, {
+        actual: struct,
+      });
     this.place(position, 0, true);
     const at = this.place(position, 0, false);
     return struct.cursor(this.data, at, length);

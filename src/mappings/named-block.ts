@@ -23,7 +23,7 @@ const RETRY_MS = 2;
 /** How often a leaver tries to get the attach byte; after that, whoever comes next removes the name. */
 const LEAVE_TRIES = 25;
 
-export const pathOfBlock = (name: unknown): string => `${DIRECTORY}/${PREFIX}${regionName(name)}`;
+export const pathOfBlock = (name: unknown): string => `${DIRECTORY}/${PREFIX}${regionName(name, "map")}`;
 
 /** A block as a user of it has it. */
 export interface Block {

@@ -4,7 +4,7 @@
  * The addon makes system calls and nothing else: it knows no data structure of a region beyond the offsets handed
  * to it. Unless stated otherwise a function returns a non-negative result or a negative errno (`-2` is ENOENT) and
  * never throws for what the system answers; a wrong argument type or an impossible value throws a `TypeError` or
- * `RangeError`. No argument can crash the process: descriptors are checked by the kernel, mappings are small
+ * `RangeError`, but whole numbers that the system's own calls refuse with EBADF or EINVAL are refused so here. No argument can crash the process: descriptors are checked by the kernel, mappings are small
  * integers looked up in a table of the calling environment (main thread or worker), offsets are checked against the
  * length of the mapping. Every function of a mapping answers -EBADF when it is closed or another environment's, and
  * those that sleep, wake or ring answer -EROFS for a read-only one: its private pages are nobody else's.
@@ -312,12 +312,12 @@ export interface NativeAddon {
   /** pthread_cond_signal(3p) or pthread_cond_broadcast(3p) on a thread of its own, which cannot be interrupted. */
   cond_signal(cond: number, broadcasts: boolean): PendingCall | number;
 
-  /** mq_open(3); 0 for both sizes gives the system's. A descriptor, or -errno. */
-  mq_open(name: string, oflag: number, mode: number, mq_maxmsg: number, mq_msgsize: number): number;
+  /** mq_open(3); the sizes are the system's unless they `areGiven`. A descriptor, or -errno. */
+  mq_open(name: string, oflag: number, mode: number, mq_maxmsg: number, mq_msgsize: number, areGiven: boolean): number;
   mq_unlink(name: string): number;
   /** Fills {@link MqueueField}. */
   mq_getattr(mqdes: number, target: Float64Array): number;
-  /** Sets O_NONBLOCK or not; fills in what was before. */
+  /** Sets O_NONBLOCK or not, -EINVAL for other flags; fills in what was before. */
   mq_setattr(mqdes: number, mq_flags: number, target: Float64Array): number;
   /** With timeout 0 without waiting (-ETIMEDOUT); otherwise on this thread for 50 ms at most: -EINTR. -EAGAIN: the queue is one that does not wait. */
   mq_send(mqdes: number, msg: Uint8Array, prio: number, timeoutMs: number): number;
@@ -374,4 +374,4 @@ export interface NativeAddon {
   msg_remove(id: number): number;
 }
 
-export const NATIVE_ABI = 8;
+export const NATIVE_ABI = 9;

@@ -1,6 +1,7 @@
 import { constants } from "node:os";
 import { knownOptions } from "../base/arguments.js";
 import type { SignalOption, WaitOptions } from "../base/deadline.js";
+import { fieldsOf } from "./fields.js";
 import { SystemCallError } from "./system-call-error.js";
 
 /** A time as C has it. */
@@ -13,7 +14,8 @@ export interface Timespec {
 
 const refusal = (syscall: string): SystemCallError => new SystemCallError(-constants.errno.EINVAL, syscall);
 
-function millisecondsOf({ tv_sec, tv_nsec }: Timespec, syscall: string): number {
+function millisecondsOf(time: Timespec, syscall: string): number {
+  const { tv_sec, tv_nsec } = fieldsOf(time, syscall, "the time");
   const isTime = Number.isSafeInteger(tv_sec) && Number.isSafeInteger(tv_nsec) && tv_nsec >= 0 && tv_nsec < 1e9;
   if (!isTime) throw refusal(syscall);
   return tv_sec * 1000 + tv_nsec / 1e6;
@@ -33,12 +35,12 @@ export const until = (moment: Timespec, options: SignalOption | undefined, sysca
 
 /** The same for system calls that refuse a moment before 1970. @throws SystemCallError EINVAL */
 export function untilSince1970(moment: Timespec, options: SignalOption | undefined, syscall: string): WaitOptions {
-  if (moment.tv_sec < 0) throw refusal(syscall);
+  if (fieldsOf(moment, syscall, "the time").tv_sec < 0) throw refusal(syscall);
   return until(moment, options, syscall);
 }
 
 /** A wait of so long. @throws SystemCallError EINVAL if it is negative */
 export function within(time: Timespec, options: SignalOption | undefined, syscall: string): WaitOptions {
-  if (time.tv_sec < 0) throw refusal(syscall);
+  if (fieldsOf(time, syscall, "the time").tv_sec < 0) throw refusal(syscall);
   return withSignal(millisecondsOf(time, syscall), options, syscall);
 }

@@ -5,8 +5,20 @@ import { show, wholeNumber } from "../../base/arguments.js";
 /** Memory that structs can lie in: of a process, a region, a mapping or a message. */
 export type MemoryLike = ArrayBufferLike | ArrayBufferView;
 
+/** Node 20 has no property that says so. */
+function isDetached(buffer: ArrayBuffer): boolean {
+  try {
+    return buffer.byteLength === 0 && new DataView(buffer).byteLength !== 0;
+  } catch {
+    return true;
+  }
+}
+
 /** All of some memory. @throws ERR_INVALID_ARGUMENT */
 export function viewOf(memory: unknown): DataView {
+  const buffer: unknown = ArrayBuffer.isView(memory) ? memory.buffer : memory;
+  if (types.isArrayBuffer(buffer) && isDetached(buffer))
+    throw new ArgumentError("ERR_INVALID_ARGUMENT", "memory must not be detached: it was transferred elsewhere");
   if (ArrayBuffer.isView(memory)) return new DataView(memory.buffer, memory.byteOffset, memory.byteLength);
   if (types.isAnyArrayBuffer(memory)) return new DataView(memory);
   throw new ArgumentError(

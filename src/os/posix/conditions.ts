@@ -4,6 +4,7 @@ import { deadlineOf, now, onlyWaitOptions, signalOf, type WaitOptions } from "..
 import { ArgumentError } from "../../base/errors.js";
 import { native } from "../../native/addon.js";
 import { callSync, pause, type Interruption } from "../blocking-call.js";
+import { fieldsOf } from "../fields.js";
 import { rangeOf, type RawMemory } from "../raw-memory.js";
 import { answerOf, SystemCallError } from "../system-call-error.js";
 import { CLOCK_REALTIME } from "./constants.js";
@@ -48,7 +49,8 @@ function idOf(cond: PthreadCond, syscall: string): number {
  */
 export function pthread_cond_init(place: Mapped, attributes: { clock?: number } = {}): PthreadCond {
   const { memory, offset } = rangeOf(place, "pthread_cond_init");
-  const id = native.cond_init(memory.id, offset, attributes.clock ?? CLOCK_REALTIME);
+  const { clock = CLOCK_REALTIME } = fieldsOf(attributes, "pthread_cond_init", "attributes");
+  const id = native.cond_init(memory.id, offset, clock);
   return new PthreadCond(answerOf(id, "pthread_cond_init"), memory);
 }
 

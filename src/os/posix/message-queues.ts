@@ -1,10 +1,10 @@
 import type { SignalOption, WaitOptions } from "../../base/deadline.js";
 import { native } from "../../native/addon.js";
 import { MqueueField, MQUEUE_FIELDS, type NativeMessage, type PendingCall } from "../../native/contract.js";
+import { fieldsOf } from "../fields.js";
 import { callAsync, callSync, MUST_WAIT, type BlockingCall } from "../blocking-call.js";
 import { answerOf, nameOf } from "../system-call-error.js";
 import { untilSince1970, type Timespec } from "../timespec.js";
-import { O_NONBLOCK } from "./constants.js";
 
 /** Facts about a message queue; `struct mq_attr` in C. */
 export interface MqAttributes {
@@ -53,10 +53,14 @@ export function mq_open(
   name: string,
   oflag: number,
   mode = 0o600,
-  attributes: { mq_maxmsg: number; mq_msgsize: number } = { mq_maxmsg: 0, mq_msgsize: 0 },
+  attributes?: { mq_maxmsg: number; mq_msgsize: number },
 ): number {
-  const { mq_maxmsg, mq_msgsize } = attributes;
-  return answerOf(native.mq_open(nameOf(name, "mq_open"), oflag, mode, mq_maxmsg, mq_msgsize), "mq_open", name);
+  const areGiven = attributes !== undefined;
+  const { mq_maxmsg, mq_msgsize } = areGiven
+    ? fieldsOf(attributes, "mq_open", "attributes")
+    : { mq_maxmsg: 0, mq_msgsize: 0 };
+  const queue = native.mq_open(nameOf(name, "mq_open"), oflag, mode, mq_maxmsg, mq_msgsize, areGiven);
+  return answerOf(queue, "mq_open", name);
 }
 
 /** Removes a name; the queue stays for those who have it open: mq_unlink(3). @throws SystemCallError ENOENT, EACCES */
@@ -89,10 +93,14 @@ function attributesNow(mqdes: number, syscall: string): MqAttributes {
   return attributesOf(fields);
 }
 
-/** Sets or clears O_NONBLOCK, and answers what was before: mq_setattr(3). @throws SystemCallError EBADF, EINVAL */
+/**
+ * Sets or clears O_NONBLOCK, and answers what was before: mq_setattr(3).
+ * @param attributes `mq_flags`: O_NONBLOCK or 0
+ * @throws SystemCallError EBADF, EINVAL (another flag)
+ */
 export function mq_setattr(mqdes: number, attributes: { mq_flags: number }): MqAttributes {
   const fields = new Float64Array(MQUEUE_FIELDS);
-  answerOf(native.mq_setattr(mqdes, attributes.mq_flags & O_NONBLOCK, fields), "mq_setattr");
+  answerOf(native.mq_setattr(mqdes, fieldsOf(attributes, "mq_setattr", "attributes").mq_flags, fields), "mq_setattr");
   return attributesOf(fields);
 }
 

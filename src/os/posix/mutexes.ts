@@ -4,6 +4,7 @@ import { deadlineOf, onlyWaitOptions, signalOf, type WaitOptions } from "../../b
 import { ArgumentError } from "../../base/errors.js";
 import { native } from "../../native/addon.js";
 import { callSync, MUST_WAIT, mustWaitFor, PendingCalls, poll, type Interruption } from "../blocking-call.js";
+import { fieldsOf } from "../fields.js";
 import { rangeOf, type RawMemory } from "../raw-memory.js";
 import { answerOf, SystemCallError } from "../system-call-error.js";
 import { PTHREAD_MUTEX_NORMAL, PTHREAD_MUTEX_STALLED } from "./constants.js";
@@ -74,7 +75,8 @@ export const lockedOf = (result: number): PthreadLocked => (result === 1 ? "EOWN
  */
 export function pthread_mutex_init(place: Mapped, attributes: PthreadMutexAttributes = {}): PthreadMutex {
   const { memory, offset } = rangeOf(place, "pthread_mutex_init");
-  const { type = PTHREAD_MUTEX_NORMAL, robust = PTHREAD_MUTEX_STALLED } = attributes;
+  const given = fieldsOf(attributes, "pthread_mutex_init", "attributes");
+  const { type = PTHREAD_MUTEX_NORMAL, robust = PTHREAD_MUTEX_STALLED } = given;
   return new PthreadMutex(answerOf(native.mutex_init(memory.id, offset, type, robust), "pthread_mutex_init"), memory);
 }
 

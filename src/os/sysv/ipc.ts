@@ -1,7 +1,9 @@
 import { constants } from "node:os";
+import { knownOptions, wholeNumber } from "../../base/arguments.js";
 import { native } from "../../native/addon.js";
 import { IPC_FIELDS, IpcField } from "../../native/contract.js";
 import type { BlockingCall } from "../blocking-call.js";
+import { fieldsOf } from "../fields.js";
 import { answerOf, nameOf } from "../system-call-error.js";
 
 const { EIDRM, EINVAL } = constants.errno;
@@ -50,8 +52,32 @@ export function statOf(fill: (target: Float64Array) => number, syscall: string):
   return { perm, own: fields.subarray(IpcField.own) };
 }
 
-/** The bits of a mode that IPC_SET takes. */
-export const RIGHTS = 0o777;
+/** The bits of a mode that IPC_SET takes; IPC_STAT answers flags of the kind above them. */
+const RIGHTS = 0o777;
+const MOST_MODE = 0xffff;
+const MOST_ID = 2 ** 32 - 1;
+/** All that IPC_STAT answers may be given back, as C does; what cannot be changed stays. */
+const PERM: readonly (keyof IpcPerm)[] = ["uid", "gid", "mode", "key", "cuid", "cgid"];
+
+/**
+ * What IPC_SET is to set: what was given, and what is there for the rest.
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_OUT_OF_RANGE
+ */
+export function changeOf<T extends IpcChange>(
+  change: T | undefined,
+  syscall: string,
+  own: readonly (keyof T & string)[] = [],
+): { given: Partial<T>; over: (perm: IpcPerm) => { uid: number; gid: number; mode: number } } {
+  const given = knownOptions(fieldsOf(change as T, syscall, "what IPC_SET sets"), [...PERM, ...own], syscall);
+  return {
+    given,
+    over: (perm) => ({
+      uid: wholeNumber(given.uid ?? perm.uid, "uid", 0, MOST_ID),
+      gid: wholeNumber(given.gid ?? perm.gid, "gid", 0, MOST_ID),
+      mode: wholeNumber(given.mode ?? perm.mode, "mode", 0, MOST_MODE) & RIGHTS,
+    }),
+  };
+}
 
 /** A time of the system's, seconds since 1970; undefined for never. */
 export const timeOf = (seconds: number): Date | undefined => (seconds === 0 ? undefined : new Date(seconds * 1000));

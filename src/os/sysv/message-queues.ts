@@ -6,7 +6,7 @@ import type { NativeMessage, PendingCall } from "../../native/contract.js";
 import { callAsync, callSync, mustWaitFor, type BlockingCall } from "../blocking-call.js";
 import { answerOf, SystemCallError } from "../system-call-error.js";
 import { IPC_NOWAIT, IPC_RMID, IPC_SET, IPC_STAT, MSG_COPY } from "./constants.js";
-import { endingWhenRemoved, RIGHTS, statOf, timeOf, type IpcChange, type IpcPerm } from "./ipc.js";
+import { changeOf, endingWhenRemoved, statOf, timeOf, type IpcChange, type IpcPerm } from "./ipc.js";
 
 const { EAGAIN, EINVAL, ENOMSG } = constants.errno;
 
@@ -97,6 +97,7 @@ export function msgsndSync(msqid: number, type: number, message: Uint8Array, msg
 }
 
 function receiving(msqid: number, msgsz: number, msgtyp: number, msgflg: number): BlockingCall<SysvMessage> {
+  if (Number.isInteger(msgsz) && msgsz < 0) throw new SystemCallError(-EINVAL, "msgrcv");
   const target = new Uint8Array(wholeNumber(msgsz, "msgsz", 0, MOST_BYTES));
   const found = new Float64Array(1);
   const neverWaits = (msgflg & IPC_NOWAIT) !== 0;
@@ -153,9 +154,10 @@ export function msgctl(msqid: number, cmd: number, change: IpcChange & { msg_qby
 export function msgctl(msqid: number, cmd: number, change?: IpcChange & { msg_qbytes?: number }): MsqidDs | undefined {
   if (cmd === IPC_STAT) return facts(msqid);
   if (cmd === IPC_SET) {
+    const { given, over } = changeOf(change, "msgctl", ["msg_qbytes"]);
     const { msg_perm, msg_qbytes: before } = facts(msqid);
-    const { uid, gid, mode, msg_qbytes = before } = { ...msg_perm, ...change };
-    answerOf(native.msg_set(msqid, uid, gid, mode & RIGHTS, msg_qbytes), "msgctl");
+    const { uid, gid, mode } = over(msg_perm);
+    answerOf(native.msg_set(msqid, uid, gid, mode, given.msg_qbytes ?? before), "msgctl");
   } else answerOf(cmd === IPC_RMID ? native.msg_remove(msqid) : -EINVAL, "msgctl");
   return undefined;
 }

@@ -1,12 +1,14 @@
 import { constants } from "node:os";
-import { wholeNumber } from "../../base/arguments.js";
+import { show, wholeNumber } from "../../base/arguments.js";
 import type { SignalOption, WaitOptions } from "../../base/deadline.js";
+import { ArgumentError } from "../../base/errors.js";
 import { native } from "../../native/addon.js";
 import { callAsync, callSync, mustWaitFor, type BlockingCall } from "../blocking-call.js";
+import { fieldsOf } from "../fields.js";
 import { answerOf, SystemCallError } from "../system-call-error.js";
 import { within, type Timespec } from "../timespec.js";
 import { GETALL, IPC_NOWAIT, IPC_SET, IPC_STAT, SETALL, SETVAL } from "./constants.js";
-import { endingWhenRemoved, RIGHTS, statOf, timeOf, type IpcChange, type IpcPerm } from "./ipc.js";
+import { changeOf, endingWhenRemoved, statOf, timeOf, type IpcChange, type IpcPerm } from "./ipc.js";
 
 const { EAGAIN } = constants.errno;
 
@@ -45,6 +47,11 @@ export function semget(key: number, nsems: number, semflg: number): number {
 
 /** A call of semop; undefined flags are 0, and numbers are those of C's short integers. */
 function operating(semid: number, sops: readonly SemBuf[], syscall = "semop"): BlockingCall {
+  if (!Array.isArray(sops))
+    throw new ArgumentError("ERR_INVALID_ARGUMENT", `${syscall}: sops must be an array, not ${show(sops)}`, {
+      actual: sops,
+    });
+  for (const operation of sops as readonly SemBuf[]) fieldsOf(operation, syscall, "an operation");
   const numbers = Float64Array.from(
     sops.flatMap(({ sem_num, sem_op, sem_flg = 0 }) => [
       wholeNumber(sem_num, "sem_num", 0, 65535),
@@ -151,21 +158,29 @@ export function semctl(
 ): number | number[] | SemidDs {
   if (cmd === IPC_STAT) return facts(semid);
   if (cmd === IPC_SET) {
-    const { uid, gid, mode } = { ...facts(semid).sem_perm, ...(argument as IpcChange | undefined) };
-    return answerOf(native.sem_set(semid, uid, gid, mode & RIGHTS), "semctl");
+    const { over } = changeOf(argument as IpcChange | undefined, "semctl");
+    const { uid, gid, mode } = over(facts(semid).sem_perm);
+    return answerOf(native.sem_set(semid, uid, gid, mode), "semctl");
   }
-  if (cmd === GETALL || cmd === SETALL) return all(semid, cmd === SETALL ? (argument as readonly number[]) : undefined);
+  if (cmd === GETALL) return valuesOf(semid);
+  if (cmd === SETALL) return setValues(semid, argument);
   const value = cmd === SETVAL ? wholeNumber(argument, "val", -(2 ** 31), 2 ** 31 - 1) : 0;
   return answerOf(native.sem_command(semid, semnum, cmd, value), "semctl");
 }
 
-function all(semid: number, wanted: readonly number[] | undefined): number | number[] {
+function valuesOf(semid: number): number[] {
+  const values = new Float64Array(facts(semid).sem_nsems);
+  answerOf(native.sem_values(semid, values, false), "semctl");
+  return [...values];
+}
+
+function setValues(semid: number, wanted: unknown): number {
+  if (!Array.isArray(wanted))
+    throw new ArgumentError("ERR_INVALID_ARGUMENT", `semctl: SETALL needs an array of values, not ${show(wanted)}`, {
+      actual: wanted,
+    });
   const { sem_nsems } = facts(semid);
   const values = new Float64Array(sem_nsems);
-  if (wanted === undefined) {
-    answerOf(native.sem_values(semid, values, false), "semctl");
-    return [...values];
-  }
   if (wanted.length !== sem_nsems) wholeNumber(wanted.length, "the number of values", sem_nsems, sem_nsems);
   values.set(wanted.map((value) => wholeNumber(value, "a value", 0, 65535)));
   return answerOf(native.sem_values(semid, values, true), "semctl");

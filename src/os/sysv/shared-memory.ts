@@ -2,7 +2,7 @@ import { native } from "../../native/addon.js";
 import { isLost, rangeOf, remember, unmapUsers } from "../raw-memory.js";
 import { answerOf, SystemCallError } from "../system-call-error.js";
 import { IPC_SET, IPC_STAT } from "./constants.js";
-import { RIGHTS, statOf, timeOf, type IpcChange, type IpcPerm } from "./ipc.js";
+import { changeOf, statOf, timeOf, type IpcChange, type IpcPerm } from "./ipc.js";
 
 /** Facts about a segment; `struct shmid_ds` in C. */
 export interface ShmidDs {
@@ -77,8 +77,9 @@ export function shmctl(shmid: number, cmd: number, change: IpcChange): undefined
 export function shmctl(shmid: number, cmd: number, change?: IpcChange): ShmidDs | undefined {
   if (cmd === IPC_STAT) return facts(shmid);
   if (cmd === IPC_SET) {
-    const { uid, gid, mode } = { ...facts(shmid).shm_perm, ...change };
-    answerOf(native.shm_set(shmid, uid, gid, mode & RIGHTS), "shmctl");
+    const { over } = changeOf(change, "shmctl");
+    const { uid, gid, mode } = over(facts(shmid).shm_perm);
+    answerOf(native.shm_set(shmid, uid, gid, mode), "shmctl");
   } else answerOf(native.shm_command(shmid, cmd), "shmctl");
   return undefined;
 }
