@@ -6,11 +6,39 @@ _shmkit_names() {
     if [[ "$name" == "$word"* ]]; then COMPREPLY+=("$(printf %q "$name")"); fi
   done < <(shmkit ls --names 2>/dev/null)
 }
+# Of a program behind so many arguments; the options in the second argument take a value.
+_shmkit_program() {
+  local at behind="" arguments=0
+  for ((at = 2; at < COMP_CWORD; at++)); do
+    case "${COMP_WORDS[at]}" in
+      --) if [ -n "$behind" ]; then arguments=$((arguments + 1)); fi; behind=yes ;;
+      -?*)
+        if [ -n "$behind" ]; then arguments=$((arguments + 1))
+        elif [[ " $2 " == *" ${COMP_WORDS[at]} "* ]]; then
+          at=$((at + 1))
+          if [ "${COMP_WORDS[at]}" = "=" ]; then at=$((at + 1)); fi
+        fi ;;
+      *) arguments=$((arguments + 1)) ;;
+    esac
+  done
+  if [ "$arguments" -lt "$1" ]; then return 1; fi
+  COMPREPLY=()
+  if [ "$arguments" -gt "$1" ]; then return 0; fi
+  if [[ -z "$behind" && "$word" == -* ]]; then return 1; fi
+  if [[ "$word" != */* ]]; then COMPREPLY=($(compgen -c -- "$word")); fi
+  return 0
+}
 _shmkit() {
   local word="${COMP_WORDS[COMP_CWORD]}" words=""
   if [ "$COMP_CWORD" -eq 1 ]; then
     words="demo ls inspect top send recv lock rm ipcs ipcrm clean doctor bench struct example completion --help --version"
-  elif [[ "$word" == -* ]]; then
+    COMPREPLY=($(compgen -W "$words" -- "$word"))
+    return
+  fi
+  case "${COMP_WORDS[1]}" in
+      lock) _shmkit_program 1 "--timeout -t --conflict-exit-code -E" && return ;;
+  esac
+  if [[ "$word" == -* ]]; then
     case "${COMP_WORDS[1]}" in
       demo) words="--quick --only --limit-mib --json --help" ;;
       ls) words="--json --names --interval --help" ;;

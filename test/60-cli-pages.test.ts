@@ -105,6 +105,20 @@ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _shmkit; for reply in "\${COMPREPLY[@
     assert.deepEqual(await completed("clean", ""), []);
   });
 
+  test("leaves what is behind a program to that, and names programs in its place", async () => {
+    const region = await joined("complete");
+    await region.mutex("m");
+    const address = `${region.name}/m`;
+    assert.deepEqual(await completed("lock", "-t", "5s", `${region.name}/`), [address]);
+    for (const before of [[address], ["--timeout", "=", "5s", address], ["-n", address, "--"]]) {
+      const found = await completed("lock", ...before, "ba");
+      assert.ok(found.includes("bash"), found.join(" "));
+    }
+    assert.deepEqual(await completed("lock", address, "--sh"), ["--shared"]);
+    assert.deepEqual(await completed("lock", address, "make", "-"), []);
+    assert.deepEqual(await completed("lock", address, "--", "make", region.name), []);
+  });
+
   test("completes regions, and addresses whatever is in their names, without carrying it out", async () => {
     const region = await joined("complete");
     const folder = mkdtempSync(join(tmpdir(), "shmkit-completion-"));

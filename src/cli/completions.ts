@@ -9,6 +9,15 @@ export const COMPLETIONS: Readonly<Record<"bash" | "zsh" | "fish", (commands: re
   fish,
 };
 
+/** Behind its own arguments a command that runs a program leaves the completion to that: of commands first, then files. */
+function bashProgram(command: Command): string[] {
+  if (command.programAt === undefined) return [];
+  const valued = optionsOf(command).flatMap(({ name, short, type }) =>
+    type === "string" ? [`--${name}`, ...(short === undefined ? [] : [`-${short}`])] : [],
+  );
+  return [`      ${command.name}) _shmkit_program ${command.programAt} "${valued.join(" ")}" && return ;;`];
+}
+
 /** What bash does for the arguments of a command; undefined for files. */
 function bashArguments({ completes }: Command): string | undefined {
   if (completes === "regions" || completes === "addresses") return `_shmkit_names ${completes}; return`;
@@ -36,11 +45,39 @@ function bash(commands: readonly Command[]): string {
     if [[ "$name" == "$word"* ]]; then COMPREPLY+=("$(printf %q "$name")"); fi
   done < <(${ADDRESSES})
 }
+# Of a program behind so many arguments; the options in the second argument take a value.
+_shmkit_program() {
+  local at behind="" arguments=0
+  for ((at = 2; at < COMP_CWORD; at++)); do
+    case "\${COMP_WORDS[at]}" in
+      --) if [ -n "$behind" ]; then arguments=$((arguments + 1)); fi; behind=yes ;;
+      -?*)
+        if [ -n "$behind" ]; then arguments=$((arguments + 1))
+        elif [[ " $2 " == *" \${COMP_WORDS[at]} "* ]]; then
+          at=$((at + 1))
+          if [ "\${COMP_WORDS[at]}" = "=" ]; then at=$((at + 1)); fi
+        fi ;;
+      *) arguments=$((arguments + 1)) ;;
+    esac
+  done
+  if [ "$arguments" -lt "$1" ]; then return 1; fi
+  COMPREPLY=()
+  if [ "$arguments" -gt "$1" ]; then return 0; fi
+  if [[ -z "$behind" && "$word" == -* ]]; then return 1; fi
+  if [[ "$word" != */* ]]; then COMPREPLY=($(compgen -c -- "$word")); fi
+  return 0
+}
 _shmkit() {
   local word="\${COMP_WORDS[COMP_CWORD]}" words=""
   if [ "$COMP_CWORD" -eq 1 ]; then
     words="${commands.map(({ name }) => name).join(" ")} --help --version"
-  elif [[ "$word" == -* ]]; then
+    COMPREPLY=($(compgen -W "$words" -- "$word"))
+    return
+  fi
+  case "\${COMP_WORDS[1]}" in
+${commands.flatMap(bashProgram).join("\n")}
+  esac
+  if [[ "$word" == -* ]]; then
     case "\${COMP_WORDS[1]}" in
 ${commands.map((command) => `      ${command.name}) words="${options(command)}" ;;`).join("\n")}
     esac
