@@ -56,6 +56,7 @@ export class Barrier {
     get parties(): number;
     enrol(options?: WaitOptions): Promise<void>;
     enrolSync(options?: WaitOptions): void;
+    tryEnrol(): boolean;
     arrive(options?: WaitOptions): Promise<void>;
     arriveSync(options?: WaitOptions): void;
     tryArrive(): boolean;
@@ -1194,6 +1195,7 @@ export class SharedEvent {
     set(): void;
     reset(options?: WaitOptions): Promise<void>;
     resetSync(options?: WaitOptions): void;
+    tryReset(): boolean;
     wait(options?: WaitOptions): Promise<void>;
     waitSync(options?: WaitOptions): void;
     tryWait(): boolean;

@@ -3,6 +3,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { ShmkitError, type SharedEvent } from "shmkit";
+import { BARRIER } from "#src/layout/barrier.js";
+import { EVENT } from "#src/layout/event.js";
+import { PAGE_BYTES } from "#src/layout/region-header.js";
 import { joinRegion } from "./helpers/process-regions.js";
 import { uniqueRegionName } from "./helpers/leftovers.js";
 import { ProcessMember } from "./helpers/process-member.js";
@@ -35,6 +38,27 @@ describe("an event with manual reset", () => {
     assert.equal((await app.event("other", { set: true })).isSet, true);
     await assert.rejects(app.event("e", { manualReset: false }), code("ERR_OPTIONS_DIFFER"));
   });
+});
+
+test("what takes a lock is tried, and not while another member is in the middle of something", async (t) => {
+  const app = await joinRegion(t, uniqueRegionName("event-try"));
+  const event = await app.event("e", { set: true });
+  const barrier = await app.barrier("b");
+  const words = new Int32Array(app.buffer);
+  const tries = [
+    [event, EVENT.at.lock, () => event.tryReset()],
+    [barrier, BARRIER.at.monitor, () => barrier.tryEnrol()],
+  ] as const;
+  for (const [object, offset, attempt] of tries) {
+    const lock = (object.ref.page * PAGE_BYTES + offset) / 4;
+    // As if the member of the next slot were amid a change.
+    words[lock] = app.slot + 2;
+    assert.equal(attempt(), false);
+    words[lock] = 0;
+    assert.equal(attempt(), true);
+  }
+  assert.equal(event.isSet, false);
+  assert.deepEqual(barrier.statistics().expected, [app.slot]);
 });
 
 describe("an event that resets by itself", () => {

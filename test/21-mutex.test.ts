@@ -207,6 +207,19 @@ describe("run", () => {
     );
   });
 
+  test("without words says so, whichever is asked for", async (t) => {
+    const app = await joinRegion(t, uniqueRegionName("mutex-wordless"));
+    const mutex = await app.mutex("m", { words: 0 });
+    const guard = await mutex.lock();
+    const refused = {
+      code: "ERR_OUT_OF_RANGE",
+      message: `${mutex.address} guards no words: it was made with words: 0`,
+    };
+    assert.throws(() => guard.get(0), refused);
+    assert.throws(() => guard.set(0, 1), refused);
+    guard.release();
+  });
+
   test("does not disturb who has closed the region meanwhile", async (t) => {
     const app = await joinRegion(t, uniqueRegionName("mutex-run-closed"));
     const mutex = await app.mutex("m");

@@ -167,7 +167,10 @@ describe("a flag", () => {
     mine.setSync();
     yours.clearSync();
     mine.waitForSync(false);
-    await assert.rejects(mine.waitFor("yes" as never), code("ERR_INVALID_ARGUMENT"));
+    for (const value of ["yes", undefined] as never[]) {
+      await assert.rejects(mine.waitFor(value), code("ERR_INVALID_ARGUMENT"));
+      assert.throws(() => mine.waitForSync(value), code("ERR_INVALID_ARGUMENT"));
+    }
   });
 });
 

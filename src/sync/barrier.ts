@@ -132,11 +132,12 @@ export function barrierStatistics(member: Member, base: number): BarrierStatisti
  * import { open } from "shmkit";
  *
  * const app = await open("api-barrier");
- * const step = await app.barrier("step", { parties: 1 });
- * for (let n = 0; n < 2; n++) {
- *   const { generation, leader, lost } = await step.wait({ timeoutMs: 10_000 });
- *   console.log(generation, leader, lost); // 0 true [], 1 true []
- * }
+ * const other = await open("api-barrier"); // as another process would
+ * const [step, theirs] = [await app.barrier("step", { parties: 2 }), await other.barrier("step", { parties: 2 })];
+ * const waiting = step.wait({ timeoutMs: 10_000 });
+ * console.log(theirs.statistics().arrived.length, (await theirs.wait()).leader); // 1 true
+ * console.log(await waiting); // { generation: 0, leader: false, lost: [] }
+ * await other.close();
  * await app.close();
  * ```
  */
@@ -167,6 +168,11 @@ export class Barrier extends MonitorObject {
   /** {@link enrol}, blocking the thread if it must wait. */
   enrolSync(options?: WaitOptions): void {
     this.context.waits.sync(this.enrolling(), onlyWaitOptions(options, "barrier enrolSync"));
+  }
+
+  /** {@link enrol}, unless another member is in the middle of something here: whether it has. Never waits. @throws ERR_OUT_OF_RANGE, ERR_CLOSED, ERR_REGION_LOST */
+  tryEnrol(): boolean {
+    return this.context.waits.try(this.enrolling()) !== BLOCKED;
   }
 
   /** Arrives without waiting for the others; again before it opens, it has arrived already. Errors as {@link enrol}. */

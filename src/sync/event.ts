@@ -156,6 +156,11 @@ export class SharedEvent extends NamedObject {
     this.context.waits.sync(this.resetting(), onlyWaitOptions(options, "event resetSync"));
   }
 
+  /** {@link reset}, unless another member is in the middle of something here: whether it did. Never waits. @throws ERR_CLOSED, ERR_REGION_LOST */
+  tryReset(): boolean {
+    return this.context.waits.try(this.resetting()) !== BLOCKED;
+  }
+
   /** Resolves as soon as it is set, or was since the call. @throws ERR_TIMEOUT, the signal's reason, ERR_CLOSED, ERR_REGION_LOST */
   async wait(options?: WaitOptions): Promise<void> {
     return this.context.waits.async(this.waiting(this.queue), onlyWaitOptions(options, "event wait"));

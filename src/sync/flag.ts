@@ -1,5 +1,6 @@
 import * as words from "#words";
-import { flag } from "../base/arguments.js";
+import { show } from "../base/arguments.js";
+import { ArgumentError } from "../base/errors.js";
 import { onlyWaitOptions, type WaitOptions } from "../base/deadline.js";
 import { FLAG, FLAG_BYTES } from "../layout/flag.js";
 import { Op } from "../layout/member-slot.js";
@@ -116,11 +117,11 @@ export class Flag extends NamedObject {
 
   /** Resolves as soon as it is as told, at once if it is. @throws ERR_TIMEOUT, the signal's reason, ERR_CLOSED, ERR_REGION_LOST */
   async waitFor(value: boolean, options?: WaitOptions): Promise<void> {
-    return this.context.waits.async(this.being(flag(value, "value")), onlyWaitOptions(options, "flag waitFor"));
+    return this.context.waits.async(this.being(value), onlyWaitOptions(options, "flag waitFor"));
   }
   /** {@link waitFor}, blocking the thread. */
   waitForSync(value: boolean, options?: WaitOptions): void {
-    this.context.waits.sync(this.being(flag(value, "value")), onlyWaitOptions(options, "flag waitForSync"));
+    this.context.waits.sync(this.being(value), onlyWaitOptions(options, "flag waitForSync"));
   }
 
   /** How it is now; looks without locking. @throws ERR_CLOSED, ERR_REGION_LOST */
@@ -151,6 +152,10 @@ export class Flag extends NamedObject {
   }
 
   private being(value: boolean): Waitable<void> {
+    if (typeof value !== "boolean")
+      throw new ArgumentError("ERR_INVALID_ARGUMENT", `value must be true or false, not ${show(value)}`, {
+        actual: value,
+      });
     return {
       sinceAt: this.sinceAt,
       what: `waiting for ${this.address} to be ${value}`,

@@ -1,5 +1,5 @@
 import * as words from "#words";
-import { ShmkitError } from "../base/errors.js";
+import { ArgumentRangeError, ShmkitError } from "../base/errors.js";
 import { flag, knownOptions, wholeNumber } from "../base/arguments.js";
 import { MUTEX_BYTES, MUTEX_WAITER_BYTES, MUTEX_WORDS } from "../layout/lock.js";
 import { Op } from "../layout/member-slot.js";
@@ -446,13 +446,22 @@ export class Mutex extends NamedObject {
   /** @internal */
   readWord(guard: MutexGuard, index: number): number {
     this.checkHeld(guard);
-    wholeNumber(index, "index", 0, this.wordCount - 1);
+    this.checkIndex(index);
     return words.read(this.words, this.journal.guarded + index);
   }
+  private checkIndex(index: number): void {
+    if (this.wordCount > 0) wholeNumber(index, "index", 0, this.wordCount - 1);
+    else
+      throw new ArgumentRangeError("ERR_OUT_OF_RANGE", `${this.address} guards no words: it was made with words: 0`, {
+        path: this.address,
+        actual: index,
+      });
+  }
+
   /** @internal */
   writeWord(guard: MutexGuard, index: number, value: number): void {
     this.checkHeld(guard);
-    wholeNumber(index, "index", 0, this.wordCount - 1);
+    this.checkIndex(index);
     journalledWrite(this.journal, index, value);
   }
   /** @internal */

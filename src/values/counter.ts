@@ -78,7 +78,9 @@ export const counterPlan = ({ geometry }: Member): ObjectPlan => ({
 });
 
 /**
- * A named signed 64-bit integer that every member of the region sees: an AtomicInt64 between processes. Reads take no lock. A member that dies while it
+ * A named signed 64-bit integer that every member of the region sees: an AtomicInt64 between processes. Reads take no lock, and
+ * are what a try to wait would be; an update waits for nobody but a member that is in the middle of one, as long as `timeoutMs`
+ * allows: 0 tries. So there are no `try` forms. A member that dies while it
  * updates either did or did not: never half, and the region's `memberDied` event says which.
  * @example
  * ```ts

@@ -101,6 +101,13 @@ const EVENTS: CrashOperation[] = [
       (witness) => !isSet(witness),
     ),
   ),
+  onEvent("try to reset", ["SharedEvent.tryReset"], { ...GATE, set: true }, ({ mine }) =>
+    does(
+      ["event.reset"],
+      () => assert.equal(mine.tryReset(), true),
+      (witness) => !isSet(witness),
+    ),
+  ),
   onEvent("reset asynchronously while another is at it", ["SharedEvent.reset"], { ...GATE, set: true }, (stage) => {
     const settle = stage.hold(EVENT.at.lock);
     const act = (): void => {
@@ -267,10 +274,10 @@ const BARRIERS: CrashOperation[] = [
   }),
   onBarrier(
     "take a lost place",
-    ["Barrier.enrolSync"],
+    ["Barrier.tryEnrol"],
     (stage) => {
       stage.world.words[(stage.mine.ref.page * PAGE_BYTES + BARRIER.at.places) >> 2] = 0x10000 | 3;
-      return unseen(() => stage.mine.enrolSync(), { goOn: stage.goOn });
+      return unseen(() => assert.equal(stage.mine.tryEnrol(), true), { goOn: stage.goOn });
     },
     1,
   ),
