@@ -132,6 +132,34 @@ describe("a readers–writer lock", () => {
     (await writing).release();
   });
 
+  test("a timeout says who is in the way: those that read, never who waits itself", async (t) => {
+    const name = uniqueRegionName("rwlock");
+    const lock = await lockOf(t, name);
+    const [first, second] = [
+      await (await joinRegion(t, name)).rwlock("l"),
+      await (await joinRegion(t, name)).rwlock("l"),
+    ];
+    const ownerOf = async (wait: Promise<unknown>): Promise<unknown> => {
+      const error = await wait.then(
+        () => assert.fail("it should not have got it"),
+        (reason: unknown) => reason,
+      );
+      assert.ok(error instanceof ShmkitError && error.code === "ERR_TIMEOUT");
+      return (error as { owner?: unknown }).owner;
+    };
+    const quick = { timeoutMs: 5, detectDeadlock: false };
+    const [reads, upgradable] = [await first.lockShared(), await second.lockUpgradable()];
+    assert.match(String(await ownerOf(lock.lock(quick))), /^member 2 /);
+    assert.match(String(await ownerOf(upgradable.upgrade(quick))), /^member 1 \([^)]*\)$/);
+    upgradable.release();
+    assert.match(String(await ownerOf(lock.lock(quick))), /^member 1 \([^)]*\)$/);
+    reads.release();
+    const writes = await first.lock();
+    for (const wait of [lock.lock(quick), lock.lockShared(quick), lock.lockUpgradable(quick)])
+      assert.match(String(await ownerOf(wait)), /^member 1 \([^)]*\)$/);
+    writes.release();
+  });
+
   test("a thousand waits on one lock", async (t) => {
     const lock = await lockOf(t);
     let writers = 0;

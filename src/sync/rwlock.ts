@@ -17,6 +17,7 @@ import {
 } from "../locking/robust-lock.js";
 import { ringAll, ringMember } from "../members/doorbell.js";
 import { BLOCKED, type Blocked, type Member } from "../members/member.js";
+import { memberNames } from "../members/member-info.js";
 import { inSet, leaveSet } from "../members/member-set.js";
 import { timeIndex } from "../members/wait-times.js";
 import { LocalQueue, type Waitable } from "../members/waits.js";
@@ -338,11 +339,19 @@ export class RwLock extends NamedObject {
       attempt,
       // Writers are rung by their turns, readers all together.
       remains: () => false,
-      holder: () => holderOf(this.member, this.base),
+      holder: () => this.inTheWay(),
       givenUp: () => this.aside(givenUp),
       lasts: () => noteGuard(this.member, this.base),
       stalled,
     };
+  }
+
+  /** For messages: who has the lock in its way of writing, or the readers that keep this member from it. */
+  private inTheWay(): string | undefined {
+    const { member, base } = this;
+    if (ownerOf(member, base) !== member.slot) return holderOf(member, base);
+    const readers = rwLockStatistics(member, base).readers.map(({ slot }) => slot);
+    return memberNames(member, readers) ?? holderOf(member, base);
   }
 
   // Reading.

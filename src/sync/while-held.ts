@@ -37,8 +37,5 @@ export function whileHeldSync<G extends Disposable, T>(
 /** What a function given to a Sync form returned. @throws ERR_INVALID_ARGUMENT when it has not done its work yet */
 export function noPromise<T>(returned: T, sync: string, async: string): T {
   if (!types.isPromise(returned)) return returned;
-  throw new ArgumentError(
-    "ERR_INVALID_ARGUMENT",
-    `the function given to ${sync} returned a promise; use ${async}`,
-  );
+  throw new ArgumentError("ERR_INVALID_ARGUMENT", `the function given to ${sync} returned a promise; use ${async}`);
 }
