@@ -15,6 +15,7 @@ const UNNAMED = "struct";
 
 /** A struct to be declared. */
 export interface NamedStruct {
+  /** What is declared. */
   readonly struct: Struct;
   /** Default: its own. */
   readonly name?: string | undefined;
