@@ -18,6 +18,7 @@ const INTENDED = [
   /^completions\/(?:_shmkit|shmkit\.(?:bash|fish))$/,
   /^dist\/[\w/-]+\.d\.ts$/,
   /^dist\/(?:base|cli)\/[\w/-]+\.js(?:\.map)?$/,
+  /^dist\/native\/(?:addon|contract)\.js(?:\.map)?$/,
   ...BUNDLES.map((path) => new RegExp(`^${path.replace(".", "\\.")}(?:\\.map)?$`)),
   ...ENTRY_POINTS.map(({ required }) => new RegExp(`^dist/bundle/${required}\\.(?:cjs|d\\.cts)$`)),
   /^dist\/vendor\/[\w-]+\/LICENSE$/,
