@@ -13,6 +13,7 @@
 #include "exit-plan.h"
 #include "exports.h"
 #include "guard.h"
+#include "kept-bytes.h"
 #include "pin.h"
 
 /*
@@ -69,10 +70,26 @@ bool mapping_replace(struct mapping *mapping) {
   return map_empty(mapping->base, mapping->length) != MAP_FAILED;
 }
 
+/* Puts the pages in the place of the mapping's, in one step for whoever accesses these. */
+static bool put_in_place(struct mapping *mapping, void *pages) {
+  if (mremap(pages, mapping->length, mapping->length, MREMAP_MAYMOVE | MREMAP_FIXED, mapping->base) != MAP_FAILED) return true;
+  munmap(pages, mapping->length);
+  return false;
+}
+
+/* As mapping_replace, apart from what calls of the C library rely on. */
+static bool replace_amid_calls(struct mapping *mapping) {
+  void *pages = map_empty(NULL, mapping->length);
+  if (pages == MAP_FAILED) return false;
+  kept_bytes_put(pages, mapping->base, mapping->length);
+  return put_in_place(mapping, pages);
+}
+
 bool mapping_lose(struct mapping *mapping) {
-  /* First: another thread that reads a zero from the new pages must find the loss noted already. */
+  /* First: another thread that reads a zero from the new pages, or is about to make a call on them, must find the loss noted already. */
   atomic_store(&mapping->status[STATUS_LOST], 1);
-  if (!mapping_replace(mapping)) return false;
+  bool is_amid_calls = kept_bytes_are_in(mapping->base, mapping->length);
+  if (!(is_amid_calls ? replace_amid_calls(mapping) : mapping_replace(mapping))) return false;
   drop_pin(mapping);
   return true;
 }
@@ -82,9 +99,7 @@ bool mapping_copy(struct mapping *mapping) {
   if (copy == MAP_FAILED) return false;
   memcpy(copy, mapping->base, mapping->length);
   atomic_store(&mapping->status[STATUS_LOST], 1);
-  if (mremap(copy, mapping->length, mapping->length, MREMAP_MAYMOVE | MREMAP_FIXED, mapping->base) != MAP_FAILED) return true;
-  munmap(copy, mapping->length);
-  return false;
+  return put_in_place(mapping, copy);
 }
 
 static void release_record(struct mapping *mapping) {

@@ -24,8 +24,11 @@
 #include "doorbell.h"
 #include "environment.h"
 #include "exports.h"
+#include "kept-bytes.h"
 #include "mapping.h"
 #include "placed.h"
+
+_Static_assert(sizeof(pthread_mutex_t) <= MOST_KEPT_BYTES, "a larger mutex");
 
 #define LONGEST_PARK_MS 50.0
 #define NAP_MS 1.0
@@ -280,9 +283,18 @@ static bool bears_our_number(pthread_mutex_t *mutex, bool is_robust) {
   return (atomic_load(word_at(mutex, offset)) & WORD_OF_OWNER) == (uint32_t)syscall(SYS_gettid);
 }
 
-static int try_lock(pthread_mutex_t *mutex, bool is_robust) {
+/* A call of the C library's: 0 or errno. It follows the links in the mutex, and asserts its kind and owner, whoever cuts the page off. */
+static int call_library(int (*function)(pthread_mutex_t *), pthread_mutex_t *mutex, struct mapping *mapping) {
+  struct kept_bytes *kept = kept_bytes_begin(mutex, sizeof *mutex);
+  if (kept == NULL) return ENOMEM;
+  int failure = mapping_is_lost(mapping) ? EIO : function(mutex);
+  kept_bytes_end(kept);
+  return failure;
+}
+
+static int try_lock(pthread_mutex_t *mutex, struct mapping *mapping, bool is_robust) {
   if (bears_our_number(mutex, is_robust)) return EBUSY;
-  int failure = pthread_mutex_trylock(mutex);
+  int failure = call_library(pthread_mutex_trylock, mutex, mapping);
   if (failure == ENOTRECOVERABLE && bears_our_number(mutex, is_robust)) {
     /* glibc leaves it locked: nobody else would be told. */
     atomic_uint_least32_t *word = word_at(mutex, word_offset);
@@ -315,7 +327,7 @@ static int64_t lock_again(struct held *held, double milliseconds) {
   bool is_recursive = held->kind == sound_kinds[RECURSIVE] || held->kind == sound_robust_kinds[RECURSIVE];
   bool is_checked = held->kind == sound_kinds[ERRORCHECK] || held->kind == sound_robust_kinds[ERRORCHECK];
   if (is_recursive) {
-    int failure = pthread_mutex_trylock(held->mutex);
+    int failure = call_library(pthread_mutex_trylock, held->mutex, held->mapping);
     if (failure == 0) held->depth++;
     return -failure;
   }
@@ -334,11 +346,11 @@ static int64_t lock(const struct call *call, const struct placed *mutex, double 
   struct held *held = malloc(sizeof *held);
   if (held == NULL) return -ENOMEM;
   *held = (struct held){.mutex = mutex->object, .mapping = mutex->mapping, .environment = call->environment, .kind = kind, .depth = 1};
-  failure = try_lock(held->mutex, is_robust);
+  failure = try_lock(held->mutex, held->mapping, is_robust);
   bool has_slept = failure == EBUSY && milliseconds > 0;
   if (has_slept) {
     sleep_on(mutex, is_robust, milliseconds);
-    failure = try_lock(held->mutex, is_robust);
+    failure = try_lock(held->mutex, held->mapping, is_robust);
   }
   if (failure != 0 && failure != EOWNERDEAD) {
     free(held);
@@ -380,7 +392,7 @@ int64_t mutex_unlock(struct placed *mutex) {
   held = held_of(mutex);
   if (held == NULL) return -EIO;
   bool is_linked = held->link != NULL;
-  failure = is_owner(held) ? pthread_mutex_unlock(held->mutex) : EPERM;
+  failure = is_owner(held) ? call_library(pthread_mutex_unlock, held->mutex, held->mapping) : EPERM;
   /* Of one in the list the contents say whether it still is this thread's. */
   bool is_kept = is_linked ? is_owner(held) : failure == 0 && held->depth > 1;
   if (!is_kept) forget(held);
@@ -398,7 +410,7 @@ int64_t posix_mutex_unlock(struct call *call) {
 int64_t posix_mutex_consistent(struct call *call) {
   struct placed *mutex = call_mutex(call, 0);
   if (call->stopped) return 0;
-  return held_of(mutex) == NULL ? -EPERM : -pthread_mutex_consistent(mutex->object);
+  return held_of(mutex) == NULL ? -EPERM : -call_library(pthread_mutex_consistent, mutex->object, mutex->mapping);
 }
 
 int64_t posix_mutex_depth(struct call *call) {
@@ -444,7 +456,7 @@ int64_t posix_mutex_destroy(struct call *call) {
   struct placed *mutex = call_mutex(call, 0);
   if (call->stopped) return 0;
   if (held_of(mutex) != NULL) return -EBUSY;
-  int failure = pthread_mutex_destroy(mutex->object);
+  int failure = call_library(pthread_mutex_destroy, mutex->object, mutex->mapping);
   if (failure == 0) placed_close(call->environment, mutex);
   return -failure;
 }

@@ -36,6 +36,7 @@ import {
   shm_open,
   shm_unlink,
   SIZEOF_PTHREAD_MUTEX_T,
+  type SystemCallError,
 } from "shmkit/posix";
 import { leftovers, uniqueRegionName } from "./helpers/leftovers.js";
 import { PosixPeer } from "./helpers/posix-peer.js";
@@ -426,6 +427,33 @@ describe("damage", () => {
     await ended;
     holder.kill();
     await holder.ended;
+  });
+
+  test("a file that is cut off in the midst of locking and unlocking ends no process", async () => {
+    const name = `/${uniqueRegionName("mutex")}`;
+    const fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL);
+    const cutter = peer.start(["cut", name]);
+    assert.equal(await cutter.said, "cuts");
+    for (const kind of [{ type: PTHREAD_MUTEX_RECURSIVE }, ROBUST])
+      for (let round = 0; round < 600; round++) {
+        ftruncate(fd, PAGE);
+        const memory = mmap(PAGE, READ_WRITE, MAP_SHARED, fd);
+        const codes: string[] = [];
+        try {
+          const mutex = pthread_mutex_init(memory, kind);
+          for (;;) {
+            if (pthread_mutex_lockSync(mutex, { timeoutMs: 1 }) === "EOWNERDEAD") pthread_mutex_consistent(mutex);
+            pthread_mutex_unlock(mutex);
+          }
+        } catch (error) {
+          codes.push((error as SystemCallError).code);
+        }
+        munmap(memory);
+        assert.match(codes.join(), /^(EIO|EPERM|EINVAL)$/);
+      }
+    cutter.kill();
+    await cutter.ended;
+    close(fd);
   });
 
   test("memory with one that is locked stays as it is", () => {
