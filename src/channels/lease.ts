@@ -1,4 +1,5 @@
 import { ShmkitError } from "../base/errors.js";
+import { INSPECTED } from "../base/inspection.js";
 import type { LeasedBytes } from "./receiver.js";
 
 /** What a lease asks of its pipe. */
@@ -62,6 +63,12 @@ export class Lease<T> {
   /** {@link nack}, unless settled. */
   [Symbol.dispose](): void {
     if (!this.done) this.nack();
+  }
+
+  /** @internal */
+  [INSPECTED](): object {
+    const { value, sequence, deliveries, isSettled } = this;
+    return { value, sequence, deliveries, isSettled };
   }
 
   private settle(): void {

@@ -1,5 +1,6 @@
 import * as words from "#words";
 import { ShmkitError } from "../base/errors.js";
+import { INSPECTED, shown } from "../base/inspection.js";
 import { DIRECTORY_ENTRY, EntryState } from "../layout/heap.js";
 import { PAGE_BYTES } from "../layout/region-header.js";
 import type { Member } from "../members/member.js";
@@ -104,6 +105,12 @@ export abstract class NamedObject {
   /** {@link detach} where the block ends: `using jobs = await app.pipe("jobs")`. */
   [Symbol.dispose](): void {
     this.detach();
+  }
+
+  /** @internal How it is now, `statistics()` says. */
+  [INSPECTED](): string {
+    const removed = (): string => (this.isLive ? "" : "removed");
+    return shown(this, this.address, this.isAttached ? removed() : "closed");
   }
 
   private leaveWaits(): void {

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { flag, knownOptions, objectName } from "../base/arguments.js";
+import { INSPECTED, shown } from "../base/inspection.js";
 import { onlyWaitOptions, remainingOf, WAIT_OPTIONS, type WaitOptions } from "../base/deadline.js";
 import type { OpenMode } from "../heap/directory.js";
 import type { ObjectPlan } from "../heap/object-plan.js";
@@ -42,6 +43,11 @@ export class Collection<Options extends object, O extends NamedObject> {
     private readonly host: CollectionHost,
     private readonly face: KindFace<Options, O>,
   ) {}
+
+  /** @internal */
+  [INSPECTED](): string {
+    return shown(this, this.host.context.member.regionName, this.face.kind);
+  }
 
   /**
    * Makes an object.

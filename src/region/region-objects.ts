@@ -1,4 +1,5 @@
 import { EventEmitter } from "node:events";
+import { INSPECTED, shown } from "../base/inspection.js";
 import { ShmkitError } from "../base/errors.js";
 import { onlyWaitOptions, type WaitOptions } from "../base/deadline.js";
 import type { Pipe } from "../channels/pipe.js";
@@ -134,6 +135,11 @@ export class RegionObjects extends EventEmitter<RegionEvents> {
     this.composites = collection(COMPOSITE_FACE) as CompositeCollection;
     this.lockTables = lockTableSource(host);
     this.locks = LockManager.over(this.lockTables);
+  }
+
+  /** @internal */
+  [INSPECTED](): string {
+    return shown(this, this.name, this.membership.member.closed ? "closed" : "");
   }
 
   /** The one handle of an object that this region handle gives. */

@@ -1,3 +1,4 @@
+import { INSPECTED, shown } from "../base/inspection.js";
 import { ShmkitError } from "../base/errors.js";
 import { native } from "../native/addon.js";
 import type { HeapStatistics } from "../heap/page-heap.js";
@@ -62,6 +63,11 @@ export class RegionReader implements Disposable {
     this.createdAt = view.header.createdAt;
     this.epoch = view.header.epoch;
     this.view = view;
+  }
+
+  /** @internal */
+  [INSPECTED](): string {
+    return shown(this, this.name, this.closed ? "closed" : "");
   }
 
   /** What was read from memory that went away meanwhile does not count. */

@@ -1,4 +1,5 @@
 import { wholeNumber } from "../base/arguments.js";
+import { INSPECTED, shown } from "../base/inspection.js";
 import type { Mutex } from "./mutex.js";
 
 /** Possession of a {@link Mutex}, until `release()`. */
@@ -55,5 +56,10 @@ export class MutexGuard {
   /** Releases if still held. */
   [Symbol.dispose](): void {
     if (this.mutex.isHeldBy(this)) this.release();
+  }
+
+  /** @internal */
+  [INSPECTED](): string {
+    return shown(this, this.mutex.address, this.mutex.isHeldBy(this) ? "" : "released");
   }
 }

@@ -2,6 +2,7 @@ import * as words from "#words";
 import { choice, knownOptions } from "../base/arguments.js";
 import { now } from "../base/deadline.js";
 import { ShmkitError } from "../base/errors.js";
+import { INSPECTED, shown } from "../base/inspection.js";
 import type { ObjectPlan, ObjectRef } from "../heap/object-plan.js";
 import { NamedObject, type ObjectContext } from "../heap/named-object.js";
 import { Op } from "../layout/member-slot.js";
@@ -113,6 +114,11 @@ export class RwLockGuard {
   /** From exclusive or upgradable to what is less, without letting a writer in between; never waits. @throws ERR_NOT_HELD when it is held as no more than that */
   downgrade(to: "shared" | "upgradable" = "shared"): void {
     this.lock.downgradeGuard(this, choice(to, "to", ["shared", "upgradable"]));
+  }
+
+  /** @internal */
+  [INSPECTED](): string {
+    return shown(this, this.lock.address, this.held ?? "released");
   }
 }
 

@@ -1,5 +1,6 @@
 import * as words from "#words";
 import { ArgumentRangeError, ShmkitError } from "../base/errors.js";
+import { INSPECTED, shown } from "../base/inspection.js";
 import { knownOptions, wholeNumber } from "../base/arguments.js";
 import { WAIT_OPTIONS, type WaitOptions } from "../base/deadline.js";
 import type { ObjectPlan, ObjectRef } from "../heap/object-plan.js";
@@ -77,6 +78,11 @@ export class SemaphoreLease {
   /** Releases if still held. */
   [Symbol.dispose](): void {
     if (this.semaphore.isHeldBy(this)) this.release();
+  }
+
+  /** @internal */
+  [INSPECTED](): string {
+    return shown(this, this.semaphore.address, this.semaphore.isHeldBy(this) ? `permits: ${this.permits}` : "released");
   }
 }
 

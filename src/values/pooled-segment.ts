@@ -1,3 +1,4 @@
+import { INSPECTED, shown } from "../base/inspection.js";
 import type { SegmentPool } from "./segment-pool.js";
 
 /**
@@ -67,5 +68,10 @@ export class PooledSegment {
   /** Releases if still held. */
   [Symbol.dispose](): void {
     if (this.pool.has(this)) this.release();
+  }
+
+  /** @internal */
+  [INSPECTED](): string {
+    return shown(this, `${this.id} of ${this.pool.address}`, this.pool.has(this) ? "" : "released");
   }
 }

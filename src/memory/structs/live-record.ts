@@ -1,3 +1,4 @@
+import { INSPECTED } from "../../base/inspection.js";
 import type { Accessor, FieldType, LiveMemory, LivePart, Place } from "./field-type.js";
 
 /** A property of live records. */
@@ -8,8 +9,6 @@ interface Property {
 
 /** Makes a record over a view; it begins at the view's beginning, until it is moved. */
 export type LiveClass = new (view: DataView, little: boolean) => LivePart;
-
-const inspected = Symbol.for("nodejs.util.inspect.custom");
 
 /**
  * A class of objects whose properties are the memory. Each struct gets one of its own: the engine then knows what it
@@ -42,7 +41,7 @@ export function defineRecord(
       return snapshot(this.$view, this.$base, this.$little);
     }
 
-    [inspected](): unknown {
+    [INSPECTED](): unknown {
       return snapshot(this.$view, this.$base, this.$little);
     }
   }
