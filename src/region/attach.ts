@@ -91,12 +91,13 @@ function* create(place: Place, options: CheckedOptions): Steps<Attached | undefi
 /** Makes a region of an empty file, with this member in it. */
 export function* build(descriptor: number, { name, path }: Place, options: CheckedOptions): Steps<Attached> {
   const dimensions = dimensionsFor(options.sizeBytes, options.maxSizeBytes, options.maxMembers);
-  yield* back(descriptor, path, rangesToBack(dimensions));
   const segment = new Segment(descriptor, dimensions.geometry.maxPages * PAGE_BYTES, path, {
     writable: true,
     shared: options.shared,
   });
   try {
+    // After mapping, which on Windows is what memory is committed through.
+    yield* back(descriptor, path, rangesToBack(dimensions));
     writeHeader(segment, dimensions, options.lifetime);
     const { createdAt, epoch } = readHeader(segment, () => Number.POSITIVE_INFINITY, path);
     const membership = join(segment, descriptor, dimensions.geometry, name, options.label);
