@@ -5,9 +5,6 @@
 #include "exports.h"
 #include "mapping.h"
 
-/* NATIVE_ABI in src/native/contract.ts. */
-#define SHMKIT_NATIVE_ABI 9
-
 static const struct export EXPORTS[] = {
     {"openTemporary", open_temporary, NULL},
     {"createExclusive", create_exclusive, NULL},

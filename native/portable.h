@@ -18,6 +18,9 @@
 
 _Static_assert(sizeof(void *) == 8, "regions reserve gigabytes of address space");
 
+/* NATIVE_ABI in src/native/contract.ts. */
+#define SHMKIT_NATIVE_ABI 9
+
 /* The largest integer that a JavaScript number holds exactly together with its neighbours. */
 #define MAX_SAFE_INTEGER INT64_C(9007199254740991)
 

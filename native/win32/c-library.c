@@ -2,7 +2,7 @@
  * What the static part of a C library would bring: the addon is linked without one, which takes a second instead of minutes to
  * compile, and uses the library that is part of Windows.
  */
-#include "platform.h"
+#include "environment.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@ int snprintf(char *target, size_t size, const char *format, ...) {
 
 BOOL WINAPI _DllMainCRTStartup(HINSTANCE module, DWORD reason, void *reserved) {
   (void)module;
-  (void)reason;
-  (void)reserved;
+  /* Not when it is unloaded, but when its process ends. */
+  if (reason == DLL_PROCESS_DETACH && reserved != NULL) environment_leave_at_exit();
   return TRUE;
 }

@@ -3,6 +3,9 @@
 #include <stdlib.h>
 
 #include "../call.h"
+#include "exit-plan.h"
+#include "files.h"
+#include "mapping.h"
 #include "pending.h"
 #include "views.h"
 
@@ -16,10 +19,50 @@ static void forget_instance(napi_env env, void *data, void *hint) {
   environment_release(data);
 }
 
+static SRWLOCK list_lock = SRWLOCK_INIT;
+static struct environment *all_environments;
+
+static void list_add(struct environment *environment) {
+  environment->thread = GetCurrentThreadId();
+  AcquireSRWLockExclusive(&list_lock);
+  environment->next = all_environments;
+  all_environments = environment;
+  ReleaseSRWLockExclusive(&list_lock);
+}
+
+static void list_remove(const struct environment *environment) {
+  AcquireSRWLockExclusive(&list_lock);
+  struct environment **link = &all_environments;
+  while (*link != NULL && *link != environment) link = &(*link)->next;
+  if (*link != NULL) *link = environment->next;
+  ReleaseSRWLockExclusive(&list_lock);
+}
+
+/* Takes no lock: a thread that the system ended may have had it. */
+void environment_leave_at_exit(void) {
+  for (struct environment *environment = all_environments; environment != NULL; environment = environment->next) {
+    if (environment->thread != GetCurrentThreadId()) continue;
+    for (size_t i = 0; i < environment->mappings.count; i++) exit_plan_run_at_exit(environment->mappings.entries[i].value);
+  }
+}
+
+static void leave_regions(struct environment *environment) {
+  /* First the files, with the locks that JavaScript held: whoever leaves takes one of them. */
+  for (struct file *file; (file = table_last(&environment->files)) != NULL;) file_close(environment, file);
+  table_free(&environment->files);
+  for (struct mapping *mapping; (mapping = table_last(&environment->mappings)) != NULL;) {
+    mapping_quiesce(mapping);
+    mapping_leave(environment, mapping);
+  }
+  table_free(&environment->mappings);
+}
+
 static void environment_end(void *data) {
   struct environment *environment = data;
+  list_remove(environment);
   environment->ended = true;
   pending_end_all(environment);
+  leave_regions(environment);
   for (struct view *view; (view = table_last(&environment->views)) != NULL;) view_close(environment, view);
   table_free(&environment->views);
   for (HANDLE handle; (handle = table_last(&environment->handles)) != NULL;) {
@@ -39,7 +82,9 @@ bool environment_begin(napi_env env) {
     free(environment);
     return false;
   }
-  return napi_add_env_cleanup_hook(env, environment_end, environment) == napi_ok;
+  if (napi_add_env_cleanup_hook(env, environment_end, environment) != napi_ok) return false;
+  list_add(environment);
+  return true;
 }
 
 bool environment_hook_last(struct environment *environment) {

@@ -40,14 +40,17 @@ static bool replace(struct view *view) {
   return view->closed;
 }
 
-/* Under the lock: memory for the pages around an address. */
-static bool commit(const struct view *view, uintptr_t address) {
-  uintptr_t begin = address / COMMIT_BYTES * COMMIT_BYTES;
-  uintptr_t end = begin + COMMIT_BYTES;
-  uintptr_t limit = (uintptr_t)view->base + view->length;
-  if (end > limit) end = limit;
+/* Under the lock: memory for some pages. */
+static bool commit_range(const struct view *view, uintptr_t begin, uintptr_t end) {
   DWORD protection = view->closed || view->writable ? PAGE_READWRITE : PAGE_WRITECOPY;
   return VirtualAlloc((void *)begin, end - begin, MEM_COMMIT, protection) != NULL;
+}
+
+/* The same for the pages around an address. */
+static bool commit(const struct view *view, uintptr_t address) {
+  uintptr_t begin = address / COMMIT_BYTES * COMMIT_BYTES;
+  uintptr_t limit = (uintptr_t)view->base + view->length;
+  return commit_range(view, begin, limit - begin > COMMIT_BYTES ? begin + COMMIT_BYTES : limit);
 }
 
 static bool lose(struct view *view) {
@@ -113,7 +116,12 @@ static void release_record(struct view *view) {
   if (InterlockedDecrement(&view->record_holders) == 0) free(view);
 }
 
-static void release(struct view *view) {
+void view_hold(struct view *view) {
+  InterlockedIncrement(&view->range_holders);
+  InterlockedIncrement(&view->record_holders);
+}
+
+void view_release(struct view *view) {
   if (InterlockedDecrement(&view->range_holders) == 0) {
     AcquireSRWLockExclusive(&lock);
     struct view **link = &all_views;
@@ -129,7 +137,7 @@ static void release(struct view *view) {
 static void finalize_buffer(napi_env env, void *data, void *hint) {
   (void)env;
   (void)data;
-  release(hint);
+  view_release(hint);
 }
 
 static void finalize_status(napi_env env, void *data, void *hint) {
@@ -138,13 +146,30 @@ static void finalize_status(napi_env env, void *data, void *hint) {
   release_record(hint);
 }
 
-bool view_close(struct environment *environment, struct view *view) {
-  table_remove(&environment->views, view->id);
+bool view_replace(struct view *view) {
   AcquireSRWLockExclusive(&lock);
   bool replaced = !is_mapped(view) || replace(view);
   ReleaseSRWLockExclusive(&lock);
-  release(view);
   return replaced;
+}
+
+bool view_close(struct environment *environment, struct view *view) {
+  table_remove(&environment->views, view->id);
+  bool replaced = view_replace(view);
+  view_release(view);
+  return replaced;
+}
+
+DWORD view_commit(struct view *view, uint64_t offset, uint64_t length) {
+  DWORD error = ERROR_SUCCESS;
+  AcquireSRWLockExclusive(&lock);
+  if (!is_mapped(view) || offset > view->length || length > view->length - offset) {
+    error = ERROR_INVALID_PARAMETER;
+  } else if (!commit_range(view, (uintptr_t)view->base + offset, (uintptr_t)view->base + offset + length)) {
+    error = GetLastError();
+  }
+  ReleaseSRWLockExclusive(&lock);
+  return error;
 }
 
 /* An open view of this environment; stops with -ERROR_INVALID_HANDLE for a closed or unknown one. */
@@ -200,12 +225,12 @@ static bool map(struct view *view, HANDLE mapping, DWORD access, uint64_t offset
   return true;
 }
 
-static bool create_answer(struct call *call, struct view *view, napi_value buffer) {
+static bool create_answer(struct call *call, struct view *view, uint32_t number, napi_value buffer) {
   napi_value id;
   napi_value status;
   napi_value answer;
   if (napi_create_external_arraybuffer(call->env, (void *)view->status, sizeof view->status, finalize_status, view, &status) != napi_ok ||
-      napi_create_uint32(call->env, view->id, &id) != napi_ok || napi_create_object(call->env, &answer) != napi_ok ||
+      napi_create_uint32(call->env, number, &id) != napi_ok || napi_create_object(call->env, &answer) != napi_ok ||
       napi_set_named_property(call->env, answer, "id", id) != napi_ok ||
       napi_set_named_property(call->env, answer, "buffer", buffer) != napi_ok ||
       napi_set_named_property(call->env, answer, "status", status) != napi_ok) {
@@ -215,24 +240,40 @@ static bool create_answer(struct call *call, struct view *view, napi_value buffe
   return true;
 }
 
-/* Has `base`, unless it fails. */
-static int64_t offer(struct call *call, struct view *view) {
-  napi_value buffer;
+struct view *view_map(HANDLE mapping, bool writable, uint64_t offset, size_t length, DWORD *error) {
+  struct view *view = calloc(1, sizeof *view);
+  *error = ERROR_NOT_ENOUGH_MEMORY;
+  if (view == NULL) return NULL;
+  view->writable = writable;
   view->range_holders = 2;
   view->record_holders = 3;
-  view->id = table_add(&call->environment->views, view);
-  if (view->id == 0 || !watch(view)) {
+  /* For reading only it is copied on write: a stray write must not crash, and must not reach anybody either. */
+  AcquireSRWLockExclusive(&lock);
+  bool is_there = map(view, mapping, writable ? FILE_MAP_WRITE : FILE_MAP_COPY, offset, length);
+  if (!is_there) *error = GetLastError();
+  ReleaseSRWLockExclusive(&lock);
+  if (is_there) {
+    view->usable = length == 0 ? view->length : length;
+    if (watch(view)) return view;
     UnmapViewOfFile(view->base);
-    table_remove(&call->environment->views, view->id);
-    free(view);
-    return -ERROR_NOT_ENOUGH_MEMORY;
   }
-  bool created = napi_create_external_arraybuffer(call->env, view->base, view->usable, finalize_buffer, view, &buffer) == napi_ok;
-  if (created && create_answer(call, view, buffer)) return 0;
+  free(view);
+  return NULL;
+}
+
+void view_forget(struct view *view) {
+  /* JavaScript never had a hold on it. */
+  view->range_holders = 1;
+  view->record_holders = 1;
+  view_release(view);
+}
+
+bool view_offer(struct call *call, struct view *view, uint32_t id, napi_value *buffer) {
+  bool created = napi_create_external_arraybuffer(call->env, view->base, view->usable, finalize_buffer, view, buffer) == napi_ok;
+  if (created && create_answer(call, view, id, *buffer)) return true;
   call_clear_exception(call);
   if (!created) refuse_buffer(view);
-  view_close(call->environment, view);
-  return -ERROR_NOT_SUPPORTED;
+  return false;
 }
 
 int64_t map_view_of_file(struct call *call) {
@@ -243,20 +284,18 @@ int64_t map_view_of_file(struct call *call) {
   if (call->stopped) return 0;
   const DWORD useful = FILE_MAP_COPY | FILE_MAP_WRITE | FILE_MAP_READ;
   if ((access & useful) == 0 || (access & ~(DWORD)FILE_MAP_ALL_ACCESS) != 0) return -ERROR_INVALID_PARAMETER;
-  struct view *view = calloc(1, sizeof *view);
-  if (view == NULL) return -ERROR_NOT_ENOUGH_MEMORY;
-  view->writable = (access & FILE_MAP_WRITE) != 0;
-  /* For reading only it is copied on write: a stray write must not crash, and must not reach anybody either. */
-  AcquireSRWLockExclusive(&lock);
-  bool is_there = map(view, mapping, view->writable ? FILE_MAP_WRITE : FILE_MAP_COPY, offset, length);
-  DWORD error = GetLastError();
-  ReleaseSRWLockExclusive(&lock);
-  if (!is_there) {
-    free(view);
-    return -(int64_t)error;
+  DWORD error;
+  napi_value buffer;
+  struct view *view = view_map(mapping, (access & FILE_MAP_WRITE) != 0, offset, length, &error);
+  if (view == NULL) return -(int64_t)error;
+  view->id = table_add(&call->environment->views, view);
+  if (view->id == 0) {
+    view_forget(view);
+    return -ERROR_NOT_ENOUGH_MEMORY;
   }
-  view->usable = length == 0 ? view->length : length;
-  return offer(call, view);
+  if (view_offer(call, view, view->id, &buffer)) return 0;
+  view_close(call->environment, view);
+  return -ERROR_NOT_SUPPORTED;
 }
 
 int64_t unmap_view_of_file(struct call *call) {
@@ -299,7 +338,7 @@ static int64_t run(struct pending *pending) {
 }
 
 static void dispose(struct pending *pending) {
-  release(((struct flush *)pending)->view);
+  view_release(((struct flush *)pending)->view);
   free(pending);
 }
 
@@ -308,8 +347,7 @@ int64_t flush_view_of_file_async(struct call *call) {
   if (call->stopped) return 0;
   struct flush *flush = malloc(sizeof *flush);
   if (flush == NULL) return -ERROR_NOT_ENOUGH_MEMORY;
-  InterlockedIncrement(&wanted.view->range_holders);
-  InterlockedIncrement(&wanted.view->record_holders);
+  view_hold(wanted.view);
   *flush = wanted;
   flush->base.run = run;
   flush->base.dispose = dispose;

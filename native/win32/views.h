@@ -15,8 +15,9 @@
 #include "platform.h"
 
 /* StatusWord in src/native/contract.ts. */
-enum { STATUS_LOST = 0, STATUS_WORDS = 4 };
+enum { STATUS_LOST = 0, STATUS_DEATH_HINTS = 1, STATUS_DRAIN_POSTED = 2, STATUS_WORDS = 4 };
 
+struct call;
 struct environment;
 
 struct view {
@@ -36,6 +37,22 @@ struct view {
   struct view *next;
 };
 
+/*
+ * Maps a file mapping, for the caller and for a buffer of JavaScript's; length 0: to its end. NULL with the error. For reading
+ * only, its pages are private copies from the first write on.
+ */
+struct view *view_map(HANDLE mapping, bool writable, uint64_t offset, size_t length, DWORD *error);
+/* Gives one that `view_offer` has not seen back. */
+void view_forget(struct view *view);
+/* Makes { id, buffer, status } the answer of the call. False when the runtime refuses; the caller still has its hold then. */
+bool view_offer(struct call *call, struct view *view, uint32_t id, napi_value *buffer);
+/* Another holder of range and record; the caller has one itself. */
+void view_hold(struct view *view);
+void view_release(struct view *view);
+/* Replaces the pages by zeroes; false when other memory may be at its addresses. */
+bool view_replace(struct view *view);
+/* Has memory behind some pages of a view of SEC_RESERVE. ERROR_SUCCESS, or why not. */
+DWORD view_commit(struct view *view, uint64_t offset, uint64_t length);
 /* Ends the use of a view that is open in the environment; false when other memory may be at its addresses. */
 bool view_close(struct environment *environment, struct view *view);
 

@@ -21,6 +21,7 @@ export const ERRNO = {
 const SHARED_MEMORY = "/dev/shm";
 
 function spaceAdvice(path: string | undefined): string {
+  if (process.platform === "win32") return "close what takes memory, enlarge the paging file, or ask for less";
   if (path?.startsWith(SHARED_MEMORY) === false) return "free space on the file system of the file, or ask for less";
   return "free shared memory (shmkit clean), ask for less, or enlarge /dev/shm (docker run --shm-size)";
 }
@@ -60,10 +61,17 @@ function codeOf(number: number, syscall: string, path: string | undefined): { co
   }
 }
 
+/** `EAGAIN` for 11: Node knows numbers of its own on Windows, and not those of the system's C library. */
+function nameOf(result: number): string {
+  const name =
+    process.platform === "win32" ? Object.entries(errno).find(([, value]) => value === -result)?.[0] : undefined;
+  return name ?? getSystemErrorName(result);
+}
+
 /** A typed error for a negative errno that a call of the addon answered. */
 export function systemError(result: number, syscall: string, path?: string): ShmkitError {
   const { code, advice } = codeOf(-result, syscall, path);
-  const name = getSystemErrorName(result);
+  const name = nameOf(result);
   return new ShmkitError(code, `${syscall}${path === undefined ? "" : ` ${path}`}: ${name}; ${advice}`, {
     errno: result,
     syscall,

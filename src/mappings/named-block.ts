@@ -5,7 +5,7 @@ import { DIRECTORY } from "../base/file-names.js";
 import { pauseSync } from "../base/pause.js";
 import { checkResult, ERRNO } from "../base/system-errors.js";
 import { LOCK_BASE, MEMBER_LIMIT } from "../layout/region-header.js";
-import { native } from "../native/addon.js";
+import { native, requireLinux } from "../native/addon.js";
 import { anybodyAlive, tryLockAttach, unlockAttach } from "../memory/attach-lock.js";
 import { nameFile, newFile, statOf, unlinkIfSame } from "../memory/named-file.js";
 import type { Steps } from "../memory/steps.js";
@@ -23,7 +23,10 @@ const RETRY_MS = 2;
 /** How often a leaver tries to get the attach byte; after that, whoever comes next removes the name. */
 const LEAVE_TRIES = 25;
 
-export const pathOfBlock = (name: unknown): string => `${DIRECTORY}/${PREFIX}${regionName(name, "map")}`;
+export function pathOfBlock(name: unknown): string {
+  requireLinux("MemoryMappedFile");
+  return `${DIRECTORY}/${PREFIX}${regionName(name, "map")}`;
+}
 
 /** A block as a user of it has it. */
 export interface Block {
@@ -139,6 +142,7 @@ function* publishNew(path: string, capacity: number, leavesHole: boolean): Steps
 
 /** Removes the files of blocks that nobody uses; answers their names. */
 export function cleanBlocks(): string[] {
+  requireLinux("MemoryMappedFile");
   const removed: string[] = [];
   for (const file of readdirSync(DIRECTORY)) {
     if (!file.startsWith(PREFIX)) continue;

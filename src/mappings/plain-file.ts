@@ -6,7 +6,7 @@ import { ArgumentError, ArgumentRangeError, ShmkitError } from "../base/errors.j
 import { show } from "../base/arguments.js";
 import { checkResult, systemError } from "../base/system-errors.js";
 import type { Steps } from "../memory/steps.js";
-import { native } from "../native/addon.js";
+import { native, requireLinux } from "../native/addon.js";
 import { F_GETFL, O_RDONLY, O_RDWR } from "../os/posix/constants.js";
 import { writesFile, type MapAccess } from "./access.js";
 import { lengthen } from "./lengthen.js";
@@ -141,6 +141,7 @@ function checkBeforeEmptying({ mode, access, capacity }: FileWish): void {
 
 /** Opens a file and gives it the length that is asked for. Answers it with its capacity. */
 export function* openFile(file: unknown, wish: FileWish): Steps<{ source: MapSource; capacity: number }> {
+  requireLinux("MemoryMappedFile");
   checkBeforeEmptying(wish);
   const opened = open(file, wish);
   try {

@@ -7,7 +7,7 @@ import { checkResult, ERRNO, systemError } from "../base/system-errors.js";
 import { nameFile, newFile, statOf, type FileFacts } from "../memory/named-file.js";
 import { mapFile } from "../memory/segment.js";
 import type { Steps } from "../memory/steps.js";
-import { native } from "../native/addon.js";
+import { native, requireLinux } from "../native/addon.js";
 import { randomHex } from "../native/random.js";
 import { owned, remember, unmap, type MemoryRange } from "../os/raw-memory.js";
 
@@ -57,6 +57,7 @@ const EMPTY_STEP_MS = 2;
 
 /** Where shared memory of a name is. @throws ERR_INVALID_NAME */
 const placeOf = (given: string): { name: string; path: string } => {
+  requireLinux("SharedMemory");
   const name = fileName(given, WHAT);
   return { name, path: `${DIRECTORY}/${name}` };
 };

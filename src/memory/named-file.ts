@@ -1,5 +1,7 @@
 import { checkResult, ERRNO, systemError } from "../base/system-errors.js";
+import { ON_WINDOWS } from "../base/file-names.js";
 import { native } from "../native/addon.js";
+import { removeStrays } from "./strays.js";
 import { STAT_FIELDS, StatField } from "../native/contract.js";
 
 /** What fstat says of a file. */
@@ -38,6 +40,7 @@ export interface NewFile {
 }
 
 export function newFile(directory: string, mode: number): NewFile {
+  if (ON_WINDOWS) removeStrays(directory);
   const descriptor = native.openTemporary(directory, mode);
   if (descriptor >= 0) return { descriptor, temporaryPath: undefined };
   if (descriptor !== -ERRNO.notSupported && descriptor !== -ERRNO.isDirectory)

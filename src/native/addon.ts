@@ -22,6 +22,8 @@ function usesMusl(): boolean {
 function candidates(): string[] {
   const explicit = process.env["SHMKIT_ADDON"];
   if (explicit !== undefined && explicit !== "") return [explicit];
+  if (process.platform === "win32")
+    return [fileURLToPath(new URL(`prebuilds/win32-${process.arch}.node`, PACKAGE_ROOT))];
   if (process.platform !== "linux") return [];
   const suffix = libc() === "musl" ? "-musl" : "";
   // A checkout has its own, made from its sources; a package has none.
@@ -30,8 +32,38 @@ function candidates(): string[] {
   );
 }
 
+/** What the addon of this system does not have. */
+function missing(what: string): ShmkitError {
+  const name = `${process.platform}-${process.arch}`;
+  return new ShmkitError("ERR_ADDON", `${what} works on Linux only, and this is ${name}; see docs/guide/windows.md`, {
+    actual: name,
+  });
+}
+
+/** For what the addon for Windows has a part of, and not all. @throws ERR_ADDON there */
+export function requireLinux(what: string): void {
+  if (process.platform === "win32") throw missing(what);
+}
+
+/** The addon for Windows has what regions need; the other calls are ERR_ADDON. */
+function withoutTheRest(regions: NativeAddon): NativeAddon {
+  const absent = new Proxy(
+    { constants: () => ({}) },
+    {
+      get: (target, name) =>
+        typeof name === "symbol" || name in target
+          ? (Reflect.get(target, name) as unknown)
+          : () => {
+              throw missing(name);
+            },
+    },
+  );
+  return Object.setPrototypeOf(regions, absent) as NativeAddon;
+}
+
 function load(path: string): NativeAddon {
-  const addon = createRequire(import.meta.url)(path) as NativeAddon;
+  const loaded = createRequire(import.meta.url)(path) as NativeAddon & { readonly regions?: NativeAddon };
+  const addon = loaded.regions === undefined ? loaded : withoutTheRest(loaded.regions);
   if (addon.abi === NATIVE_ABI) return addon;
   throw new ShmkitError(
     "ERR_ADDON",
@@ -44,7 +76,7 @@ function load(path: string): NativeAddon {
 /** What to do without one: on another system nothing that is installed or built here would help. */
 function advice(paths: readonly string[]): string {
   if (process.platform !== "linux")
-    return "shmkit works on Linux only: run it in a Linux container, a virtual machine, or WSL 2 on Windows. Of Windows itself there is shmkit/win32";
+    return "shmkit works on Linux, and on Windows for x64: elsewhere, run it in a Linux container or a virtual machine";
   const again = "Install the package again, with its folder prebuilds; in a checkout: npm run build";
   return `looked for ${paths.join(" and ")}. ${again}; SHMKIT_ADDON may name one elsewhere`;
 }

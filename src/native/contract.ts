@@ -8,6 +8,9 @@
  * integers looked up in a table of the calling environment (main thread or worker), offsets are checked against the
  * length of the mapping. Every function of a mapping answers -EBADF when it is closed or another environment's, and
  * those that sleep, wake or ring answer -EROFS for a read-only one: its private pages are nobody else's.
+ *
+ * The calls below are named after Linux's. The addon for Windows (`native/win32/*.c`) has those that regions need, which are
+ * by other means what is said here; the errno are those that `os.constants.errno` has there. What it does not have throws ERR_ADDON.
  */
 
 /** A mapping of the calling environment: a small positive integer, never reused while the environment lives. */

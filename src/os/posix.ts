@@ -3,6 +3,10 @@
  * undefined ends in an error. Calls that may block have an asynchronous form and one that ends in `Sync`.
  * @module shmkit/posix
  */
+import { requireLinux } from "../native/addon.js";
+
+requireLinux("shmkit/posix");
+
 export * from "./posix/conditions.js";
 export * from "./posix/constants.js";
 export * from "./posix/files.js";

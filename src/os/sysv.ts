@@ -4,6 +4,10 @@
  * stays until it is removed, or the machine starts anew: `ipcs` lists it.
  * @module shmkit/sysv
  */
+import { requireLinux } from "../native/addon.js";
+
+requireLinux("shmkit/sysv");
+
 export * from "./sysv/constants.js";
 export { ftok, type IpcChange, type IpcPerm } from "./sysv/ipc.js";
 export * from "./sysv/shared-memory.js";

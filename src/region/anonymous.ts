@@ -1,6 +1,6 @@
 import { ShmkitError } from "../base/errors.js";
 import { checkResult } from "../base/system-errors.js";
-import { native } from "../native/addon.js";
+import { native, requireLinux } from "../native/addon.js";
 import { build, enter, type Attached } from "./attach.js";
 import type { Place } from "./names.js";
 import type { CheckedOptions } from "./options.js";
@@ -52,6 +52,7 @@ export function* createAnonymous(options: CheckedOptions): Steps<Attached> {
 
 /** Attaches to what somebody has handed over. The given descriptor is only read. */
 export function* attachToDescriptor(given: number, options: CheckedOptions): Steps<Attached> {
+  requireLinux("an anonymous region");
   // Its description is shared with others, and so would be the locks that were taken with it.
   const descriptor = checkResult(native.reopen(given), "open", `/proc/self/fd/${given}`);
   let attached: Attached | undefined;

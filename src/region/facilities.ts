@@ -5,7 +5,7 @@ import { LOCK_BASE, PAGE_BYTES } from "../layout/region-header.js";
 import { DIRECTORY } from "../base/file-names.js";
 import { newFile } from "../memory/named-file.js";
 import { Segment } from "../memory/segment.js";
-import { addonPath, libc, native } from "../native/addon.js";
+import { addonPath, libc, native, requireLinux } from "../native/addon.js";
 import { randomHex } from "../native/random.js";
 import { StatusWord } from "../native/contract.js";
 
@@ -205,6 +205,7 @@ async function arrival(what: string, arrived: () => boolean): Promise<void> {
  * @throws ERR_PERMISSION, ERR_NO_SPACE, ERR_SYSTEM when not even a file can be made there
  */
 export async function probeSystem(): Promise<SystemReport> {
+  requireLinux("probeSystem");
   const trial = new Trial();
   try {
     const facilities = await trial.run();

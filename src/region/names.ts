@@ -1,7 +1,8 @@
 import { basename, dirname, resolve } from "node:path";
 import { regionName, show } from "../base/arguments.js";
 import { ArgumentError } from "../base/errors.js";
-import { DIRECTORY, PREFIX } from "../base/file-names.js";
+import { DIRECTORY, pathOfName, PREFIX } from "../base/file-names.js";
+import { requireLinux } from "../native/addon.js";
 
 /** Where a region is. */
 export interface Place {
@@ -21,8 +22,9 @@ export interface Place {
 export function placeOf(name: unknown): Place {
   if (typeof name !== "string" || !name.startsWith("/")) {
     const checked = regionName(name);
-    return { name: checked, path: `${DIRECTORY}/${PREFIX}${checked}`, directory: DIRECTORY, onDisk: false };
+    return { name: checked, path: pathOfName(checked), directory: DIRECTORY, onDisk: false };
   }
+  requireLinux("a region on disk");
   const path = resolve(name);
   const refuse = (why: string): never => {
     throw new ArgumentError("ERR_INVALID_NAME", `${show(name)} is no path of a region: ${why}`, { actual: name });

@@ -1,7 +1,9 @@
+import { basename } from "node:path";
 import { ArgumentError, ArgumentRangeError } from "../base/errors.js";
 import { choice, flag, knownOptions, show, wholeNumber } from "../base/arguments.js";
 import type { WaitOptions } from "../base/deadline.js";
 import { sizeBytes, type Size } from "../base/sizes.js";
+import { requireLinux } from "../native/addon.js";
 import { LABEL_BYTES } from "../layout/member-slot.js";
 import { MEMBER_LIMIT, PAGE_BYTES } from "../layout/region-header.js";
 import type { LifetimeName } from "./geometry.js";
@@ -99,7 +101,7 @@ const DEFAULT_MAX_SIZE = 2 ** 30;
 const MAX_SIZE_LIMIT = 32 * 2 ** 30;
 
 function labelOf(value: unknown): Uint8Array {
-  const text = value === undefined ? ((process.argv[1] ?? "").split("/").at(-1) ?? "") : value;
+  const text = value === undefined ? basename(process.argv[1] ?? "") : value;
   if (typeof text !== "string")
     throw new ArgumentError("ERR_INVALID_ARGUMENT", `label must be a string, not ${show(value)}`);
   const bytes = new TextEncoder().encode(text);
@@ -120,6 +122,7 @@ function lifetimeOf(value: unknown, { onDisk, name }: Place): LifetimeName {
       { actual: name },
     );
   const lifetime = value === undefined ? "process" : choice(value, "lifetime", ["process", "kernel", "file"]);
+  if (lifetime !== "process") requireLinux(`a region of lifetime ${show(lifetime)}`);
   if (onDisk === (lifetime === "file")) return lifetime;
   const advice = onDisk
     ? `a region named by a path is of lifetime "file"`
@@ -168,6 +171,8 @@ function complete(given: Omit<RegionOpenOptions, "access">, lifetime: LifetimeNa
       expected: maxSize,
       actual: size,
     });
+  // There, the folder of the names is this user's alone.
+  if (given.group !== undefined || (given.mode ?? 0o600) !== 0o600) requireLinux("a region for others than its user");
   return {
     sizeBytes: Math.min(size, maxSize),
     maxSizeBytes: maxSize,

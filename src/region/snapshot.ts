@@ -7,7 +7,7 @@ import type { PipeStatistics } from "../channels/pipe-statistics.js";
 import type { ObjectRef } from "../heap/object-plan.js";
 import { PAGE_WORDS, type HeapStatistics, type PageHeap } from "../heap/page-heap.js";
 import type { Kind } from "../layout/heap.js";
-import { DIRECTORY, PREFIX } from "../base/file-names.js";
+import { DIRECTORY, nameOfFile } from "../base/file-names.js";
 import { PAGE_BYTES, RegionState } from "../layout/region-header.js";
 import type { Member } from "../members/member.js";
 import type { ConditionStatistics } from "../sync/condition.js";
@@ -135,8 +135,7 @@ export interface RegionInfo {
 /** Names of the files that look like regions, valid or not. */
 export function regionNames(): string[] {
   return readdirSync(DIRECTORY)
-    .filter((file) => file.startsWith(PREFIX))
-    .map((file) => file.slice(PREFIX.length))
+    .flatMap((file) => nameOfFile(file) ?? [])
     .sort();
 }
 
