@@ -20,7 +20,7 @@ const NAMES = [...RUNTIMES, ...WINDOWS].map(({ name }) => name);
 const USAGE = `usage: npm run matrix -- [options]
 
 The smoke tests and a storm of kills on every runtime, and each runtime with each through one pipe, in which the second
-one is killed; shmkit/win32 on Windows' own runtimes, which Wine runs. Fails when a runtime is missing, and says what to install.
+one is killed; regions and shmkit/win32 on Windows' own runtimes, which Wine runs. Fails when a runtime is missing, and says what to install.
 
   --only NAME   this runtime, and pairs of those given; may be repeated, or hold several names with commas:
                 ${NAMES.join(", ")}

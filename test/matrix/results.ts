@@ -30,7 +30,7 @@ export interface Results extends RunFacts {
   readonly pairs: Readonly<Record<string, Readonly<Record<string, Outcome>>>>;
   /** Of all but the emulated ones, when there are others. */
   readonly crowd?: CrowdResult;
-  /** Of `shmkit/win32`, by Windows' own runtimes. */
+  /** Of regions and `shmkit/win32`, by Windows' own runtimes. */
   readonly windows?: readonly RuntimeResult[];
 }
 

@@ -58,7 +58,7 @@ function checkRows(runtimes: readonly RuntimeResult[]): string[][] {
 }
 
 const windowsTable = (windows: readonly RuntimeResult[]): string =>
-  tableLines([["`shmkit/win32`", ...titlesOf(windows)], ...checkRows(windows)]);
+  tableLines([["on Windows", ...titlesOf(windows)], ...checkRows(windows)]);
 
 /** What the guide shows: every check on every runtime, and every pair. */
 export function detailsOf(results: Results): string {

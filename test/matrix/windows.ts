@@ -1,4 +1,4 @@
-/** `shmkit/win32` in Windows' own Node, which Wine runs: what there is of Windows, since regions are not. */
+/** Regions and `shmkit/win32` in Windows' own Node, which Wine runs. */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -121,6 +121,6 @@ export async function runWindows(
   rmSync(folder, { recursive: true });
   const failed = Object.values(checks).filter((outcome) => outcome !== OK).length;
   const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
-  progress(`${title}: ${Object.keys(checks).length} checks of shmkit/win32, ${failed} failed (${seconds} s)`);
+  progress(`${title}: ${Object.keys(checks).length} checks, ${failed} failed (${seconds} s)`);
   return { name, title, version, checks };
 }

@@ -130,7 +130,7 @@ describe("the tables of platforms", () => {
     assert.match(detailsOf(RESULTS), /^\| two \| ✓ \| ✗ \|$/m);
     assert.match(detailsOf(RESULTS), /^\| B \| ✗ \| ✓ \|$/m);
     assert.match(detailsOf(RESULTS), /^4 processes, .* 2, one of each, are killed: ✓ \(9 messages\)$/m);
-    assert.match(detailsOf(RESULTS), /^\| `shmkit\/win32` \| W \|\n.*\n\| three \| ✓ \|\n\| four \| ✗ \|$/m);
+    assert.match(detailsOf(RESULTS), /^\| on Windows \| W \|\n.*\n\| three \| ✓ \|\n\| four \| ✗ \|$/m);
     assert.match(terminalTable(RESULTS), /^FAIL B: two: it broke$/m);
     assert.match(terminalTable(RESULTS), /^W {2}3\.0\.0 {2}1 of 2$/m);
     assert.match(terminalTable(RESULTS), /^FAIL W: four: no handle$/m);

@@ -167,21 +167,10 @@ async function arguments_(): Promise<void> {
   assert.ok(refused > 1000, `${refused} refused`);
 }
 
-async function elsewhere(): Promise<void> {
-  for (const entry of ["shmkit", "shmkit/posix", "shmkit/sysv"])
-    await assert.rejects(import(entry) as Promise<unknown>, (error) => {
-      const { code, message } = error as { code: string; message: string };
-      assert.equal(code, "ERR_ADDON");
-      assert.match(message, /^no native addon for win32 x64; shmkit works on Linux only: .*shmkit\/win32$/);
-      return true;
-    });
-}
-
 export const ERRORS = {
   "errors have code, errno, syscall and path": facts,
   "names of other objects, and names that are none": names,
   "rights that a handle was not opened with": rights,
   "handles after CloseHandle": closed,
   "every call with hostile arguments": arguments_,
-  "regions, POSIX and System V are ERR_ADDON": elsewhere,
 };

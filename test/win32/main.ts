@@ -3,15 +3,17 @@
  * write to a pipe of the system below.
  */
 import { writeFileSync } from "node:fs";
+import { endMembers } from "../helpers/driven-member.js";
 import { endPeers } from "./peers.js";
 import { ERRORS } from "./errors.js";
 import { MAPPINGS } from "./mappings.js";
+import { REGIONS } from "./regions.js";
 import { WAITS } from "./waits.js";
 
 /** Nothing takes so long, however busy the machine. */
 const WATCHDOG_MS = 120_000;
 
-const checks = { ...MAPPINGS, ...WAITS, ...ERRORS };
+const checks: Readonly<Record<string, () => Promise<void> | void>> = { ...MAPPINGS, ...WAITS, ...ERRORS, ...REGIONS };
 const [, , path] = process.argv;
 const outcomes: Record<string, string> = {};
 const write = (): void =>
@@ -38,4 +40,5 @@ for (const [title, check] of Object.entries(checks)) {
   outcomes[title] = await outcomeOf(check);
   write();
 }
+await endMembers();
 process.exit(0);
