@@ -318,8 +318,8 @@ describe("semaphores in memory", () => {
   });
 
   test("is kept by a semaphore in it, and by a wait for one", async () => {
-    const fd = shmFile();
-    const make = (): Semaphore => sem_init(mmap(PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd), true, 0);
+    // Each in memory of its own: a wait for one would take what is posted to the other.
+    const make = (): Semaphore => sem_init(mmap(PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, shmFile()), true, 0);
     const sem = make();
     const ended = assert.rejects((() => sem_wait(make(), { timeoutMs: 50 }))(), { code: "ETIMEDOUT" });
     for (let round = 0; round < 5; round++) {
