@@ -274,6 +274,11 @@ describe("the model of the storm", () => {
     const isTold = { value: 1, sender: 2 };
     assert.equal(violationsOf(told("crossing", crosses(1, 9, isTold), crosses(2, 10))), "");
     assert.match(violationsOf(told("crossing", crosses(1, 9, isTold), crosses(10, 11))), /a deadlock with member 2/);
+    const timedOut: Told[] = [
+      ["begin", "cross", 1],
+      ["failed", "cross", 9, { value: 1 }], // somebody was in the way
+    ];
+    assert.equal(violationsOf(told("crossing", timedOut)), "");
   });
 
   test("measures how long the others were held up", () => {

@@ -199,7 +199,8 @@ function judgeDeadlocks(parts: readonly Part[], clockErrorMs: number): string[] 
     }),
   );
   return crossings.flatMap(({ number, begin, end, told }) => {
-    if (told?.value !== 1) return [];
+    // The value of one that failed says something else: whether somebody was in the way.
+    if (told?.note !== "end" || told.value !== 1) return [];
     const other = crossings.some(
       (one) => one.number === told.sender && one.begin <= end + clockErrorMs && one.end >= begin - clockErrorMs,
     );
