@@ -268,7 +268,10 @@ describe("shmkit doctor", () => {
       SHMKIT_ADDON: "/nowhere.node",
     });
     assert.equal(code, 1);
-    assert.match(text, /no native addon for darwin .*shmkit works on Linux, and on Windows for x64: elsewhere, run it in a Linux container/);
+    assert.match(
+      text,
+      /no native addon for darwin .*shmkit works on Linux, and on Windows for x64: elsewhere, run it in a Linux container/,
+    );
     assert.doesNotMatch(text, /npm run build/);
   });
 
