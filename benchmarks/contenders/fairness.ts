@@ -15,14 +15,25 @@ const DONE = "done-";
 const run = parseRun();
 const isAwaited = run.benchmark.endsWith("-await");
 
+/** Has the lock while `use` runs; `waits` is called first when it was not available at once. */
+type Turn = (use: () => void, waits: () => void) => Promise<void>;
+
 interface Held {
   release(): void;
 }
-/** A lock as all kinds have it. */
-interface Lock {
-  try(): Held | undefined;
-  lock(): Promise<Held> | Held;
-}
+
+/** Tries, then waits. */
+const turnOf =
+  (attempt: () => Held | undefined, lock: () => Promise<Held> | Held): Turn =>
+  async (use, waits) => {
+    let held = attempt();
+    if (held === undefined) {
+      waits();
+      held = await lock();
+    }
+    use();
+    held.release();
+  };
 
 /** What one process has seen; its number of locks, and of each wait the time in ns and how often others went first. */
 interface Seen {
@@ -30,28 +41,45 @@ interface Seen {
   readonly waits: [ns: number, passes: number][];
 }
 
-const LOCKS: Record<string, (app: Region) => Promise<Lock>> = {
+const TURNS: Record<string, (app: Region) => Promise<Turn>> = {
   async mutex(app) {
     const mutex = await app.mutex("lock");
-    return { try: () => mutex.tryLock(), lock: () => (isAwaited ? mutex.lock() : mutex.lockSync()) };
+    return turnOf(
+      () => mutex.tryLock(),
+      () => (isAwaited ? mutex.lock() : mutex.lockSync()),
+    );
   },
   async rwlock(app) {
     const rwlock = await app.rwlock("lock");
-    return { try: () => rwlock.tryLock(), lock: () => (isAwaited ? rwlock.lock() : rwlock.lockSync()) };
+    return turnOf(
+      () => rwlock.tryLock(),
+      () => (isAwaited ? rwlock.lock() : rwlock.lockSync()),
+    );
   },
   async semaphore(app) {
     const semaphore = await app.semaphore("lock", { permits: 1 });
-    return {
-      try: () => semaphore.tryAcquire(),
-      lock: () => (isAwaited ? semaphore.acquire() : semaphore.acquireSync()),
-    };
+    return turnOf(
+      () => semaphore.tryAcquire(),
+      () => (isAwaited ? semaphore.acquire() : semaphore.acquireSync()),
+    );
+  },
+  async "web-locks"(app) {
+    return Promise.resolve(async (use, waits) => {
+      const isTaken = await app.locks.request("lock", { ifAvailable: true }, (lock) => {
+        if (lock !== null) use();
+        return lock === null;
+      });
+      if (!isTaken) return;
+      waits();
+      await app.locks.request("lock", use);
+    });
   },
 };
 
-/** Wants the lock all the time, one after the other. */
+/** Wants the lock all the time, one turn after the other; answers how many. */
 async function want(
-  lock: Lock,
-  seen: Seen,
+  turn: Turn,
+  seen: Seen["waits"],
   passes: { value: bigint; addSync(by?: bigint | number): bigint },
 ): Promise<number> {
   const begun = performance.now();
@@ -59,49 +87,16 @@ async function want(
   const until = countsFrom + run.measureMs;
   let own = 0;
   for (let at = begun; at < until; at = performance.now()) {
-    let held = lock.try();
-    if (held === undefined) {
-      const before = Number(passes.value);
-      const from = now();
-      held = await lock.lock();
-      if (at >= countsFrom) seen.waits.push([now() - from, Number(passes.value) - before]);
-    }
-    passes.addSync();
-    own++;
-    const since = now();
-    while (now() - since < HOLD_NS);
-    held.release();
-  }
-  return own;
-}
-
-/** The same by names: what is not available at once is waited for. */
-async function wantByName(
-  app: Region,
-  seen: Seen,
-  passes: { value: bigint; addSync(by?: bigint | number): bigint },
-): Promise<number> {
-  const begun = performance.now();
-  const countsFrom = begun + run.warmMs;
-  const until = countsFrom + run.measureMs;
-  let own = 0;
-  const hold = (): void => {
-    passes.addSync();
-    own++;
-    const since = now();
-    while (now() - since < HOLD_NS);
-  };
-  for (let at = begun; at < until; at = performance.now()) {
-    const isTaken = await app.locks.request("lock", { ifAvailable: true }, (lock) => {
-      if (lock !== null) hold();
-      return lock === null;
-    });
-    if (!isTaken) continue;
-    const before = Number(passes.value);
-    const from = now();
-    await app.locks.request("lock", () => {
-      if (at >= countsFrom) seen.waits.push([now() - from, Number(passes.value) - before]);
-      hold();
+    let wait: { readonly from: number; readonly before: number } | undefined;
+    const use = (): void => {
+      if (wait !== undefined && at >= countsFrom) seen.push([now() - wait.from, Number(passes.value) - wait.before]);
+      passes.addSync();
+      own++;
+      const since = now();
+      while (now() - since < HOLD_NS);
+    };
+    await turn(use, () => {
+      wait = { before: Number(passes.value), from: now() };
     });
   }
   return own;
@@ -114,12 +109,10 @@ const kind = run.benchmark
   .slice(1)
   .join("-")
   .replace(/-await$/, "");
-const lock = await LOCKS[kind]?.(app);
 announce(run);
 await receiversReady(run, PROCESSES);
 const waits: Seen["waits"] = [];
-const mine = { own: 0, waits };
-const own = await (lock === undefined ? wantByName(app, mine, passes) : want(lock, mine, passes));
+const own = await want(await TURNS[kind](app), waits, passes);
 if (run.role !== "near") {
   const file = join(run.folder, `${DONE}${run.role}`);
   writeFileSync(`${file}.part`, JSON.stringify({ own, waits }));
